@@ -1,0 +1,275 @@
+//! The command bus port: load aggregates, append events, remember answers.
+//!
+//! A use case loads what it needs, lets the aggregates decide and hands the store one [`Draft`]. The store
+//! commits the draft's events, guards and receipt in one transaction or not at all (product.md G1). Use cases
+//! reach it through [`execute`], which knows replays, retries and refusals.
+
+mod execute;
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+use domain::{Aggregate, CommandId, EventId, Metadata, Position, Sequence, StoredEvent, StreamId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use execute::{CONFLICT_RETRIES_MAX, CommandContext, ExecuteError, Executed, Plan, execute};
+
+/// Most events one command may append: a batch of 1000 leads with its summary fact, with room to spare.
+pub const EVENTS_PER_COMMAND_MAX: usize = 4096;
+
+/// An aggregate's state and the sequence of the last event folded into it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versioned<A> {
+    /// The state.
+    pub state: A,
+    /// Sequence of the last event; 0 when the stream is empty.
+    pub sequence: Sequence,
+}
+
+impl<A> Versioned<A> {
+    /// Whether the stream has any event.
+    pub fn exists(&self) -> bool {
+        self.sequence > 0
+    }
+}
+
+/// An event that is not in the log yet.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Name of the event.
+    pub event_type: &'static str,
+    /// Version of the payload's schema.
+    pub schema_version: i32,
+    /// The payload as it will be stored, byte for byte.
+    pub payload: Box<RawValue>,
+}
+
+impl NewEvent {
+    /// Writes down a decided event.
+    pub fn of<E: StoredEvent>(event: &E) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            event_type: event.name(),
+            schema_version: event.schema_version(),
+            payload: event.encode()?,
+        })
+    }
+}
+
+/// Events for one stream.
+#[derive(Debug, Clone)]
+pub struct StreamAppend {
+    /// The stream.
+    pub stream: StreamId,
+    /// Sequence of the last event the decision was based on.
+    pub expected: Sequence,
+    /// What happened, in order.
+    pub events: Vec<NewEvent>,
+    /// Their own cause, when the draft answers several at once; `None`: the draft's metadata says it.
+    pub because: Option<Because>,
+}
+
+/// The event that some events of a draft answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Because {
+    /// The causing event.
+    pub event: EventId,
+    /// Its correlation, which its consequences carry on.
+    pub correlation: String,
+}
+
+impl StreamAppend {
+    /// The decided events of one aggregate.
+    pub fn of<E: StoredEvent>(
+        stream: impl Into<StreamId>,
+        expected: Sequence,
+        events: &[E],
+    ) -> Result<Self, serde_json::Error> {
+        let events = events.iter().map(NewEvent::of).collect::<Result<_, _>>()?;
+        Ok(Self { stream: stream.into(), expected, events, because: None })
+    }
+
+    /// The same events with a cause of their own.
+    #[must_use]
+    pub fn because(self, event: EventId, correlation: String) -> Self {
+        Self { because: Some(Because { event, correlation }), ..self }
+    }
+}
+
+/// A kind of value that only one stream may hold at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardKind {
+    /// A customer's normalised phone.
+    CustomerPhone,
+    /// A customer's trimmed WeChat id.
+    CustomerWechat,
+    /// A customer's number, `CUS` + 11 digits.
+    CustomerNumber,
+    /// A staff user name, lower case.
+    StaffUsername,
+    /// A WeChat openid within one app: `app:openid`.
+    StaffOpenid,
+}
+
+impl GuardKind {
+    /// The name in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CustomerPhone => "customer_phone",
+            Self::CustomerWechat => "customer_wechat",
+            Self::CustomerNumber => "customer_number",
+            Self::StaffUsername => "staff_username",
+            Self::StaffOpenid => "staff_openid",
+        }
+    }
+}
+
+/// A change to the set of unique values, checked inside the append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuardChange {
+    /// `holder` takes `key`; refused when another stream holds it.
+    Claim {
+        /// Which set.
+        kind: GuardKind,
+        /// The value.
+        key: String,
+        /// Who takes it.
+        holder: StreamId,
+    },
+    /// `holder` gives `key` back; nothing happens when it does not hold it.
+    Release {
+        /// Which set.
+        kind: GuardKind,
+        /// The value.
+        key: String,
+        /// Who gives it back.
+        holder: StreamId,
+    },
+}
+
+/// What is remembered of an accepted command. Holds ids and sequences only, never personal data: the answer is
+/// computed again from the streams as they were at those sequences.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The command.
+    pub command: CommandId,
+    /// SHA-256 of the request, hex.
+    pub fingerprint: String,
+    /// Position of the command's last event; the head of the log when nothing happened.
+    pub position: Position,
+    /// What the use case needs to give the first answer again.
+    pub result: serde_json::Value,
+}
+
+/// Everything one command commits.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Command, correlation, causation, actor.
+    pub metadata: Metadata,
+    /// When the command was accepted.
+    pub recorded_at: DateTime<Utc>,
+    /// Events by stream; the n-th event over all streams gets `EventId::of_command(command, n)`.
+    pub streams: Vec<StreamAppend>,
+    /// Unique values taken and given back.
+    pub guards: Vec<GuardChange>,
+    /// Fingerprint of the request and the result to remember; `None` for the system's own commands, whose
+    /// repetition is caught by their event ids.
+    pub receipt: Option<(String, serde_json::Value)>,
+}
+
+/// How an append ended well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Appended {
+    /// Written now; `last` is the position of the command's last event.
+    Committed {
+        /// Position of the last event, or the head of the log when the draft had no event.
+        last: Position,
+    },
+    /// The command was here before: this is what it led to.
+    Replayed(Receipt),
+}
+
+/// Why the store did not append.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else wrote to the stream since it was loaded.
+    #[error("{stream} is at {actual}, not at {expected}")]
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// What the command was based on.
+        expected: Sequence,
+        /// Where the stream is.
+        actual: Sequence,
+    },
+    /// Another stream holds the unique value.
+    #[error("the {} is taken by {holder}", kind.as_str())]
+    Taken {
+        /// Which set.
+        kind: GuardKind,
+        /// Who holds it.
+        holder: StreamId,
+    },
+    /// The command id was used before for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The caller lost its lease: another owner works on this now.
+    #[error("the lease is lost")]
+    Fenced,
+    /// A named limit of the store was exceeded.
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// The queue is full; try again later.
+    #[error("the event log is busy")]
+    Busy,
+    /// The database failed; nothing was written.
+    #[error("the event log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Why loading failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LoadError {
+    /// A stored event cannot be read by this program.
+    #[error("{stream} cannot be read at {sequence}: {reason}")]
+    Undecodable {
+        /// The stream.
+        stream: StreamId,
+        /// The event.
+        sequence: Sequence,
+        /// What is wrong, without the payload.
+        reason: String,
+    },
+    /// The database failed.
+    #[error("the event log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Loads aggregates and appends drafts; implemented by `infrastructure::bus`.
+pub trait CommandBus: Send + Sync {
+    /// The current state of one stream.
+    fn load<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+    ) -> impl Future<Output = Result<Versioned<A>, LoadError>> + Send;
+
+    /// The current states of many streams, read set-wise, in the order asked.
+    fn load_many<A: Aggregate>(
+        &self,
+        streams: &[StreamId],
+    ) -> impl Future<Output = Result<Vec<Versioned<A>>, LoadError>> + Send;
+
+    /// The state right after event `sequence`.
+    fn load_at<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+        sequence: Sequence,
+    ) -> impl Future<Output = Result<Versioned<A>, LoadError>> + Send;
+
+    /// What became of a command that was accepted before.
+    fn receipt(&self, command: CommandId) -> impl Future<Output = Result<Option<Receipt>, LoadError>> + Send;
+
+    /// Commits a draft: all of it or nothing.
+    fn append(&self, draft: Draft) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+}

@@ -1,0 +1,102 @@
+//! Create a customer; its creator owns it unless somebody else is named.
+
+use domain::customer::{ContractStatus, Customer, CustomerCommand, CustomerNumber, LeadLevel, Profile};
+use domain::{Aggregate, CustomerId, StaffId, StreamId};
+
+use super::{
+    CustomerReceipt, CustomerResult, Refusal, assignable_staff, phone_claim, taken_as_refusal, wechat_claim,
+};
+use crate::access::{self, Action, Caller};
+use crate::bus::{
+    AppendError, CommandBus, CommandContext, ExecuteError, GuardChange, GuardKind, Plan, StreamAppend,
+    execute,
+};
+use crate::ports::CustomerNumbers;
+
+/// Reason recorded when the creator named an owner.
+const REASON_NAMED: &str = "创建时指定负责人";
+/// Reason recorded when nobody was named.
+const REASON_DEFAULT: &str = "创建默认分配给创建人";
+
+/// What to create.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// Id of the new customer; a replay answers with the first one.
+    pub id: CustomerId,
+    /// What is known.
+    pub profile: Profile,
+    /// How far the contract is.
+    pub contract_status: ContractStatus,
+    /// How promising it is.
+    pub lead_level: LeadLevel,
+    /// The owner; the creator by default.
+    pub owner: Option<StaffId>,
+    /// Why that owner.
+    pub reason: Option<String>,
+}
+
+/// Creates a customer and assigns it in the same breath.
+pub async fn create<B: CommandBus>(
+    bus: &B,
+    numbers: &dyn CustomerNumbers,
+    caller: &Caller,
+    context: &CommandContext,
+    request: Create,
+) -> CustomerResult<CustomerReceipt> {
+    execute(bus, context, async || plan(bus, numbers, caller, context, &request).await)
+        .await
+        .map_err(taken_as_refusal)
+}
+
+async fn plan<B: CommandBus>(
+    bus: &B,
+    numbers: &dyn CustomerNumbers,
+    caller: &Caller,
+    context: &CommandContext,
+    request: &Create,
+) -> Result<Plan<CustomerReceipt>, ExecuteError<Refusal>> {
+    let owner = request.owner.unwrap_or(caller.id);
+    if !access::allows(caller.role, Action::CreateCustomer) {
+        return Err(ExecuteError::Refused(Refusal::Forbidden("无权限创建客户")));
+    }
+    if owner != caller.id && !access::allows(caller.role, Action::PickAssignee) {
+        return Err(ExecuteError::Refused(Refusal::Forbidden("无权限分配客户")));
+    }
+    assignable_staff(bus, owner).await?;
+    let number = numbers
+        .next()
+        .await
+        .map_err(|error| ExecuteError::Append(AppendError::Unavailable(error.to_string())))?;
+    let number = CustomerNumber::nth(number);
+    let default_reason = if request.owner.is_some() { REASON_NAMED } else { REASON_DEFAULT };
+    let reason = request.reason.clone().unwrap_or_else(|| default_reason.to_owned());
+    let command = CustomerCommand::Create {
+        number: number.clone(),
+        profile: Box::new(request.profile.clone()),
+        contract_status: request.contract_status,
+        lead_level: request.lead_level,
+        owner: Some((owner, reason)),
+        by: context.metadata.actor.clone(),
+        at: context.at,
+    };
+    let events =
+        Customer::default().decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
+    let stream = StreamAppend::of(request.id, 0, &events)?;
+    let sequence = i64::try_from(stream.events.len()).unwrap_or(i64::MAX);
+    Ok(Plan {
+        streams: vec![stream],
+        guards: guards(request, &number),
+        result: CustomerReceipt { customer: request.id, sequence, changed: true },
+    })
+}
+
+fn guards(request: &Create, number: &CustomerNumber) -> Vec<GuardChange> {
+    let number = GuardChange::Claim {
+        kind: GuardKind::CustomerNumber,
+        key: number.as_str().to_owned(),
+        holder: StreamId::from(request.id),
+    };
+    let phone = request.profile.phone.as_ref().map(|phone| phone_claim(request.id, phone));
+    let wechat = request.profile.wechat_id.as_ref().map(|wechat| wechat_claim(request.id, wechat));
+    [Some(number), phone, wechat].into_iter().flatten().collect()
+}

@@ -1,0 +1,52 @@
+//! Request bodies of system A, read into domain values: what gets past here needs no second look.
+//!
+//! Each form has one `parse` that takes the body's JSON and gives either the form or *every* violation, each with
+//! its path and its text in Chinese and English (http-api.md section 1; the rules are existing-systems.md
+//! section 1.3). Nothing here knows HTTP. What depends on other data (who is assignable, whether a phone is
+//! taken) belongs to the use cases.
+//!
+//! Common to all forms: an unknown key is refused; texts are trimmed; a blank text counts as absent; numbers may
+//! come as text, as system A's pages send them.
+
+mod assign;
+mod customer;
+mod fields;
+mod inbox;
+mod labels;
+mod legacy;
+mod login;
+mod scalars;
+#[cfg(test)]
+mod tests;
+mod violation;
+
+pub use assign::{Assign, BatchAssign};
+pub use customer::{CreateCustomer, UpdateCustomer};
+pub use inbox::MarkRead;
+pub use legacy::fill_from_legacy;
+pub use login::Login;
+pub use violation::{FieldError, Rule, any_malformed};
+
+/// Most characters of a customer's name. System A's page stops at 20; the server leaves room for foreign names.
+pub const NAME_CHARS_MAX: usize = 50;
+
+/// Most characters of an identity card number; other papers than the 18-digit card fit.
+pub const ID_CARD_CHARS_MAX: usize = 32;
+
+/// Most characters of an address (existing-systems.md section 1.1).
+pub const ADDRESS_CHARS_MAX: usize = 200;
+
+/// Most characters of a district and of the short requirements (age, gender, origin).
+pub const SHORT_TEXT_CHARS_MAX: usize = 100;
+
+/// Most characters of remarks and of each need field.
+pub const FREE_TEXT_CHARS_MAX: usize = 2000;
+
+/// Most characters of an assignment's reason. System A checks it on assign only; one reason has one limit here.
+pub const REASON_CHARS_MAX: usize = 200;
+
+/// Most characters of a password that is looked at: hashing a longer one is work for an attacker's benefit.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+
+/// Most violations reported for one body: more than a batch can have, less than an answer worth flooding with.
+pub const FIELD_ERRORS_MAX: usize = 1024;

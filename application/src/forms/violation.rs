@@ -1,0 +1,203 @@
+//! A violation: where, which rule, and what to tell the person in both languages.
+
+use std::fmt;
+
+use domain::contact::{InvalidPhone, InvalidWechatId, WECHAT_ID_CHARS_MAX};
+use domain::customer::CustomerError;
+use domain::staff::{StaffError, USERNAME_CHARS_MAX};
+use serde::{Serialize, Serializer};
+
+use super::labels::label;
+
+/// Most characters of an unknown key that are repeated to the sender.
+const ECHOED_KEY_CHARS_MAX: usize = 64;
+
+/// One violation of one field.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldError {
+    /// JSON path: `phone`, `customerIds[3]`; empty for the body as a whole.
+    pub path: String,
+    /// The rule; written as its code.
+    pub rule: Rule,
+    /// What to tell the person.
+    pub message_zh: String,
+    /// The same in English.
+    pub message_en: String,
+}
+
+/// What a field may do wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rule {
+    /// The body is JSON, but no object.
+    NotAnObject,
+    /// The form has no such field.
+    UnknownField,
+    /// Who owns a customer changes only through assign (fault A-12).
+    Ownership,
+    /// It must be there and not blank.
+    Required,
+    /// It cannot be cleared.
+    NotClearable,
+    /// It must be text.
+    NotText,
+    /// It must be a number, or text that is one.
+    NotANumber,
+    /// It must be a whole number.
+    NotWhole,
+    /// It must be a list.
+    NotAList,
+    /// It must be in the code table.
+    UnknownCode {
+        /// The codes.
+        allowed: Vec<String>,
+    },
+    /// It must lie between two numbers, both included.
+    OutOfRange {
+        /// The least.
+        min: i64,
+        /// The most.
+        max: i64,
+    },
+    /// It has too many characters.
+    TooLong {
+        /// The most.
+        max: usize,
+    },
+    /// The list has too many entries.
+    TooMany {
+        /// The most.
+        max: usize,
+    },
+    /// It holds a character that has no place in it, such as a line break in a name.
+    ControlCharacter,
+    /// It is no Chinese phone number.
+    Phone,
+    /// It is no WeChat id.
+    WechatId,
+    /// It is no user name.
+    Username,
+    /// It is no UUID.
+    Id,
+    /// It is no ISO 8601 date.
+    Date,
+    /// Neither phone nor WeChat id.
+    MissingContact,
+}
+
+impl Rule {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAnObject => "not_an_object",
+            Self::UnknownField => "unknown_field",
+            Self::Ownership => "ownership",
+            Self::Required => "required",
+            Self::NotClearable => "not_clearable",
+            Self::NotText => "not_text",
+            Self::NotANumber => "not_a_number",
+            Self::NotWhole => "not_whole",
+            Self::NotAList => "not_a_list",
+            Self::UnknownCode { .. } => "unknown_code",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::TooLong { .. } => "too_long",
+            Self::TooMany { .. } => "too_many",
+            Self::ControlCharacter => "control_character",
+            Self::Phone => "phone",
+            Self::WechatId => "wechat_id",
+            Self::Username => "username",
+            Self::Id => "id",
+            Self::Date => "date",
+            Self::MissingContact => "missing_contact",
+        }
+    }
+
+    /// Whether the sender's program is wrong (400) rather than what the person typed (422).
+    pub fn is_malformed(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAnObject | Self::UnknownField | Self::Ownership | Self::NotText | Self::NotAList
+        )
+    }
+
+    fn zh(&self, path: &str) -> String {
+        let label = label(path);
+        match self {
+            Self::NotAnObject => "请求体必须是JSON对象".into(),
+            Self::UnknownField => format!("不支持的字段：{path}"),
+            Self::Ownership => "负责人只能通过分配接口修改".into(),
+            Self::Required => format!("{label}不能为空"),
+            Self::NotClearable => format!("{label}不能清空"),
+            Self::NotText => format!("{label}必须是文本"),
+            Self::NotANumber => format!("{label}必须是数字"),
+            Self::NotWhole => format!("{label}必须是整数"),
+            Self::NotAList => format!("{label}必须是列表"),
+            Self::UnknownCode { allowed } => format!("{label}必须是以下值之一：{}", allowed.join("、")),
+            Self::OutOfRange { min, max } => format!("{label}必须在{min}到{max}之间"),
+            Self::TooLong { max } => format!("{label}不能超过{max}个字符"),
+            Self::TooMany { max } => format!("{label}一次最多{max}个"),
+            Self::ControlCharacter => format!("{label}不能包含控制字符"),
+            Self::Phone => InvalidPhone.to_string(),
+            Self::WechatId => InvalidWechatId.to_string(),
+            Self::Username => StaffError::InvalidUsername.to_string(),
+            Self::Id => format!("{label}格式不正确"),
+            Self::Date => format!("{label}必须是有效的日期（ISO 8601）"),
+            Self::MissingContact => CustomerError::MissingContact.to_string(),
+        }
+    }
+
+    fn en(&self, path: &str) -> String {
+        match self {
+            Self::NotAnObject => "The body must be a JSON object".into(),
+            Self::UnknownField => format!("{path} is not a known field"),
+            Self::Ownership => format!("{path} can only be changed by assigning the customer"),
+            Self::Required => format!("{path} must not be empty"),
+            Self::NotClearable => format!("{path} cannot be cleared"),
+            Self::NotText => format!("{path} must be text"),
+            Self::NotANumber => format!("{path} must be a number"),
+            Self::NotWhole => format!("{path} must be a whole number"),
+            Self::NotAList => format!("{path} must be a list"),
+            Self::UnknownCode { allowed } => format!("{path} must be one of {}", allowed.join(", ")),
+            Self::OutOfRange { min, max } => format!("{path} must be between {min} and {max}"),
+            Self::TooLong { max } => format!("{path} must have at most {max} characters"),
+            Self::TooMany { max } => format!("{path} must have at most {max} entries"),
+            Self::ControlCharacter => format!("{path} must not contain control characters"),
+            Self::Phone => format!("{path} must be a Chinese phone number"),
+            Self::WechatId => format!("{path} must have at most {WECHAT_ID_CHARS_MAX} characters"),
+            Self::Username => {
+                format!("{path} must have 1 to {USERNAME_CHARS_MAX} characters and no blanks")
+            }
+            Self::Id => format!("{path} must be a UUID"),
+            Self::Date => format!("{path} must be an ISO 8601 date"),
+            Self::MissingContact => "A phone number or a WeChat id is required".into(),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl FieldError {
+    /// A violation of the field at `path`; a long path (an unknown key) is cut.
+    pub fn new(path: impl Into<String>, rule: Rule) -> Self {
+        let mut path = path.into();
+        if let Some((cut, _)) = path.char_indices().nth(ECHOED_KEY_CHARS_MAX) {
+            path.truncate(cut);
+        }
+        Self { message_zh: rule.zh(&path), message_en: rule.en(&path), path, rule }
+    }
+}
+
+/// Whether any violation is the sender's program's: then the whole answer is a 400.
+pub fn any_malformed(errors: &[FieldError]) -> bool {
+    errors.iter().any(|error| error.rule.is_malformed())
+}

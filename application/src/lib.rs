@@ -1,0 +1,16 @@
+//! What Leadwire does with what is true: use cases, policies, access, texts, and the ports they need.
+//!
+//! Pure and without a runtime: the log, the clock and the providers stand behind ports that
+//! `infrastructure` implements.
+
+pub mod access;
+pub mod bus;
+pub mod channels;
+pub mod customers;
+pub mod delivery;
+pub mod forms;
+pub mod inbox;
+pub mod policies;
+pub mod ports;
+pub mod staff;
+pub mod texts;

@@ -1,0 +1,222 @@
+//! Who should learn what: a pure answer to every event (notifications.md sections 1 and 2).
+//!
+//! [`ROWS`] is the decision table. It names every event type there is, also those that concern nobody, so that a new
+//! event cannot be forgotten: a test compares it with the events the aggregates declare. [`react`] answers one event
+//! with one [`Reaction`] per person, and each of them carries a decision for every channel (product.md G9).
+
+mod about;
+mod batches;
+mod customers;
+mod directory;
+mod phone;
+mod routing;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, Utc};
+use domain::batch::BatchEvent;
+use domain::customer::{Customer, CustomerEvent};
+use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
+use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent};
+
+use crate::channels::ChannelSettings;
+use crate::texts::MissingVariable;
+
+pub use directory::StaffDirectory;
+pub use phone::Outgoing;
+pub use routing::reasons;
+
+/// Name of the policy: its consumer, and the actor of the notices it asks for.
+pub const POLICY: &str = "policy";
+
+/// An event that may concern somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyEvent {
+    /// The event; notices are derived from it.
+    pub id: EventId,
+    /// What happened.
+    pub fact: Fact,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+}
+
+/// What happened, and to whom.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// To a customer.
+    Customer(CustomerId, Box<CustomerEvent>),
+    /// In a batch.
+    Batch(BatchId, BatchEvent),
+}
+
+impl Fact {
+    /// Name of the event.
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::Customer(_, event) => event.name(),
+            Self::Batch(_, event) => event.name(),
+        }
+    }
+
+    /// Whether its answer needs the customer: reading one costs, and a lead of a batch is told in the summary.
+    pub fn needs_customer(&self) -> bool {
+        match self {
+            Self::Customer(_, event) => match &**event {
+                CustomerEvent::Created(_) | CustomerEvent::StatusChanged(_) => true,
+                CustomerEvent::Assigned(assigned) => assigned.source.batch().is_none(),
+                CustomerEvent::Transferred(transferred) => transferred.source.batch().is_none(),
+                CustomerEvent::Updated(_) | CustomerEvent::LevelChanged(_) => false,
+            },
+            Self::Batch(..) => false,
+        }
+    }
+}
+
+/// What was true when the event happened.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'v> {
+    /// The event's customer right after it; `None` for events of other aggregates.
+    pub customer: Option<&'v Customer>,
+    /// The customer's owner once the whole command was through: a lead created with an owner has none right after
+    /// its creation, and yet its owner is told of the assignment only.
+    pub owner_after_command: Option<StaffId>,
+    /// The staff as of the event.
+    pub staff: &'v StaffDirectory,
+    /// The channels of this installation.
+    pub channels: &'v ChannelSettings,
+}
+
+/// What one person learns of an event, and why through which channels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reaction {
+    /// Who.
+    pub recipient: StaffId,
+    /// The notification type; see [`crate::texts::kinds`].
+    pub scene: &'static str,
+    /// The customers it is about.
+    pub customers: Vec<CustomerId>,
+    /// One decision for every channel.
+    pub decisions: Vec<(Channel, Decision)>,
+    /// What the person reads; `None` when no channel tells it.
+    pub notice: Option<Notice>,
+}
+
+/// A rendered notice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// How urgent.
+    pub priority: Priority,
+    /// What the person reads.
+    pub message: Message,
+    /// Version of the template.
+    pub template_version: i64,
+}
+
+impl Reaction {
+    /// Its notice's id: the same for the same event, person and scene, for ever (product.md G6).
+    pub fn notification(&self, cause: EventId) -> NotificationId {
+        NotificationId::of(cause, self.recipient, self.scene)
+    }
+
+    /// The request for the notice, when the person is told.
+    pub fn request(&self, cause: &PolicyEvent) -> Option<NotificationRequested> {
+        let notice = self.notice.as_ref()?;
+        let notification = self.notification(cause.id);
+        let planned = |(channel, decision): &(Channel, Decision)| PlannedDelivery {
+            delivery: DeliveryId::of(notification, channel.as_str()),
+            channel: *channel,
+            decision: decision.clone(),
+        };
+        Some(NotificationRequested {
+            notification,
+            cause: cause.id,
+            recipient: self.recipient,
+            scene: self.scene.to_owned(),
+            priority: notice.priority,
+            message: notice.message.clone(),
+            customers: self.customers.clone(),
+            deliveries: self.decisions.iter().map(planned).collect(),
+            template_version: notice.template_version,
+            at: cause.at,
+        })
+    }
+}
+
+/// Why an event cannot be answered. The runner parks such an event instead of guessing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReactError {
+    /// The event has no row in the table.
+    #[error("no row of the decision table names {0}")]
+    NoRow(&'static str),
+    /// The row's handler does not know this event.
+    #[error("the row of {0} leads to the handler of another event")]
+    WrongRow(&'static str),
+    /// The view lacks the customer.
+    #[error("the customer of a {0} is not in the view")]
+    NoCustomer(&'static str),
+    /// A text cannot be filled.
+    #[error(transparent)]
+    Text(#[from] MissingVariable),
+}
+
+/// Answers one event of the kind its row names.
+pub type Handler = fn(&PolicyEvent, &View<'_>) -> Result<Vec<Reaction>, ReactError>;
+
+/// What a row of the table says.
+#[derive(Debug, Clone, Copy)]
+pub enum Who {
+    /// Nobody is told, for this reason.
+    Nobody(&'static str),
+    /// Those the handler names.
+    Told(Handler),
+}
+
+const ABOUT_STAFF: &str = "a person's own account; notices about it come with the security settings";
+const ABOUT_NOTICES: &str = "a notice about a notice would never end";
+const ABOUT_READING: &str = "what a person reads concerns only that person";
+
+/// The decision table: every event type, and who is told of it.
+pub const ROWS: &[(&str, Who)] = &[
+    ("CustomerCreated", Who::Told(customers::created)),
+    ("CustomerUpdated", Who::Nobody("changed fields are seen when the customer is opened")),
+    ("CustomerStatusChanged", Who::Told(customers::status_changed)),
+    ("CustomerLevelChanged", Who::Nobody("the level is the judgement of those who work with the lead")),
+    ("CustomerAssigned", Who::Told(customers::assigned)),
+    ("CustomerTransferred", Who::Told(customers::transferred)),
+    ("BatchAssignmentCompleted", Who::Told(batches::completed)),
+    ("StaffRegistered", Who::Nobody(ABOUT_STAFF)),
+    ("StaffSuspended", Who::Nobody(ABOUT_STAFF)),
+    ("StaffActivated", Who::Nobody(ABOUT_STAFF)),
+    ("StaffWechatBound", Who::Nobody(ABOUT_STAFF)),
+    ("StaffWechatUnbound", Who::Nobody(ABOUT_STAFF)),
+    ("NotificationRequested", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryStarted", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryAccepted", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryRejected", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryRetryScheduled", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryUncertain", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryDied", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryRequeued", Who::Nobody(ABOUT_NOTICES)),
+    ("NotificationsRead", Who::Nobody(ABOUT_READING)),
+    ("AllNotificationsRead", Who::Nobody(ABOUT_READING)),
+    ("CreditsGranted", Who::Nobody(ABOUT_NOTICES)),
+    ("CreditReserved", Who::Nobody(ABOUT_NOTICES)),
+    ("CreditConsumed", Who::Nobody(ABOUT_NOTICES)),
+    ("CreditReturned", Who::Nobody(ABOUT_NOTICES)),
+    ("CreditsZeroed", Who::Nobody(ABOUT_NOTICES)),
+];
+
+/// The row of an event type; `None` when this program does not know the type.
+pub fn row(event_type: &str) -> Option<Who> {
+    ROWS.iter().find(|(name, _)| *name == event_type).map(|(_, who)| *who)
+}
+
+/// Who learns what of this event. Pure: the same event and view give the same answer, for ever.
+pub fn react(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reaction>, ReactError> {
+    let event_type = event.fact.event_type();
+    match row(event_type) {
+        None => Err(ReactError::NoRow(event_type)),
+        Some(Who::Nobody(_)) => Ok(Vec::new()),
+        Some(Who::Told(handler)) => handler(event, view),
+    }
+}

@@ -1,0 +1,129 @@
+//! Words and facts about a customer that every text and every client may use, and reactions put together.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::customer::{Customer, LeadSource, ServiceCategory};
+use domain::notification::{Channel, Decision};
+use domain::{CustomerId, StaffId};
+use serde_json::{Map, Value, json};
+
+use super::routing::{self, suppress};
+use super::{Notice, Reaction, View, reasons};
+use crate::texts::{Language, MissingVariable, Template, Variables, render};
+
+/// Stands in a text where nothing is known.
+const NOT_GIVEN: &str = "未填写";
+
+/// What a text can say, and what clients can compute with.
+pub(super) struct About<'a> {
+    pub(super) variables: Variables<'a>,
+    pub(super) data: Map<String, Value>,
+    pub(super) customers: Vec<CustomerId>,
+}
+
+impl<'a> About<'a> {
+    /// One customer. Its phone appears masked only (product.md G16); who may see the number opens the customer.
+    pub(super) fn customer(id: CustomerId, customer: &'a Customer) -> Self {
+        let profile = &customer.profile;
+        let phone = profile.phone.as_ref().map(domain::contact::Phone::masked);
+        let source = profile.lead_source.map(LeadSource::as_str);
+        let given = |text: Option<&'static str>| Cow::Borrowed(text.unwrap_or(NOT_GIVEN));
+        let data = facts(json!({
+            "customerId": id.to_string(),
+            "customerNumber": customer.created.as_ref().map(|created| created.number.as_str()),
+            "customerName": profile.name,
+            "customerPhone": phone,
+            "leadSource": source,
+            "serviceCategory": profile.service_category.map(ServiceCategory::as_str),
+        }));
+        let variables = Variables::from([
+            ("customerId", id.to_string().into()),
+            ("customerName", profile.name.as_str().into()),
+            ("phone", phone.map_or(NOT_GIVEN.into(), Cow::Owned)),
+            ("leadSource", given(source)),
+        ]);
+        Self { variables, data, customers: vec![id] }
+    }
+
+    /// Several customers.
+    pub(super) fn customers(ids: Vec<CustomerId>) -> Self {
+        let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let data = facts(json!({ "customerCount": ids.len(), "customerIds": texts, "fromBatch": true }));
+        let variables = Variables::from([("count", ids.len().to_string().into())]);
+        Self { variables, data, customers: ids }
+    }
+
+    /// Adds a word for the texts.
+    pub(super) fn word(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
+        self.variables.insert(name, value.into());
+        self
+    }
+
+    /// Adds facts for the clients.
+    pub(super) fn facts(mut self, more: Value) -> Self {
+        self.data.extend(facts(more));
+        self
+    }
+
+    /// What everybody in `recipients` reads. The text is the same, so it is rendered once.
+    pub(super) fn tell(
+        self,
+        template: &Template,
+        recipients: impl IntoIterator<Item = StaffId>,
+        view: &View<'_>,
+    ) -> Result<Vec<Reaction>, MissingVariable> {
+        let message = render(template, Language::default(), &self.variables, self.data)?;
+        let notice = Notice { priority: template.priority, message, template_version: template.version };
+        let tell = |recipient| {
+            let decisions = routing::decide(view, recipient, template.kind);
+            let told = decisions.iter().any(|(_, decision)| matches!(decision, Decision::Deliver));
+            Reaction {
+                recipient,
+                scene: template.kind,
+                customers: self.customers.clone(),
+                decisions,
+                notice: told.then(|| notice.clone()),
+            }
+        };
+        Ok(recipients.into_iter().map(tell).collect())
+    }
+
+    /// Like [`tell`](Self::tell) for one person, who may have done it: then it is only recorded that nobody is told.
+    pub(super) fn tell_unless_actor(
+        self,
+        template: &Template,
+        recipient: StaffId,
+        actor: Option<StaffId>,
+        view: &View<'_>,
+    ) -> Result<Vec<Reaction>, MissingVariable> {
+        if actor == Some(recipient) {
+            let decision = suppress(reasons::ACTOR_IS_RECIPIENT);
+            return Ok(vec![not_told(template, recipient, self.customers, &decision)]);
+        }
+        self.tell(template, [recipient], view)
+    }
+}
+
+/// A person who is not told, and why.
+pub(super) fn not_told(
+    template: &Template,
+    recipient: StaffId,
+    customers: Vec<CustomerId>,
+    decision: &Decision,
+) -> Reaction {
+    let decisions: Vec<(Channel, Decision)> = routing::everywhere(decision);
+    Reaction { recipient, scene: template.kind, customers, decisions, notice: None }
+}
+
+/// An instant as system A's JSON writes it.
+pub(super) fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn facts(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(map) => map,
+        _ => Map::new(), // every caller writes an object literal
+    }
+}

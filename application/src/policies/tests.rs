@@ -1,0 +1,387 @@
+//! The decision table, row by row: `check(what happened, who learns what)`.
+
+mod messages;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use domain::batch::{BatchAssignmentCompleted, BatchEvent, MovedCustomer};
+use domain::contact::{OpenId, Phone};
+use domain::customer::{
+    AssignmentSource, ContractStatus, Customer, CustomerAssigned, CustomerCreated, CustomerEvent,
+    CustomerNumber, CustomerStatusChanged, CustomerTransferred, LeadLevel, LeadSource, Profile, ProfilePatch,
+};
+use domain::inbox::InboxEvent;
+use domain::notification::{Channel, Decision, NotificationEvent};
+use domain::staff::{Role, StaffEvent, StaffRegistered, StaffSuspended, StaffWechatBound};
+use domain::subscription::SubscriptionEvent;
+use domain::{Actor, Aggregate, BatchId, CustomerId, EventId, StaffId, StoredEvent};
+use uuid::Uuid;
+
+use super::{Fact, PolicyEvent, ROWS, ReactError, Reaction, StaffDirectory, View, Who, react, row};
+use crate::channels::{ChannelSettings, wechat_subscribe};
+use crate::texts::kinds;
+
+const APP: &str = "wx-app";
+const NUMBER: &str = "13812348999";
+
+const ADMIN: StaffId = person(1);
+const MANAGER: StaffId = person(2);
+const OPERATOR: StaffId = person(3);
+const OLD: StaffId = person(4);
+const NEW: StaffId = person(5);
+/// Has no openid.
+const UNBOUND: StaffId = person(6);
+/// An operator whose account is cut off.
+const SUSPENDED: StaffId = person(7);
+
+const LEAD: CustomerId = CustomerId(Uuid::from_u128(100));
+const BATCH: BatchId = BatchId(Uuid::from_u128(200));
+
+const fn person(n: u128) -> StaffId {
+    StaffId(Uuid::from_u128(n))
+}
+
+fn at() -> DateTime<Utc> {
+    "2026-03-01T02:00:00Z".parse().unwrap()
+}
+
+fn directory() -> StaffDirectory {
+    let mut staff = StaffDirectory::default();
+    let people = [
+        (ADMIN, "管理员甲", Role::Admin),
+        (MANAGER, "经理乙", Role::Manager),
+        (OPERATOR, "运营丙", Role::Operator),
+        (OLD, "张三", Role::Employee),
+        (NEW, "李四", Role::Employee),
+        (UNBOUND, "王五", Role::Employee),
+        (SUSPENDED, "赵六", Role::Operator),
+    ];
+    let by = || Actor::System("cli".to_owned());
+    for (id, name, role) in people {
+        let registered = StaffRegistered {
+            username: name.to_owned(),
+            name: name.to_owned(),
+            role,
+            department: None,
+            phone: None,
+            email: None,
+            by: by(),
+            at: at(),
+        };
+        staff.evolve(id, &registered.into());
+        if id != UNBOUND {
+            let openid = OpenId::parse("o-1").unwrap();
+            staff.evolve(id, &StaffWechatBound { app: APP.to_owned(), openid, by: by(), at: at() }.into());
+        }
+    }
+    staff.evolve(SUSPENDED, &StaffSuspended { by: by(), at: at() }.into());
+    staff
+}
+
+fn wechat() -> ChannelSettings {
+    let fields = [
+        ("thing1", "customer_name"),
+        ("thing2", "source"),
+        ("name3", "assigner"),
+        ("number4", "count"),
+        ("time5", "assign_time"),
+    ];
+    let settings = wechat_subscribe::Settings {
+        app: APP.to_owned(),
+        template: "template".to_owned(),
+        page: "pages/customer?id={customerId}".to_owned(),
+        fields: fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+        miniprogram_state: "formal".to_owned(),
+    };
+    ChannelSettings { wechat_subscribe: Some(settings) }
+}
+
+fn profile() -> Profile {
+    Profile {
+        name: "陈女士".to_owned(),
+        lead_source: Some(LeadSource::Douyin),
+        phone: Some(Phone::parse(NUMBER).unwrap()),
+        ..Profile::default()
+    }
+}
+
+fn created(by: StaffId) -> CustomerEvent {
+    CustomerCreated {
+        number: CustomerNumber::nth(1),
+        profile: profile(),
+        contract_status: ContractStatus::Pending,
+        lead_level: LeadLevel::A,
+        by: Actor::Staff(by),
+        at: at(),
+    }
+    .into()
+}
+
+fn assigned(to: StaffId, by: StaffId, source: AssignmentSource) -> CustomerEvent {
+    CustomerAssigned { to, by: Actor::Staff(by), reason: None, source, at: at() }.into()
+}
+
+fn transferred(from: StaffId, to: StaffId, by: StaffId, source: AssignmentSource) -> CustomerEvent {
+    let reason = Some("离职交接".to_owned());
+    CustomerTransferred { from, to, by: Actor::Staff(by), reason, source, at: at() }.into()
+}
+
+fn status_changed(by: StaffId) -> CustomerEvent {
+    let (from, to) = (ContractStatus::Pending, ContractStatus::Signed);
+    CustomerStatusChanged { from, to, by: Actor::Staff(by), at: at() }.into()
+}
+
+fn batch(moved: &[(u128, Option<StaffId>)]) -> Fact {
+    let moved = moved
+        .iter()
+        .map(|(n, from)| MovedCustomer { customer: CustomerId(Uuid::from_u128(*n)), from: *from });
+    let completed = BatchAssignmentCompleted {
+        to: NEW,
+        moved: moved.collect(),
+        reason: None,
+        by: Actor::Staff(ADMIN),
+        at: at(),
+    };
+    Fact::Batch(BATCH, completed.into())
+}
+
+/// A lead's events; the last one is what happened.
+fn lead(events: Vec<CustomerEvent>) -> Happened {
+    let mut customer = Customer::default();
+    for event in &events {
+        customer.evolve(event);
+    }
+    let owner_after_command = customer.owner();
+    let last = events.into_iter().next_back().unwrap();
+    Happened { fact: Fact::Customer(LEAD, Box::new(last)), customer: Some(customer), owner_after_command }
+}
+
+struct Happened {
+    fact: Fact,
+    customer: Option<Customer>,
+    owner_after_command: Option<StaffId>,
+}
+
+impl Happened {
+    /// A creation whose command goes on to make `owner` the owner.
+    fn with_owner(mut self, owner: StaffId) -> Self {
+        self.owner_after_command = Some(owner);
+        self
+    }
+}
+
+impl From<Fact> for Happened {
+    fn from(fact: Fact) -> Self {
+        Self { fact, customer: None, owner_after_command: None }
+    }
+}
+
+fn answer(happened: Happened, channels: &ChannelSettings) -> (PolicyEvent, Vec<Reaction>) {
+    let staff = directory();
+    let event = PolicyEvent { id: EventId(Uuid::from_u128(9)), fact: happened.fact, at: at() };
+    let view = View {
+        customer: happened.customer.as_ref(),
+        owner_after_command: happened.owner_after_command,
+        staff: &staff,
+        channels,
+    };
+    let reactions = react(&event, &view).unwrap();
+    (event, reactions)
+}
+
+/// How a person is told: `inbox`, and what was decided for WeChat, or the one decision of both.
+fn told(reaction: &Reaction) -> String {
+    let word = |channel| {
+        let (_, decision) = reaction.decisions.iter().find(|(c, _)| *c == channel).unwrap();
+        match decision {
+            Decision::Deliver => "deliver".to_owned(),
+            Decision::Merge { into } => format!("merge {into}"),
+            Decision::Hold { until } => format!("hold {until}"),
+            Decision::Suppress { reason } => reason.clone(),
+        }
+    };
+    assert_eq!(reaction.decisions.len(), Channel::ALL.len(), "one decision for every channel");
+    let (inbox, wechat) = (word(Channel::InApp), word(Channel::WechatSubscribe));
+    assert_eq!(reaction.notice.is_some(), inbox == "deliver", "a notice exists when somebody can read it");
+    if inbox == wechat { format!("both: {inbox}") } else { format!("{inbox}, {wechat}") }
+}
+
+/// One row: what happened, and (who, scene, how) for everybody concerned.
+fn check(happened: impl Into<Happened>, expected: &[(StaffId, &str, &str)]) {
+    let (_, reactions) = answer(happened.into(), &wechat());
+    let actual: Vec<(StaffId, &str, String)> =
+        reactions.iter().map(|reaction| (reaction.recipient, reaction.scene, told(reaction))).collect();
+    let actual: Vec<(StaffId, &str, &str)> =
+        actual.iter().map(|(who, scene, how)| (*who, *scene, how.as_str())).collect();
+    assert_eq!(actual, expected);
+}
+
+const BOTH: &str = "both: deliver";
+const INBOX: &str = "deliver, not_routed";
+const ACTOR: &str = "both: actor_is_recipient";
+const MERGED: &str = "both: merge batch-00000000-0000-0000-0000-0000000000c8";
+
+use AssignmentSource::{Batch, Create, Manual, MiniProgram};
+
+#[test]
+fn a_creation_tells_every_active_supervisor_but_the_creator_and_the_owner() {
+    let scene = kinds::CUSTOMER_CREATED;
+    check(
+        lead(vec![created(OLD)]),
+        &[(ADMIN, scene, INBOX), (MANAGER, scene, INBOX), (OPERATOR, scene, INBOX)],
+    );
+    check(lead(vec![created(ADMIN)]), &[(MANAGER, scene, INBOX), (OPERATOR, scene, INBOX)]);
+    check(lead(vec![created(ADMIN)]).with_owner(MANAGER), &[(OPERATOR, scene, INBOX)]);
+}
+
+#[test]
+fn an_assignment_tells_the_new_owner_even_when_they_did_it_themselves() {
+    let scene = kinds::CUSTOMER_ASSIGNED;
+    check(lead(vec![created(ADMIN), assigned(NEW, ADMIN, Create)]), &[(NEW, scene, BOTH)]);
+    check(lead(vec![created(NEW), assigned(NEW, NEW, Create)]), &[(NEW, scene, BOTH)]);
+    check(lead(vec![created(ADMIN), assigned(NEW, ADMIN, Manual)]), &[(NEW, scene, BOTH)]);
+    check(lead(vec![created(ADMIN), assigned(NEW, ADMIN, MiniProgram)]), &[(NEW, scene, BOTH)]);
+    check(
+        lead(vec![created(ADMIN), assigned(UNBOUND, ADMIN, Manual)]),
+        &[(UNBOUND, scene, "deliver, no_binding")],
+    );
+    check(
+        lead(vec![created(ADMIN), assigned(SUSPENDED, ADMIN, Manual)]),
+        &[(SUSPENDED, scene, "both: recipient_inactive")],
+    );
+    check(
+        lead(vec![created(ADMIN), assigned(person(99), ADMIN, Manual)]),
+        &[(person(99), scene, "both: recipient_inactive")],
+    );
+}
+
+#[test]
+fn a_transfer_tells_both_owners_unless_they_did_it() {
+    let (scene, out) = (kinds::CUSTOMER_TRANSFERRED, kinds::CUSTOMER_TRANSFERRED_OUT);
+    let moved =
+        |by| lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), transferred(OLD, NEW, by, Manual)]);
+    check(moved(ADMIN), &[(NEW, scene, BOTH), (OLD, out, INBOX)]);
+    check(moved(NEW), &[(NEW, scene, ACTOR), (OLD, out, INBOX)]);
+    check(moved(OLD), &[(NEW, scene, BOTH), (OLD, out, ACTOR)]);
+}
+
+#[test]
+fn a_lead_of_a_batch_is_told_in_the_summary() {
+    let (scene, out) = (kinds::CUSTOMER_ASSIGNED, kinds::CUSTOMER_TRANSFERRED_OUT);
+    let source = Batch(BATCH);
+    check(lead(vec![created(ADMIN), assigned(NEW, ADMIN, source)]), &[(NEW, scene, MERGED)]);
+    check(
+        lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), transferred(OLD, NEW, ADMIN, source)]),
+        &[(NEW, scene, MERGED), (OLD, out, MERGED)],
+    );
+}
+
+#[test]
+fn a_batch_tells_each_person_once() {
+    let (scene, out) = (kinds::CUSTOMER_ASSIGNED, kinds::CUSTOMER_TRANSFERRED_OUT);
+    check(batch(&[]), &[]);
+    check(batch(&[(1, None)]), &[(NEW, scene, BOTH)]);
+    let mixed = batch(&[(1, Some(UNBOUND)), (2, None), (3, Some(OLD)), (4, Some(UNBOUND))]);
+    check(mixed, &[(NEW, scene, BOTH), (OLD, out, INBOX), (UNBOUND, out, INBOX)]);
+}
+
+#[test]
+fn a_new_status_tells_the_owner_unless_they_set_it() {
+    let scene = kinds::CUSTOMER_STATUS_CHANGED;
+    check(lead(vec![created(ADMIN), status_changed(ADMIN)]), &[]);
+    let owned = |by| lead(vec![created(ADMIN), assigned(NEW, ADMIN, Create), status_changed(by)]);
+    check(owned(ADMIN), &[(NEW, scene, INBOX)]);
+    check(owned(NEW), &[(NEW, scene, ACTOR)]);
+}
+
+#[test]
+fn changed_fields_concern_nobody() {
+    let changes = ProfilePatch { name: Some("新名".to_owned()), ..ProfilePatch::default() };
+    let updated = domain::customer::CustomerUpdated { changes, by: Actor::Staff(ADMIN), at: at() };
+    check(lead(vec![created(ADMIN), assigned(NEW, ADMIN, Create), updated.into()]), &[]);
+}
+
+#[test]
+fn without_wechat_the_decision_says_so_and_nothing_else_changes() {
+    let assignment = || lead(vec![created(ADMIN), assigned(NEW, ADMIN, Manual)]);
+    let (_, with) = answer(assignment(), &wechat());
+    let (_, without) = answer(assignment(), &ChannelSettings::default());
+    assert_eq!(told(&without[0]), "deliver, channel_not_configured");
+    let same = Reaction { decisions: with[0].decisions.clone(), ..without[0].clone() };
+    assert_eq!(same, with[0]);
+}
+
+#[test]
+fn clients_get_the_facts_system_a_gave_them() {
+    let data = |happened: Happened| {
+        let (_, reactions) = answer(happened, &wechat());
+        let data =
+            |reaction: &Reaction| serde_json::Value::from(reaction.notice.clone().unwrap().message.data);
+        reactions.iter().map(data).collect::<Vec<_>>()
+    };
+    insta::assert_json_snapshot!("created", data(lead(vec![created(OLD)]))[0]);
+    insta::assert_json_snapshot!("assigned", data(lead(vec![created(ADMIN), assigned(NEW, ADMIN, Manual)])));
+    let moved = vec![created(ADMIN), assigned(OLD, ADMIN, Create), transferred(OLD, NEW, ADMIN, Manual)];
+    insta::assert_json_snapshot!("transferred", data(lead(moved)));
+    insta::assert_json_snapshot!("batch", data(batch(&[(1, Some(OLD)), (2, None)]).into()));
+}
+
+#[test]
+fn an_event_whose_customer_is_missing_is_refused() {
+    let staff = directory();
+    let fact = Fact::Customer(LEAD, Box::new(assigned(NEW, ADMIN, Manual)));
+    let event = PolicyEvent { id: EventId(Uuid::nil()), fact, at: at() };
+    let view = View { customer: None, owner_after_command: None, staff: &staff, channels: &wechat() };
+    assert_eq!(react(&event, &view), Err(ReactError::NoCustomer("CustomerAssigned")));
+}
+
+#[test]
+fn every_event_type_has_exactly_one_row() {
+    let declared: Vec<&str> = [
+        CustomerEvent::TYPES,
+        BatchEvent::TYPES,
+        StaffEvent::TYPES,
+        NotificationEvent::TYPES,
+        InboxEvent::TYPES,
+        SubscriptionEvent::TYPES,
+    ]
+    .concat()
+    .into_iter()
+    .map(|(name, _)| name)
+    .collect();
+    for name in &declared {
+        assert!(row(name).is_some(), "{name} has no row in the decision table");
+    }
+    let rows: BTreeSet<&str> = ROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(rows.len(), ROWS.len(), "a row stands twice");
+    assert_eq!(rows, declared.into_iter().collect(), "a row names an event that does not exist");
+}
+
+#[test]
+fn every_row_leads_to_the_handler_of_its_event() {
+    // A handler that meets another event says so; the checks above met each of these with its own.
+    let staff = directory();
+    let view = View { customer: None, owner_after_command: None, staff: &staff, channels: &wechat() };
+    let foreign = PolicyEvent {
+        id: EventId(Uuid::nil()),
+        fact: Fact::Customer(
+            LEAD,
+            Box::new(
+                domain::customer::CustomerLevelChanged {
+                    from: LeadLevel::A,
+                    to: LeadLevel::B,
+                    by: Actor::Staff(ADMIN),
+                    at: at(),
+                }
+                .into(),
+            ),
+        ),
+        at: at(),
+    };
+    for (name, who) in ROWS {
+        if let Who::Told(handler) = who {
+            assert_eq!(handler(&foreign, &view), Err(ReactError::WrongRow("CustomerLevelChanged")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The outside world as arguments: time, ids, randomness, and the next customer number.
+//!
+//! Nothing above `infrastructure` may take these from the machine itself, so that a test can replay any moment.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The time of day.
+pub trait Clock: Send + Sync {
+    /// Now, UTC, whole microseconds: what both databases can store without loss.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Fresh ids.
+pub trait Ids: Send + Sync {
+    /// An id nobody has used, ordered by time of creation (UUIDv7).
+    fn next(&self) -> Uuid;
+}
+
+/// Chance, for jitter only; secrets come from the operating system inside their adapter.
+pub trait Randomness: Send + Sync {
+    /// A number in `0.0..1.0`, evenly spread.
+    fn unit(&self) -> f64;
+}
+
+/// Where customer numbers (`CUS` + 11 digits, domain.md) come from.
+#[async_trait]
+pub trait CustomerNumbers: Send + Sync {
+    /// A number that was not given out before, larger than every earlier one of this process. Numbers may be
+    /// lost (a command that is refused after asking), never given twice.
+    async fn next(&self) -> Result<u64, NumbersError>;
+}
+
+/// Why no number could be given out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no customer number can be drawn: {0}")]
+pub struct NumbersError(pub String);

@@ -1,0 +1,76 @@
+//! What people read: the registry of notification types, their texts, and how a text becomes a message.
+//!
+//! System A's clients filter, colour and link notices by these types and fields, so both are a contract
+//! (existing-systems.md section 4.2). Two faults of A end here: a missing variable is an error and never a literal
+//! `{{word}}` on somebody's screen, and a text changed in the code reaches everybody with the next version
+//! (fault A-23c).
+
+mod catalogue;
+pub mod kinds;
+mod render;
+#[cfg(test)]
+mod tests;
+
+use domain::notification::Priority;
+
+pub use catalogue::{
+    ACCOUNT_SECURITY, ASSIGNED, ASSIGNED_FROM_POOL, ASSIGNED_SUMMARY, AUTO_TRANSFER_IN, AUTO_TRANSFER_OUT,
+    CATALOGUE, CONTRACT_SIGNED, CREATED, FOLLOW_UP_ADDED, FOLLOW_UP_DUE, FORM_SUBMISSION,
+    FORM_SUBMISSION_ADMIN, PERMISSION_CHANGED, RECLAIMED, RECYCLE_WARNING, STATUS_CHANGED,
+    SYSTEM_ANNOUNCEMENT, TRANSFERRED, TRANSFERRED_OUT, TRANSFERRED_OUT_SUMMARY,
+};
+pub use render::{MissingVariable, Variables, placeholders, render};
+
+/// The language a notice is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// Simplified Chinese, what the staff of both agencies read.
+    #[default]
+    ZhCn,
+    /// English.
+    En,
+}
+
+/// The words of a template in one language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// First line.
+    pub title: &'static str,
+    /// The text.
+    pub content: &'static str,
+    /// Words on the button.
+    pub action_text: &'static str,
+}
+
+/// How one kind of notice looks. A type can have two: for one lead, and a summary for many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Template {
+    /// The notification type; see [`kinds`].
+    pub kind: &'static str,
+    /// Goes up when any field here changes; every notice keeps the version it was rendered with.
+    pub version: i64,
+    /// How urgent.
+    pub priority: Priority,
+    /// Ant Design name of the icon.
+    pub icon: &'static str,
+    /// Colour of the icon.
+    pub color: &'static str,
+    /// Path in the web console; may hold placeholders.
+    pub action_url: &'static str,
+    /// Every variable the texts and the path use.
+    pub variables: &'static [&'static str],
+    /// Chinese.
+    pub zh_cn: Words,
+    /// English.
+    pub en: Words,
+}
+
+impl Template {
+    /// The words in `language`.
+    pub fn words(&self, language: Language) -> &Words {
+        match language {
+            Language::ZhCn => &self.zh_cn,
+            Language::En => &self.en,
+        }
+    }
+}

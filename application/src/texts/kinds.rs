@@ -1,0 +1,109 @@
+//! The notification types: system A's 43, and two that A lacks.
+//!
+//! All stay registered, so that another service may request a notice of any of them and a client that filters by
+//! one still finds it, even where this program has no text for it (product.md, out of scope).
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        $($(#[$doc])* pub const $name: &str = stringify!($name);)+
+
+        /// Every registered type.
+        pub const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+/// The types that tell a person of a lead, or several, that the person now has to act on.
+pub const LEAD_GAINED: [&str; 3] = [CUSTOMER_ASSIGNED, CUSTOMER_TRANSFERRED, CUSTOMER_ASSIGNED_FROM_POOL];
+
+kinds! {
+    /// Somebody created a customer.
+    CUSTOMER_CREATED,
+    /// You have a new customer, or several.
+    CUSTOMER_ASSIGNED,
+    /// A colleague's customer is yours now.
+    CUSTOMER_TRANSFERRED,
+    /// Your customer is a colleague's now. Not in A: the loser was never told.
+    CUSTOMER_TRANSFERRED_OUT,
+    /// Your customer went back to the pool.
+    CUSTOMER_RECLAIMED,
+    /// Your customer will go back to the pool. Not in A.
+    CUSTOMER_RECYCLE_WARNING,
+    /// A manager gave you a customer out of the pool.
+    CUSTOMER_ASSIGNED_FROM_POOL,
+    /// Your customer's contract moved on.
+    CUSTOMER_STATUS_CHANGED,
+    /// Nobody talked to your customer for a while.
+    CUSTOMER_FOLLOW_UP_DUE,
+    /// Somebody else talked to your customer.
+    CUSTOMER_FOLLOW_UP_ADDED,
+    /// A rule took leads from you.
+    LEAD_AUTO_TRANSFER_OUT,
+    /// A rule gave you leads.
+    LEAD_AUTO_TRANSFER_IN,
+    /// An announcement to everybody.
+    SYSTEM_ANNOUNCEMENT,
+    /// Your permissions changed.
+    PERMISSION_CHANGED,
+    /// Something about your account needs attention.
+    ACCOUNT_SECURITY,
+    /// A form you shared was filled in.
+    FORM_SUBMISSION_RECEIVED,
+    /// Any form was filled in.
+    FORM_SUBMISSION_RECEIVED_ADMIN,
+    /// A contract was signed.
+    CONTRACT_SIGNED,
+    /// Registered only.
+    RESUME_CREATED,
+    /// Registered only.
+    RESUME_STATUS_CHANGED,
+    /// Registered only.
+    RESUME_ASSIGNED,
+    /// Registered only.
+    RESUME_ORDER_STATUS_CHANGED,
+    /// Registered only.
+    RESUME_FOLLOW_UP_DUE,
+    /// Registered only.
+    RESUME_RELEASE_REQUESTED,
+    /// Registered only.
+    RESUME_FOLLOW_UP_ADDED,
+    /// Registered only.
+    CONTRACT_CREATED,
+    /// Registered only.
+    CONTRACT_WORKER_CHANGED,
+    /// Registered only.
+    CONTRACT_EXPIRING_SOON,
+    /// Registered only.
+    CONTRACT_STATUS_CHANGED,
+    /// Registered only.
+    CONTRACT_APPROVAL_REQUESTED,
+    /// Registered only.
+    CONTRACT_APPROVAL_APPROVED,
+    /// Registered only.
+    CONTRACT_APPROVAL_REJECTED,
+    /// Registered only.
+    TRAINING_LEAD_ASSIGNED,
+    /// Registered only.
+    TRAINING_LEAD_FOLLOW_UP_ADDED,
+    /// Registered only.
+    TRAINING_LEAD_CREATED,
+    /// Registered only.
+    TRAINING_LEAD_AUTO_TRANSFER_OUT,
+    /// Registered only.
+    TRAINING_LEAD_AUTO_TRANSFER_IN,
+    /// Registered only.
+    AUNT_BLACKLISTED,
+    /// Registered only.
+    INTERVIEW_INVITED,
+    /// Registered only.
+    EMPLOYEE_EVALUATION_RECEIVED,
+    /// Registered only.
+    DAILY_REPORT_PERSONAL,
+    /// Registered only.
+    DAILY_REPORT_TEAM,
+    /// Registered only.
+    WEEKLY_REPORT,
+    /// Registered only.
+    MONTHLY_REPORT,
+    /// Registered only.
+    REFERRAL_NEW_REFERRER_APPROVAL,
+}

@@ -1,0 +1,47 @@
+//! What every request sees: the settings, the command bus, the read side, and the ports.
+//!
+//! Built once by [`crate::wiring`]; handlers take it as `State<SharedApp>`.
+
+use std::sync::Arc;
+
+use application::ports::{Clock, CustomerNumbers, Ids, Randomness};
+use infrastructure::bus::Bus;
+use infrastructure::db::Db;
+use projections::Projections;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Auth;
+use crate::config::Settings;
+use crate::http::RecentWrites;
+use crate::lifecycle::Health;
+
+/// The state of the router.
+pub type SharedApp = Arc<App>;
+
+/// One running process, as its handlers see it.
+pub struct App {
+    /// What the operator set.
+    pub settings: Settings,
+    /// Loads aggregates and appends commands.
+    pub bus: Bus,
+    /// The database, for the queries of the read side.
+    pub db: Db,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn Ids>,
+    /// Chance, for jitter.
+    pub randomness: Arc<dyn Randomness>,
+    /// Customer numbers.
+    pub numbers: Arc<dyn CustomerNumbers>,
+    /// The read side: what it has taken in so far.
+    pub projections: Projections,
+    /// Tokens, passwords and failed log-ins: `Auth::new(&settings.auth, db.clone())`.
+    pub auth: Auth,
+    /// Position of each person's last command on this node, for reading one's own writes.
+    pub writes: RecentWrites,
+    /// What runs in the background, and whether it still does.
+    pub health: Health,
+    /// Cancelled when the service stops: open sockets and waiting reads end.
+    pub stop: CancellationToken,
+}

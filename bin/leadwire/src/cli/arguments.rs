@@ -1,0 +1,116 @@
+//! Names, flags, help texts and examples of every command, and nothing that acts.
+
+mod deliveries;
+mod events;
+mod projections;
+mod staff;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use deliveries::{
+    DecisionsArguments, DeliveriesCommand, DeliveriesList, DeliveriesRetry, DeliveriesShow,
+};
+pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, EventsTail, Personal};
+pub(crate) use projections::{
+    ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
+};
+pub(crate) use staff::{StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword};
+
+use crate::demo::DemoArguments;
+
+/// Leadwire assigns customer leads and makes sure that the right person hears about it, once.
+#[derive(Debug, Parser)]
+#[command(name = "leadwire", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Settings file; leadwire.toml in this folder when there is one
+    #[arg(long, global = true, env = "LEADWIRE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One variant a family of commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the service until Ctrl-C or SIGTERM
+    Serve(ServeArguments),
+    /// Play one scenario on real parts and show who was told what
+    Demo(DemoArguments),
+    /// Create the database or bring its tables up to date
+    Migrate(MigrateArguments),
+    /// Accounts, passwords, WeChat bindings
+    #[command(subcommand)]
+    Staff(StaffCommand),
+    /// Read the event log: tail, show, replay to any moment, export
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Read models: where they stand, rebuild them
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Deliveries: list, every attempt of one, send one again
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
+    /// Show what was decided for one event: who, through what, and why not
+    Decisions(DecisionsArguments),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  LEADWIRE_AUTH__JWT_SECRET=$(openssl rand -hex 32) leadwire serve
+  leadwire serve --config /etc/leadwire.toml --roles worker")]
+pub(crate) struct ServeArguments {
+    /// What this process does: api answers HTTP, worker keeps read models, decides on notices and sends them
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["api", "worker"])]
+    pub(crate) roles: Vec<ServeRole>,
+}
+
+/// A role on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeRole {
+    /// Answers HTTP.
+    Api,
+    /// Works in the background.
+    Worker,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Flags of `migrate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  LEADWIRE_DATABASE__URL=postgres://leadwire@db/leadwire leadwire migrate")]
+pub(crate) struct MigrateArguments {
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings in force, secrets hidden, and everything that is wrong with them
+    #[command(after_help = "Example:
+  leadwire config check --config /etc/leadwire.toml")]
+    Check(ConfigCheck),
+}
+
+/// Flags of `config check`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheck {
+    #[command(flatten)]
+    pub(crate) output: Output,
+}

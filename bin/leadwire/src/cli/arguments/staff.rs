@@ -1,0 +1,120 @@
+//! The arguments of `leadwire staff`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use domain::staff::Role as StaffRole;
+
+use super::Output;
+
+/// Accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StaffCommand {
+    /// Make an account; the password comes from a prompt, from standard input or from a file
+    #[command(after_help = "Example:
+  leadwire staff create --username zhang --name 张三 --role manager
+  leadwire staff create --username li --name 李四 --role employee --password-file /run/secrets/li")]
+    Create(StaffCreate),
+    /// Show every account
+    #[command(after_help = "Example:
+  leadwire staff list --json")]
+    List(StaffList),
+    /// Replace a password
+    #[command(after_help = "Example:
+  leadwire staff set-password zhang < /run/secrets/zhang")]
+    SetPassword(StaffSetPassword),
+    /// Bind a mini-program openid, so that subscribe messages reach the person
+    #[command(after_help = "Example:
+  leadwire staff bind-wechat zhang --openid oAbc… --credits 3")]
+    BindWechat(StaffBindWechat),
+    /// Cut an account off
+    #[command(after_help = "Example:
+  leadwire staff suspend zhang")]
+    Suspend(StaffOne),
+    /// Let an account work again
+    #[command(after_help = "Example:
+  leadwire staff activate zhang")]
+    Activate(StaffOne),
+}
+
+/// Flags of `staff create`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffCreate {
+    /// Login name
+    #[arg(long)]
+    pub(crate) username: String,
+    /// Name on screens and in notices
+    #[arg(long)]
+    pub(crate) name: String,
+    /// admin, manager, operator, dispatch, employee or admissions; the Chinese names are understood too
+    #[arg(long, value_parser = staff_role)]
+    pub(crate) role: StaffRole,
+    /// Department
+    #[arg(long)]
+    pub(crate) department: Option<String>,
+    /// Phone
+    #[arg(long)]
+    pub(crate) phone: Option<String>,
+    /// E-mail
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    #[command(flatten)]
+    pub(crate) password: PasswordSource,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Where a password comes from. Never an argument: arguments are seen by everybody on the machine.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordSource {
+    /// Read the password from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// Flags of `staff list`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffList {
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Flags of `staff set-password`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffSetPassword {
+    /// Login name or id
+    pub(crate) staff: String,
+    #[command(flatten)]
+    pub(crate) password: PasswordSource,
+}
+
+/// Flags of `staff bind-wechat`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffBindWechat {
+    /// Login name or id
+    pub(crate) staff: String,
+    /// Who the person is to the mini program
+    #[arg(long)]
+    pub(crate) openid: String,
+    /// The mini program; the configured one by default
+    #[arg(long)]
+    pub(crate) app: Option<String>,
+    /// Grant this many messages as well: each consent on the phone is one
+    #[arg(long, value_name = "N")]
+    pub(crate) credits: Option<i64>,
+    /// The template of those messages; the configured one by default
+    #[arg(long)]
+    pub(crate) template: Option<String>,
+}
+
+/// Flags of `staff suspend` and `staff activate`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffOne {
+    /// Login name or id
+    pub(crate) staff: String,
+}
+
+fn staff_role(text: &str) -> Result<StaffRole, String> {
+    StaffRole::from_alias(text)
+        .ok_or_else(|| "is one of admin, manager, operator, dispatch, employee, admissions".to_owned())
+}

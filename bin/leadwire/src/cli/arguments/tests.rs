@@ -1,0 +1,51 @@
+use clap::CommandFactory as _;
+
+use super::*;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_an_example_of_itself() {
+    fn check(command: &mut clap::Command, path: &str) {
+        if command.has_subcommands() {
+            for sub in command.get_subcommands_mut() {
+                let path = format!("{path} {}", sub.get_name());
+                check(sub, &path);
+            }
+            return;
+        }
+        let help = command.render_long_help().to_string();
+        assert!(help.contains(&format!("{path} ")) || help.contains(&format!("{path}\n")), "{path}: {help}");
+        assert!(help.contains("Example:"), "{path} has no example");
+    }
+    let mut cli = Cli::command().disable_help_subcommand(true);
+    check(&mut cli, "leadwire");
+}
+
+#[test]
+fn a_password_is_never_an_argument() {
+    for wrong in
+        [["staff", "set-password", "zhang", "secret"], ["staff", "set-password", "zhang", "--password=x"]]
+    {
+        assert!(Cli::try_parse_from(std::iter::once("leadwire").chain(wrong)).is_err());
+    }
+}
+
+#[test]
+fn a_replay_has_one_end() {
+    let two = ["leadwire", "events", "replay", "s", "--to-sequence", "1", "--to-position", "2"];
+    assert!(Cli::try_parse_from(two).is_err());
+    assert!(Cli::try_parse_from(&two[..6]).is_ok());
+}
+
+#[test]
+fn serve_has_both_roles_by_default() {
+    let Command::Serve(serve) = Cli::parse_from(["leadwire", "serve"]).command else { panic!("not serve") };
+    assert_eq!(serve.roles, [ServeRole::Api, ServeRole::Worker]);
+    let one = Cli::parse_from(["leadwire", "serve", "--roles", "worker"]);
+    let Command::Serve(serve) = one.command else { panic!("not serve") };
+    assert_eq!(serve.roles, [ServeRole::Worker]);
+}

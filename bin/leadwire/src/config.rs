@@ -1,0 +1,86 @@
+//! What an operator may set, read once at start: defaults, then `leadwire.toml`, then the environment.
+//!
+//! An environment variable is `LEADWIRE_SECTION__KEY`; system A's `MINIPROGRAM_APPID` and `MINIPROGRAM_APPSECRET`
+//! are understood too. Secrets come from the environment or from a file of their own, never from `leadwire.toml`,
+//! which people copy around (product.md G16). Reading never stops at the first mistake: every one is named with
+//! its rule.
+
+mod keys;
+mod print;
+mod reader;
+mod service;
+mod tool;
+
+pub use print::effective;
+pub use reader::Sources;
+pub use service::{
+    AuthSettings, DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings,
+    WechatSubscribeSettings,
+};
+pub use tool::ToolSettings;
+
+#[cfg(test)]
+mod tests;
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "leadwire.toml";
+
+/// Fewest bytes of the secret that signs tokens: as many as the HS256 key has.
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+
+/// What holds without anybody setting it.
+const DEFAULTS: &str = r#"
+[server]
+listen = "127.0.0.1:3000"
+allowed_origins = []
+body_bytes_max = 1048576
+
+[database]
+url = "sqlite:leadwire.db"
+postgres_connections = 16
+sqlite_readers = 8
+
+[auth]
+token_seconds = 86400
+
+[wechat_subscribe]
+page = "pages/customer/detail?id={customerId}"
+miniprogram_state = "formal"
+base_url = "https://api.weixin.qq.com"
+connect_timeout_ms = 3000
+request_timeout_ms = 10000
+
+[delivery]
+retry_seconds = [1, 5, 15, 30, 60, 120, 300, 600, 900]
+jitter_percent = 20
+busy_answers_max = 3
+
+[log]
+format = "text"
+filter = "info"
+"#;
+
+/// One mistake in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting, as it is written in `leadwire.toml`, or the variable.
+    pub setting: String,
+    /// The rule it breaks.
+    pub rule: String,
+}
+
+/// Every mistake in the settings. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the settings cannot be used:")?;
+        for Problem { setting, rule } in &self.0 {
+            write!(f, "\n  {setting}: {rule}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,58 @@
+//! The settings in force, for `leadwire config check`: secrets are shown as set or not set, nothing more.
+
+use figment::value::Value;
+use url::Url;
+
+use super::keys::{KEYS, Kind};
+use super::reader::{Reader, Sources};
+
+/// What stands for something that must not be read.
+const HIDDEN: &str = "(hidden)";
+/// What stands for something that nobody set.
+const NOT_SET: &str = "(not set)";
+
+/// Every setting with its value in force, in a fixed order; right or wrong.
+pub fn effective(sources: &Sources) -> Vec<(&'static str, String)> {
+    let reader = Reader::new(sources);
+    KEYS.iter().map(|(path, kind)| (*path, shown(&reader, path, *kind))).collect()
+}
+
+fn shown(reader: &Reader, path: &str, kind: Kind) -> String {
+    if kind == Kind::Secret {
+        return if reader.has_secret(path) { HIDDEN } else { NOT_SET }.to_owned();
+    }
+    let Some(value) = reader.value(path) else { return NOT_SET.to_owned() };
+    match kind {
+        Kind::Address => value.as_str().map_or_else(|| HIDDEN.to_owned(), without_password),
+        _ => text(&value),
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => text.clone(),
+        Value::Array(_, items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        Value::Dict(_, dict) => {
+            dict.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(",")
+        }
+        Value::Num(_, number) => {
+            number.to_i128().map_or_else(|| format!("{:?}", number.to_f64()), |n| n.to_string())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The address with its password taken out; hidden as a whole when it cannot be taken apart.
+pub(crate) fn without_password(address: &str) -> String {
+    if address.starts_with("sqlite:") {
+        return address.to_owned();
+    }
+    let Ok(mut url) = Url::parse(address) else { return HIDDEN.to_owned() };
+    if url.password().is_some() && url.set_password(Some("hidden")).is_err() {
+        return HIDDEN.to_owned();
+    }
+    if url.query_pairs().any(|(name, _)| name == "password") {
+        url.set_query(None);
+    }
+    url.to_string()
+}

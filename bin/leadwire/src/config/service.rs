@@ -1,0 +1,298 @@
+//! The settings of the service.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use application::channels::wechat_subscribe;
+use application::delivery::RetrySchedule;
+use infrastructure::db::DbOptions;
+use secrecy::{ExposeSecret as _, SecretString};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::keys;
+use super::reader::{Reader, Sources};
+use super::{ConfigError, JWT_SECRET_BYTES_MIN};
+
+/// Bounds of the body limit, in bytes.
+const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
+/// Bounds of a provider timeout, in milliseconds.
+const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 50..=60_000;
+/// Bounds of the life of a token, in seconds.
+const TOKEN_SECONDS: std::ops::RangeInclusive<u64> = 60..=30 * 24 * 60 * 60;
+/// Bounds of the connections of one process.
+const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=256;
+/// Bounds of one wait between two attempts, in seconds.
+const RETRY_SECONDS: std::ops::RangeInclusive<u64> = 1..=24 * 60 * 60;
+/// What the lead template of existing-systems.md section 6.1 shows, when no fields are configured.
+const TEMPLATE_FIELDS: [(&str, &str); 4] = [
+    ("thing1", "customer_name"),
+    ("phone_number2", "phone_masked"),
+    ("thing3", "reason"),
+    ("time4", "assign_time"),
+];
+
+/// Everything `leadwire serve` needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where and how HTTP is served.
+    pub server: ServerSettings,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// Tokens.
+    pub auth: AuthSettings,
+    /// The mini program's subscribe messages; `None` when not configured.
+    pub wechat_subscribe: Option<WechatSubscribeSettings>,
+    /// Retries.
+    pub delivery: DeliverySettings,
+    /// Log lines.
+    pub log: LogSettings,
+}
+
+/// Where and how HTTP is served.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Origins whose pages may open a socket, e.g. `https://crm.example.com`; none means same origin only.
+    pub allowed_origins: Vec<String>,
+    /// Largest request body, in bytes.
+    pub body_bytes_max: usize,
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// `sqlite:path` or `postgres://…`, which may hold a password.
+    pub url: SecretString,
+    /// Sizes of the pools.
+    pub options: DbOptions,
+}
+
+/// Tokens.
+#[derive(Debug, Clone)]
+pub struct AuthSettings {
+    /// Signs and checks tokens.
+    pub jwt_secret: SecretString,
+    /// How long a token is good.
+    pub token_life: Duration,
+}
+
+/// The mini program's subscribe messages.
+#[derive(Debug, Clone)]
+pub struct WechatSubscribeSettings {
+    /// What is not secret: app, template, page, fields.
+    pub channel: wechat_subscribe::Settings,
+    /// The AppSecret.
+    pub secret: SecretString,
+    /// Where the provider is, without a slash at the end.
+    pub base_url: Url,
+    /// Longest time to connect.
+    pub connect_timeout: Duration,
+    /// Longest time for a whole call.
+    pub request_timeout: Duration,
+}
+
+/// Retries.
+#[derive(Debug, Clone, Default)]
+pub struct DeliverySettings {
+    /// The waits between attempts.
+    pub schedule: RetrySchedule,
+}
+
+/// Log lines.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Which lines are written, e.g. `info,leadwire=debug`.
+    pub filter: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Settings {
+    /// Reads the settings of the service; names every mistake at once.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(sources);
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
+    fn read(reader: &mut Reader) -> Option<Self> {
+        // Every section is read before the first missing one ends the whole: all mistakes are named.
+        let server = server(reader);
+        let database = database(reader);
+        let auth = auth(reader);
+        let wechat_subscribe = wechat_subscribe(reader);
+        let delivery = delivery(reader);
+        let log = log(reader);
+        Some(Self {
+            server: server?,
+            database: database?,
+            auth: auth?,
+            wechat_subscribe,
+            delivery: delivery?,
+            log: log?,
+        })
+    }
+}
+
+fn server(reader: &mut Reader) -> Option<ServerSettings> {
+    let listen = reader.checked("server.listen", |text: String| {
+        text.parse().map_err(|_| "is not an address with a port, such as 127.0.0.1:3000".to_owned())
+    });
+    let allowed_origins = reader.checked("server.allowed_origins", |origins: Vec<String>| {
+        origins.into_iter().map(|text| origin(&text)).collect::<Result<Vec<_>, _>>()
+    });
+    let body_bytes_max = reader.checked("server.body_bytes_max", |n| within(n, &BODY_BYTES, "bytes"));
+    Some(ServerSettings {
+        listen: listen?,
+        allowed_origins: allowed_origins?,
+        body_bytes_max: body_bytes_max?,
+    })
+}
+
+pub(super) fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
+    let postgres =
+        reader.checked("database.postgres_connections", |n| within(n, &CONNECTIONS, "connections"));
+    let sqlite = reader.checked("database.sqlite_readers", |n| within(n, &CONNECTIONS, "connections"));
+    let url = match reader.text("database.url_file") {
+        Some(file) => reader.secret_file("database.url_file", file.as_ref()),
+        None => reader.text("database.url").map(SecretString::from),
+    };
+    let known = |url: &SecretString| {
+        let scheme = url.expose_secret().split(':').next();
+        matches!(scheme, Some("sqlite" | "postgres" | "postgresql"))
+    };
+    if url.as_ref().is_none_or(|url| !known(url)) {
+        reader.problem("database.url", "begins with sqlite: or postgres://");
+        return None;
+    }
+    let options = DbOptions { postgres_connections: postgres?, sqlite_readers: sqlite? };
+    Some(DatabaseSettings { url: url?, options })
+}
+
+fn auth(reader: &mut Reader) -> Option<AuthSettings> {
+    let seconds = reader.checked("auth.token_seconds", |n| within(n, &TOKEN_SECONDS, "seconds"));
+    let jwt_secret = reader.secret("auth.jwt_secret", "auth.jwt_secret_file");
+    let long_enough = |secret: &SecretString| secret.expose_secret().len() >= JWT_SECRET_BYTES_MIN;
+    if !jwt_secret.as_ref().is_some_and(long_enough) {
+        let variable = keys::variable("auth.jwt_secret");
+        let rule = format!(
+            "is needed, with at least {JWT_SECRET_BYTES_MIN} bytes: set {variable} or auth.jwt_secret_file, \
+             for example to the output of `openssl rand -hex 32`"
+        );
+        reader.problem("auth.jwt_secret", rule);
+        return None;
+    }
+    Some(AuthSettings { jwt_secret: jwt_secret?, token_life: Duration::from_secs(seconds?) })
+}
+
+fn wechat_subscribe(reader: &mut Reader) -> Option<WechatSubscribeSettings> {
+    let app = reader.text("wechat_subscribe.appid");
+    let secret = reader.secret("wechat_subscribe.secret", "wechat_subscribe.secret_file");
+    let template = reader.text("wechat_subscribe.template");
+    let secret = secret.filter(|secret| !secret.expose_secret().is_empty());
+    if app.is_none() && secret.is_none() && template.is_none() {
+        return None; // not configured: decisions say so, and nothing else changes (product.md G7)
+    }
+    let parts = [
+        ("wechat_subscribe.appid", app.is_some()),
+        ("wechat_subscribe.secret", secret.is_some()),
+        ("wechat_subscribe.template", template.is_some()),
+    ];
+    for (setting, _) in parts.iter().filter(|(_, set)| !set) {
+        reader.problem(setting, "is needed: appid, secret and template are set together or not at all");
+    }
+    let page = reader.text("wechat_subscribe.page");
+    let fields = reader.optional::<BTreeMap<String, String>>("wechat_subscribe.fields");
+    let state = reader.text("wechat_subscribe.miniprogram_state");
+    let base_url = reader.checked("wechat_subscribe.base_url", |text: String| http_url(&text));
+    let connect = reader.checked("wechat_subscribe.connect_timeout_ms", |n| within(n, &TIMEOUT_MS, "ms"));
+    let request = reader.checked("wechat_subscribe.request_timeout_ms", |n| within(n, &TIMEOUT_MS, "ms"));
+    let fields = fields.filter(|fields| !fields.is_empty());
+    let fields = fields.map_or_else(default_fields, |fields| fields.into_iter().collect());
+    let channel = wechat_subscribe::Settings {
+        app: app?,
+        template: template?,
+        page: page.unwrap_or_default(),
+        fields,
+        miniprogram_state: state.unwrap_or_default(),
+    };
+    if let Err(error) = channel.validate() {
+        reader.problem("wechat_subscribe", error.to_string());
+    }
+    Some(WechatSubscribeSettings {
+        channel,
+        secret: secret?,
+        base_url: base_url?,
+        connect_timeout: Duration::from_millis(connect?),
+        request_timeout: Duration::from_millis(request?),
+    })
+}
+
+fn default_fields() -> Vec<(String, String)> {
+    TEMPLATE_FIELDS.map(|(key, shows)| (key.to_owned(), shows.to_owned())).to_vec()
+}
+
+fn delivery(reader: &mut Reader) -> Option<DeliverySettings> {
+    let waits = reader.checked("delivery.retry_seconds", |waits: Vec<u64>| {
+        let waits = waits.into_iter().map(|n| within(n, &RETRY_SECONDS, "seconds").map(Duration::from_secs));
+        waits.collect::<Result<Vec<_>, _>>()
+    });
+    let jitter = reader.optional::<u8>("delivery.jitter_percent");
+    let busy = reader.optional::<i64>("delivery.busy_answers_max");
+    match RetrySchedule::new(waits?, jitter?, busy?) {
+        Ok(schedule) => Some(DeliverySettings { schedule }),
+        Err(error) => {
+            reader.problem("delivery", error.to_string());
+            None
+        }
+    }
+}
+
+pub(super) fn log(reader: &mut Reader) -> Option<LogSettings> {
+    let format = reader.checked("log.format", |text: String| match text.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("is text or json".to_owned()),
+    });
+    let filter = reader.checked("log.filter", |text: String| {
+        EnvFilter::try_new(&text)
+            .map(|_| text)
+            .map_err(|_| "is not a filter such as info,leadwire=debug".to_owned())
+    });
+    Some(LogSettings { format: format?, filter: filter? })
+}
+
+fn within<T>(value: T, bounds: &std::ops::RangeInclusive<T>, unit: &str) -> Result<T, String>
+where
+    T: PartialOrd + std::fmt::Display,
+{
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("is {} to {} {unit}, not {value}", bounds.start(), bounds.end()))
+}
+
+fn http_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim_end_matches('/')).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| "is not an http or https address".to_owned())
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let rule = || format!("`{text}` is not an origin such as https://crm.example.com");
+    let url = http_url(text).map_err(|_| rule())?;
+    let origin = url.origin().ascii_serialization();
+    if origin == text.trim_end_matches('/') { Ok(origin) } else { Err(rule()) }
+}

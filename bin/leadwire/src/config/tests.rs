@@ -1,0 +1,176 @@
+use std::io::Write as _;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn environment(pairs: &[(&str, &str)]) -> Sources {
+    let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Sources { file: None, environment }
+}
+
+fn with_secret(pairs: &[(&str, &str)]) -> Sources {
+    let mut sources = environment(pairs);
+    sources.environment.insert("LEADWIRE_AUTH__JWT_SECRET".to_owned(), SECRET.to_owned());
+    sources
+}
+
+fn problems(sources: &Sources) -> Vec<String> {
+    let ConfigError(problems) = Settings::load(sources).expect_err("the settings are wrong");
+    problems.into_iter().map(|problem| format!("{}: {}", problem.setting, problem.rule)).collect()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn defaults_are_enough_but_for_the_secret() {
+    let settings = Settings::load(&with_secret(&[])).unwrap();
+    assert_eq!(settings.server.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(settings.delivery.schedule, application::delivery::RetrySchedule::default());
+    assert!(settings.wechat_subscribe.is_none());
+    let found = problems(&environment(&[]));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("auth.jwt_secret: is needed, with at least 32 bytes"), "{found:?}");
+}
+
+#[test]
+fn every_mistake_is_named_with_its_rule() {
+    let cases = [
+        ("LEADWIRE_SERVER__LISTEN", "here", "server.listen: is not an address"),
+        ("LEADWIRE_SERVER__BODY_BYTES_MAX", "1", "server.body_bytes_max: is 1024 to 67108864 bytes, not 1"),
+        ("LEADWIRE_SERVER__BODY_BYTES_MAX", "big", "LEADWIRE_SERVER__BODY_BYTES_MAX: is not a whole number"),
+        (
+            "LEADWIRE_SERVER__ALLOWED_ORIGINS",
+            "https://a/b",
+            "server.allowed_origins: `https://a/b` is not an origin",
+        ),
+        ("LEADWIRE_DATABASE__URL", "mysql://x", "database.url: begins with sqlite: or postgres://"),
+        ("LEADWIRE_AUTH__TOKEN_SECONDS", "5", "auth.token_seconds: is 60 to 2592000 seconds, not 5"),
+        (
+            "LEADWIRE_DELIVERY__RETRY_SECONDS",
+            "1,x",
+            "LEADWIRE_DELIVERY__RETRY_SECONDS: is not a whole number",
+        ),
+        ("LEADWIRE_DELIVERY__RETRY_SECONDS", "0", "delivery.retry_seconds: is 1 to 86400 seconds, not 0"),
+        ("LEADWIRE_DELIVERY__JITTER_PERCENT", "100", "delivery: the jitter"),
+        ("LEADWIRE_LOG__FORMAT", "xml", "log.format: is text or json"),
+        (
+            "LEADWIRE_SERVER__LISTN",
+            "x",
+            "LEADWIRE_SERVER__LISTN: there is no such setting; is server.listen meant?",
+        ),
+        ("LEADWIRE_DB__URL", "x", "LEADWIRE_DB__URL: there is no such setting; is database.url meant?"),
+        ("LEADWIRE_FOO__BARS", "x", "LEADWIRE_FOO__BARS: there is no such setting; `leadwire config check`"),
+        ("MINIPROGRAM_APPID", "wx1", "wechat_subscribe.secret: is needed: appid, secret and template"),
+    ];
+    for (name, value, expected) in cases {
+        let found = problems(&with_secret(&[(name, value)]));
+        assert!(found[0].starts_with(expected), "{name}={value}: {found:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_named_at_once() {
+    let found = problems(&environment(&[("LEADWIRE_LOG__FORMAT", "xml"), ("LEADWIRE_SERVER__LISTEN", "x")]));
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn the_file_overrides_defaults_and_the_environment_overrides_the_file() {
+    let file = file("[server]\nlisten = \"127.0.0.1:1\"\nbody_bytes_max = 2048\n[log]\nformat = \"json\"");
+    let mut sources = with_secret(&[("LEADWIRE_SERVER__LISTEN", "127.0.0.1:2")]);
+    sources.file = Some(file.path().to_owned());
+    let settings = Settings::load(&sources).unwrap();
+    assert_eq!(settings.server.listen.port(), 2);
+    assert_eq!(settings.server.body_bytes_max, 2048);
+    assert_eq!(settings.log.format, LogFormat::Json);
+}
+
+#[test]
+fn a_file_with_a_secret_an_unknown_key_or_bad_toml_is_refused() {
+    let cases = [
+        ("[auth]\njwt_secret = \"s\"", "auth.jwt_secret: a secret must not stand in"),
+        ("[server]\nport = 1", "server.port: there is no such setting"),
+        ("[database]\nurl = \"postgres://u:p@h/d\"", "database.url: a password must not stand in"),
+        ("[server]\nlisten = 1", "server.listen: invalid type"),
+        ("[server", "/"),
+    ];
+    for (text, expected) in cases {
+        let file = file(text);
+        let mut sources = with_secret(&[]);
+        sources.file = Some(file.path().to_owned());
+        let found = problems(&sources);
+        assert!(found[0].starts_with(expected), "{text}: {found:?}");
+    }
+    let missing = Sources { file: Some("/nowhere/leadwire.toml".into()), ..with_secret(&[]) };
+    assert_eq!(problems(&missing), ["/nowhere/leadwire.toml: there is no such file"]);
+}
+
+#[test]
+fn secrets_come_from_a_variable_or_a_file_but_not_both() {
+    let secret = file(&format!("{SECRET}\n"));
+    let path = secret.path().to_str().unwrap();
+    let from_file = environment(&[("LEADWIRE_AUTH__JWT_SECRET_FILE", path)]);
+    let settings = Settings::load(&from_file).unwrap();
+    assert_eq!(settings.auth.jwt_secret.expose_secret(), SECRET);
+    let both = with_secret(&[("LEADWIRE_AUTH__JWT_SECRET_FILE", path)]);
+    assert!(problems(&both)[0].contains("not both"));
+}
+
+#[test]
+fn the_channel_is_complete_or_absent_and_knows_the_names_of_system_a() {
+    let sources = with_secret(&[
+        ("MINIPROGRAM_APPID", "wx-old"),
+        ("LEADWIRE_WECHAT_SUBSCRIBE__APPID", "wx-new"),
+        ("MINIPROGRAM_APPSECRET", "12345678"),
+        ("LEADWIRE_WECHAT_SUBSCRIBE__TEMPLATE", "T"),
+        ("LEADWIRE_WECHAT_SUBSCRIBE__FIELDS", "thing1=customer_name, time2=assign_time"),
+    ]);
+    let channel = Settings::load(&sources).unwrap().wechat_subscribe.unwrap();
+    assert_eq!(channel.channel.app, "wx-new");
+    assert_eq!(channel.secret.expose_secret(), "12345678");
+    let fields = channel.channel.fields;
+    let wrong = with_secret(&[
+        ("MINIPROGRAM_APPID", "wx"),
+        ("MINIPROGRAM_APPSECRET", "s"),
+        ("LEADWIRE_WECHAT_SUBSCRIBE__TEMPLATE", "T"),
+        ("LEADWIRE_WECHAT_SUBSCRIBE__FIELDS", "thing1=customer_name,time2=tea_time"),
+    ]);
+    assert!(problems(&wrong)[0].starts_with("wechat_subscribe: tea_time is not a value of a notice"));
+    assert_eq!(
+        fields,
+        [("thing1", "customer_name"), ("time2", "assign_time")].map(|(a, b)| (a.into(), b.into()))
+    );
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let sources = with_secret(&[
+        ("LEADWIRE_DATABASE__URL", "postgres://user:hunter2@db/leadwire?password=hunter2"),
+        ("MINIPROGRAM_APPSECRET", "hunter2"),
+        ("MINIPROGRAM_APPID", "wx1"),
+        ("LEADWIRE_WECHAT_SUBSCRIBE__TEMPLATE", "T"),
+    ]);
+    let printed = effective(&sources)
+        .iter()
+        .map(|(path, value)| format!("{path} = {value}"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(!printed.contains("hunter2") && !printed.contains(SECRET), "{printed}");
+    assert!(printed.contains("auth.jwt_secret = (hidden)"), "{printed}");
+    assert!(printed.contains("wechat_subscribe.appid = wx1"), "{printed}");
+    let settings = format!("{:?}", Settings::load(&sources).unwrap());
+    assert!(!settings.contains("hunter2") && !settings.contains(SECRET), "{settings}");
+}
+
+#[test]
+fn a_command_on_the_database_needs_no_secret() {
+    let settings = ToolSettings::load(&environment(&[("MINIPROGRAM_APPID", "wx1")])).unwrap();
+    assert_eq!(settings.wechat_app.as_deref(), Some("wx1"));
+}

@@ -1,0 +1,44 @@
+//! The settings of a command that works on the database and serves nothing: fewer are needed, so fewer can stop it.
+
+use super::ConfigError;
+use super::reader::{Reader, Sources};
+use super::service::{self, DatabaseSettings, LogSettings};
+
+/// Which log lines a command writes beside its result, unless somebody sets `log.filter`.
+const QUIET: &str = "warn";
+
+/// What a command on the database needs.
+#[derive(Debug, Clone)]
+pub struct ToolSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// Log lines.
+    pub log: LogSettings,
+    /// The mini program, when one is configured.
+    pub wechat_app: Option<String>,
+    /// Its template for assignment notices, when one is configured.
+    pub wechat_template: Option<String>,
+}
+
+impl ToolSettings {
+    /// Reads them; names every mistake at once.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(sources);
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let database = service::database(reader);
+        let mut log = service::log(reader)?;
+        if !reader.is_changed("log.filter") {
+            QUIET.clone_into(&mut log.filter);
+        }
+        Some(Self {
+            database: database?,
+            log,
+            wechat_app: reader.text("wechat_subscribe.appid"),
+            wechat_template: reader.text("wechat_subscribe.template"),
+        })
+    }
+}

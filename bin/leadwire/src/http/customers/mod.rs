@@ -1,0 +1,52 @@
+//! `/api/customers`: one file an endpoint.
+
+pub mod assign;
+pub mod assignable;
+pub mod batch;
+pub mod create;
+pub mod detail;
+pub mod document;
+pub mod enums;
+pub mod list;
+pub mod logs;
+pub mod notice;
+pub mod update;
+pub mod written;
+
+pub(super) use list::{PAGE_MAX, last, small};
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use domain::CustomerId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::{self, Problem};
+use crate::app::SharedApp;
+
+/// The routes.
+pub(super) fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(enums::enums))
+        .routes(routes!(assignable::assignable_users))
+        .routes(routes!(batch::batch_assign))
+        .routes(routes!(detail::detail, update::update))
+        .routes(routes!(assign::assign))
+        .routes(routes!(assign::assign_from_mini_program))
+        .routes(routes!(logs::assignment_logs))
+}
+
+/// The customer that the path names. What is no id names nobody: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct CustomerPath(pub CustomerId);
+
+impl FromRequestParts<SharedApp> for CustomerPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        let unknown = || Problem::of(&problem::CUSTOMER_NOT_FOUND);
+        let Path(id) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| unknown())?;
+        id.parse().map(Self).map_err(|_| unknown())
+    }
+}

@@ -1,0 +1,49 @@
+//! The answer of a command: the customer as it was right after it, so that a repetition shows the same again.
+
+use application::access::Caller;
+use application::bus::{CommandBus as _, Executed};
+use application::customers::CustomerReceipt;
+use domain::customer::Customer;
+use domain::{CustomerId, StreamId};
+
+use super::document::CustomerDocument;
+use crate::app::App;
+use crate::http::answer::Answer;
+use crate::http::people::People;
+use crate::http::problem::Problem;
+use crate::http::refusals::load_problem;
+
+/// A customer right after a command.
+pub struct Shown {
+    /// Which.
+    pub id: CustomerId,
+    /// As it was.
+    pub customer: Customer,
+}
+
+impl Shown {
+    /// Loads what the receipt remembers.
+    pub async fn load(app: &App, receipt: &CustomerReceipt) -> Result<Self, Problem> {
+        let stream = StreamId::from(receipt.customer);
+        let found = app.bus.load_at::<Customer>(&stream, receipt.sequence).await;
+        let customer = found.map_err(|error| load_problem(&error))?.state;
+        Ok(Self { id: receipt.customer, customer })
+    }
+
+    /// As one reader sees it.
+    pub async fn document(&self, app: &App, reader: &Caller) -> Result<CustomerDocument, Problem> {
+        let people = People::find(app, self.customer.owner()).await?;
+        Ok(CustomerDocument::detail(reader, self.id, &self.customer, &people))
+    }
+}
+
+/// Adds version and position, and remembers the position for the caller's next read.
+pub fn answer(
+    app: &App,
+    caller: &Caller,
+    answer: Answer,
+    executed: &Executed<CustomerReceipt>,
+) -> Result<Answer, Problem> {
+    app.writes.noted(caller.id, executed.position);
+    Ok(answer.version(executed.result.sequence).written(executed.position, executed.replayed))
+}

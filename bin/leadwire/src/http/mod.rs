@@ -1,0 +1,58 @@
+//! The HTTP contract (http-api.md): one file an endpoint group, one shape for every answer.
+//!
+//! Handlers are thin: parse, use case, view. Reading order: [`answer`] and [`problem`] (what can be
+//! answered), `frame` (what surrounds every request), [`command`] and [`reading`] (keys, versions,
+//! positions), `customers`.
+
+pub mod answer;
+pub mod command;
+pub mod customers;
+mod frame;
+pub mod health;
+pub mod notifications;
+mod openapi;
+pub mod people;
+pub mod problem;
+pub mod query;
+pub mod reading;
+pub mod refusals;
+pub mod schemas;
+pub mod sessions;
+mod socket;
+pub mod text;
+pub mod time;
+
+use axum::{Extension, Router, middleware};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use frame::{RequestId, X_REQUEST_ID};
+pub use problem::Problem;
+pub use reading::RecentWrites;
+pub use refusals::load_problem;
+
+use crate::app::SharedApp;
+
+/// Every route, with its state. Call it inside a Tokio runtime: live sockets share one task that watches the
+/// inbox.
+pub fn router(app: SharedApp) -> Router {
+    let (router, document) = routes().split_for_parts();
+    router
+        .fallback(frame::unknown_route)
+        .method_not_allowed_fallback(frame::wrong_method)
+        .layer(Extension(openapi::Written::of(&document)))
+        .layer(Extension(socket::Hub::start(&app)))
+        .layer(middleware::from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app)
+}
+
+/// Every route and its description.
+fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::with_openapi(openapi::Base::openapi())
+        .merge(sessions::routes())
+        .merge(customers::routes())
+        .merge(notifications::routes())
+        .merge(socket::routes())
+        .merge(health::routes())
+        .merge(openapi::routes())
+}

@@ -1,0 +1,51 @@
+//! Names for ids: answers name people, events and rows hold ids.
+
+use std::collections::{BTreeSet, HashMap};
+
+use application::bus::CommandBus as _;
+use domain::staff::{Account, Staff};
+use domain::{StaffId, StreamId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::refusals::load_problem;
+use crate::app::App;
+
+/// The people an answer names.
+#[derive(Debug, Default)]
+pub struct People(HashMap<StaffId, Account>);
+
+/// How system A shows a person beside an id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PersonName {
+    /// Name on screens.
+    pub name: String,
+    /// Login name.
+    pub username: String,
+}
+
+impl People {
+    /// Looks these people up, all at once.
+    pub async fn find(app: &App, ids: impl IntoIterator<Item = StaffId>) -> Result<Self, Problem> {
+        let ids: Vec<StaffId> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
+        let staff = app.bus.load_many::<Staff>(&streams).await.map_err(|error| load_problem(&error))?;
+        let accounts = ids.into_iter().zip(staff);
+        Ok(Self(accounts.filter_map(|(id, staff)| Some((id, staff.state.account?))).collect()))
+    }
+
+    /// The name of one of them; `None` for nobody and for somebody who is not in the directory.
+    pub fn name(&self, id: Option<StaffId>) -> Option<PersonName> {
+        let account = self.0.get(&id?)?;
+        Some(PersonName { name: account.name.clone(), username: account.username.clone() })
+    }
+}
+
+#[cfg(test)]
+impl People {
+    /// People a test makes up.
+    pub fn of(accounts: impl IntoIterator<Item = (StaffId, Account)>) -> Self {
+        Self(accounts.into_iter().collect())
+    }
+}

@@ -1,0 +1,232 @@
+//! What went wrong, as a value: handlers return it, `super::frame` writes it (http-api.md section 1).
+//!
+//! The catalogue is the one place that knows codes, statuses and titles. Nothing that a database or a library
+//! said ever becomes part of a problem.
+
+use application::forms::{FieldError, any_malformed};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::answer::Pending;
+use super::text::Text;
+
+/// Where the problem types are described.
+pub const TYPE_BASE: &str = "https://leadwire.dev/problems/";
+
+/// A kind of problem.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Stable name for programs.
+    pub code: &'static str,
+    /// Status, by who must act.
+    pub status: StatusCode,
+    /// Short English title, the same for every occurrence.
+    pub title: &'static str,
+    /// What people are told unless there is more to say.
+    pub text: Text,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal, $title:literal, $zh:literal, $en:literal;)+) => {
+        $($(#[$doc])* pub static $name: Kind = Kind {
+            code: $code, status: StatusCode::$status, title: $title, text: Text::new($zh, $en),
+        };)+
+
+        /// Every kind there is.
+        pub static ALL: &[&Kind] = &[$(&$name),+];
+    };
+}
+
+kinds! {
+    /// The body is no JSON.
+    MALFORMED_JSON = BAD_REQUEST "MALFORMED_JSON", "Malformed JSON", "请求体不是有效的JSON", "The body is not valid JSON";
+    /// Fields that the sender's program got wrong.
+    INVALID_REQUEST = BAD_REQUEST "VALIDATION_FAILED", "Validation failed", "请求参数不正确", "The request is not valid";
+    /// A header that cannot be read.
+    INVALID_HEADER = BAD_REQUEST "INVALID_HEADER", "Invalid header", "请求头不正确", "A header is not valid";
+    /// The body is not declared to be JSON.
+    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type", "请求体必须是 application/json", "The body must be application/json";
+    /// No token, or one that is not ours.
+    UNAUTHORIZED = UNAUTHORIZED "UNAUTHORIZED", "Not logged in", "请先登录", "Please log in";
+    /// The token was right once.
+    TOKEN_EXPIRED = UNAUTHORIZED "TOKEN_EXPIRED", "Token expired", "登录已过期，请重新登录", "The session has expired, please log in again";
+    /// Wrong name or password; never says which.
+    INVALID_CREDENTIALS = UNAUTHORIZED "INVALID_CREDENTIALS", "Wrong user name or password", "用户名或密码错误", "Wrong user name or password";
+    /// The account is cut off.
+    ACCOUNT_SUSPENDED = UNAUTHORIZED "ACCOUNT_SUSPENDED", "Account suspended", "账号已被暂停，无法访问系统", "The account is suspended";
+    /// The role may not do this.
+    FORBIDDEN = FORBIDDEN "FORBIDDEN", "Not permitted", "无权限执行此操作", "You are not permitted to do this";
+    /// The page that asks is not one of ours.
+    ORIGIN_NOT_ALLOWED = FORBIDDEN "ORIGIN_NOT_ALLOWED", "Origin not allowed", "来源不被允许", "This origin is not allowed";
+    /// No such customer, or not for these eyes.
+    CUSTOMER_NOT_FOUND = NOT_FOUND "CUSTOMER_NOT_FOUND", "Customer not found", "客户不存在", "There is no such customer";
+    /// No such account.
+    USER_NOT_FOUND = NOT_FOUND "USER_NOT_FOUND", "User not found", "用户不存在", "There is no such user";
+    /// No such route.
+    ROUTE_NOT_FOUND = NOT_FOUND "ROUTE_NOT_FOUND", "Unknown route", "接口不存在", "There is no such route";
+    /// The route has other methods.
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "METHOD_NOT_ALLOWED", "Method not allowed", "请求方法不被允许", "The route does not have this method";
+    /// Somebody else was faster.
+    VERSION_CONFLICT = CONFLICT "VERSION_CONFLICT", "Changed by somebody else", "客户已被其他人修改，请刷新后重试", "Somebody else has changed this customer, please reload";
+    /// Another customer has the phone.
+    DUPLICATE_PHONE = CONFLICT "DUPLICATE_PHONE", "Phone already known", "该手机号已存在客户记录", "A customer with this phone exists already";
+    /// Another customer has the WeChat id.
+    DUPLICATE_WECHAT = CONFLICT "DUPLICATE_WECHAT", "WeChat id already known", "该微信号已存在客户记录", "A customer with this WeChat id exists already";
+    /// The command cannot be carried out as things stand.
+    CONFLICT = CONFLICT "CONFLICT", "Conflict", "操作冲突，请刷新后重试", "The operation conflicts with another one, please reload";
+    /// The body is larger than anybody needs.
+    PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE "PAYLOAD_TOO_LARGE", "Body too large", "请求体过大", "The body is too large";
+    /// Values that a person got wrong.
+    REFUSED_VALUE = UNPROCESSABLE_ENTITY "VALIDATION_FAILED", "Validation failed", "请求参数不正确", "The request is not valid";
+    /// Neither phone nor WeChat id.
+    MISSING_CONTACT = UNPROCESSABLE_ENTITY "MISSING_CONTACT", "No way to reach the customer", "请填写手机号或微信号", "A phone number or a WeChat id is required";
+    /// The wanted owner does not exist.
+    STAFF_NOT_FOUND = UNPROCESSABLE_ENTITY "STAFF_NOT_FOUND", "Assignee not found", "指定的负责人不存在", "The assignee does not exist";
+    /// The wanted owner's account is cut off.
+    STAFF_INACTIVE = UNPROCESSABLE_ENTITY "STAFF_INACTIVE", "Assignee inactive", "指定的负责人未激活", "The assignee's account is not active";
+    /// The wanted owner's role may not own leads.
+    STAFF_NOT_ASSIGNABLE = UNPROCESSABLE_ENTITY "STAFF_NOT_ASSIGNABLE", "Assignee not assignable", "指定的负责人角色不允许被分配", "The assignee's role may not own customers";
+    /// The key named another request before.
+    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY "IDEMPOTENCY_KEY_REUSED", "Idempotency key reused", "该幂等键已用于其他请求", "This idempotency key was used for another request";
+    /// Too many tries.
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS "TOO_MANY_REQUESTS", "Too many requests", "尝试次数过多，请稍后再试", "Too many attempts, please try again later";
+    /// Our fault.
+    INTERNAL = INTERNAL_SERVER_ERROR "INTERNAL", "Internal error", "服务器内部错误", "Internal server error";
+    /// More work than the service takes at once.
+    BUSY = SERVICE_UNAVAILABLE "BUSY", "Busy", "系统繁忙，请稍后重试", "The service is busy, please try again";
+    /// The store cannot be reached.
+    UNAVAILABLE = SERVICE_UNAVAILABLE "UNAVAILABLE", "Unavailable", "服务暂时不可用，请稍后重试", "The service is unavailable, please try again";
+    /// The answer took too long; whether the command was carried out is told by repeating it with its key.
+    TIMEOUT = SERVICE_UNAVAILABLE "TIMEOUT", "Timed out", "请求超时，请稍后重试", "The request took too long, please try again";
+}
+
+impl Kind {
+    /// The address of its description: the code in lower case with hyphens.
+    pub fn url(&self) -> String {
+        format!("{TYPE_BASE}{}", self.code.to_lowercase().replace('_', "-"))
+    }
+}
+
+/// One occurrence of a problem. Boxed, because it travels in the error of every handler.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Occurrence>);
+
+/// What is known about one occurrence of a problem.
+#[derive(Debug, Clone)]
+pub struct Occurrence {
+    /// Which kind.
+    pub kind: &'static Kind,
+    /// What people are told.
+    pub text: Text,
+    /// What programs may compute with, besides the code.
+    pub details: Value,
+    /// The single field violations, told in the client's language.
+    pub fields: Vec<FieldError>,
+    /// When it is worth trying again.
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl std::ops::Deref for Problem {
+    type Target = Occurrence;
+
+    fn deref(&self) -> &Occurrence {
+        &self.0
+    }
+}
+
+impl Problem {
+    /// A problem with the usual words.
+    pub fn of(kind: &'static Kind) -> Self {
+        Self(Box::new(Occurrence {
+            kind,
+            text: kind.text.clone(),
+            details: json!({}),
+            fields: Vec::new(),
+            retry_after_seconds: None,
+        }))
+    }
+
+    /// The same of another kind.
+    #[must_use]
+    pub fn kind(mut self, kind: &'static Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// With other words.
+    #[must_use]
+    pub fn text(mut self, text: Text) -> Self {
+        self.0.text = text;
+        self
+    }
+
+    /// With something for programs.
+    #[must_use]
+    pub fn details(mut self, details: Value) -> Self {
+        self.0.details = details;
+        self
+    }
+
+    /// With the time after which trying again makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Everything that is wrong with a body or a query, at once: 400 when the sender's program is to be
+    /// changed, 422 when a person typed something that is refused.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let kind = if any_malformed(&errors) { &INVALID_REQUEST } else { &REFUSED_VALUE };
+        let joined = |message: fn(&FieldError) -> &str| {
+            errors.iter().take(MESSAGES_MAX).map(message).collect::<Vec<_>>().join("; ")
+        };
+        let text = Text::with(joined(|e| &e.message_zh), joined(|e| &e.message_en));
+        let mut problem = Self::of(kind).text(text);
+        problem.0.fields = errors;
+        problem
+    }
+
+    /// A query parameter or header that cannot be read.
+    pub fn bad_header(name: &'static str, zh: &str, en: &str) -> Self {
+        Self::of(&INVALID_HEADER)
+            .text(Text::with(format!("{name} {zh}"), format!("{name} {en}")))
+            .details(json!({ "header": name }))
+    }
+}
+
+/// Violations whose texts are joined into the message; all of them stand in the details.
+const MESSAGES_MAX: usize = 20;
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        Pending::Problem(self).into_response()
+    }
+}
+
+impl From<&'static Kind> for Problem {
+    fn from(kind: &'static Kind) -> Self {
+        Self::of(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_url_is_the_code_in_lower_case() {
+        assert_eq!(DUPLICATE_PHONE.url(), "https://leadwire.dev/problems/duplicate-phone");
+    }
+
+    #[test]
+    fn a_code_has_one_title() {
+        for kind in ALL {
+            for other in ALL.iter().filter(|other| other.code == kind.code) {
+                assert_eq!(other.title, kind.title, "{}", kind.code);
+            }
+            assert!(kind.status.is_client_error() || kind.status.is_server_error());
+        }
+    }
+}

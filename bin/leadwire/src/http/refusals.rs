@@ -1,0 +1,167 @@
+//! From what use cases and storage say to what a client is told: the one table of it.
+//!
+//! What storage says goes to the log, once, here; the client learns only that it may try again.
+
+use application::access::{self, Caller, RowScope};
+use application::bus::{AppendError, CommandBus as _, ExecuteError, LoadError};
+use application::customers::Refusal;
+use domain::customer::CustomerError;
+use domain::inbox::InboxError;
+use domain::staff::Staff;
+use domain::{Sequence, StaffId, StreamId};
+use infrastructure::db::DbError;
+use serde_json::json;
+
+use super::problem::{self, Problem};
+use super::text::Text;
+use crate::app::App;
+
+/// Seconds after which a client may try again when the appender's queue is full: it drains within one.
+const BUSY_SECONDS: u64 = 1;
+
+/// Seconds after which a client may try again when the store is away.
+const UNAVAILABLE_SECONDS: u64 = 5;
+
+/// Why a customer command did not happen, in the caller's terms.
+pub async fn customer_problem(app: &App, caller: &Caller, error: ExecuteError<Refusal>) -> Problem {
+    match error {
+        ExecuteError::Refused(Refusal::Stale { owner, sequence }) => {
+            conflict(app, caller, owner, sequence).await
+        }
+        ExecuteError::Refused(refusal) => refused(&refusal),
+        other => execute_problem(other),
+    }
+}
+
+/// Why marking notices did not happen.
+pub fn inbox_problem(error: ExecuteError<InboxError>) -> Problem {
+    match error {
+        ExecuteError::Refused(refusal @ InboxError::TooMany) => Problem::of(&problem::INVALID_REQUEST)
+            .text(Text::with(refusal.to_string(), "Too many notifications at once")),
+        other => execute_problem(other),
+    }
+}
+
+/// The conflict with who has the customer now, for those who may know.
+async fn conflict(app: &App, caller: &Caller, owner: Option<StaffId>, sequence: Sequence) -> Problem {
+    let conflict = Problem::of(&problem::VERSION_CONFLICT);
+    let permitted = owner == Some(caller.id) || access::detail_scope(caller) == RowScope::All;
+    let owner = match owner {
+        Some(owner) if permitted => {
+            let staff = app.bus.load::<Staff>(&StreamId::from(owner)).await.ok();
+            let name = staff.and_then(|staff| staff.state.account).map(|account| account.name);
+            json!({ "id": owner, "name": name })
+        }
+        _ => serde_json::Value::Null,
+    };
+    conflict.details(json!({ "currentOwner": owner, "version": sequence }))
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Rule(CustomerError::NotFound) => Problem::of(&problem::CUSTOMER_NOT_FOUND),
+        Refusal::Rule(CustomerError::AlreadyExists) => Problem::of(&problem::CONFLICT),
+        Refusal::Rule(CustomerError::MissingContact) => Problem::of(&problem::MISSING_CONTACT),
+        Refusal::Rule(error @ CustomerError::MissingName) => Problem::of(&problem::REFUSED_VALUE)
+            .text(Text::with(error.to_string(), "The name must not be empty")),
+        Refusal::Forbidden(zh) => {
+            let forbidden = Problem::of(&problem::FORBIDDEN);
+            let en = forbidden.text.en.clone();
+            forbidden.text(Text::with(*zh, en))
+        }
+        Refusal::StaffNotFound => Problem::of(&problem::STAFF_NOT_FOUND),
+        Refusal::StaffInactive => Problem::of(&problem::STAFF_INACTIVE),
+        Refusal::StaffNotAssignable => Problem::of(&problem::STAFF_NOT_ASSIGNABLE),
+        Refusal::DuplicatePhone => Problem::of(&problem::DUPLICATE_PHONE),
+        Refusal::DuplicateWechat => Problem::of(&problem::DUPLICATE_WECHAT),
+        // Told with its details by the only caller that can load them.
+        Refusal::Stale { sequence, .. } => {
+            Problem::of(&problem::VERSION_CONFLICT).details(json!({ "version": sequence }))
+        }
+    }
+}
+
+fn execute_problem<R: std::error::Error>(error: ExecuteError<R>) -> Problem {
+    match error {
+        ExecuteError::Append(error) => append_problem(&error),
+        ExecuteError::Load(error) => load_problem(&error),
+        ExecuteError::Encode(reason) => {
+            tracing::error!(error = %reason, "an event or a receipt cannot be written or read");
+            Problem::of(&problem::INTERNAL)
+        }
+        ExecuteError::Refused(refusal) => {
+            tracing::error!(error = %refusal, "a refusal has no problem of its own");
+            Problem::of(&problem::CONFLICT)
+        }
+    }
+}
+
+fn append_problem(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Conflict { .. } | AppendError::Taken { .. } => Problem::of(&problem::CONFLICT),
+        AppendError::KeyReused => Problem::of(&problem::IDEMPOTENCY_KEY_REUSED),
+        AppendError::Busy => Problem::of(&problem::BUSY).retry_after(BUSY_SECONDS),
+        other => {
+            tracing::error!(error = %other, "an append failed");
+            Problem::of(&problem::UNAVAILABLE).retry_after(UNAVAILABLE_SECONDS)
+        }
+    }
+}
+
+/// Why an aggregate cannot be shown.
+pub fn load_problem(error: &LoadError) -> Problem {
+    tracing::error!(error = %error, "an aggregate cannot be loaded");
+    match error {
+        LoadError::Undecodable { .. } => Problem::of(&problem::INTERNAL),
+        LoadError::Unavailable(_) => Problem::of(&problem::UNAVAILABLE).retry_after(UNAVAILABLE_SECONDS),
+    }
+}
+
+/// Why a read model cannot be asked.
+pub fn db_problem(error: &DbError) -> Problem {
+    tracing::error!(error = %error, "a query failed");
+    match error {
+        DbError::Corrupt { .. } => Problem::of(&problem::INTERNAL),
+        _ => Problem::of(&problem::UNAVAILABLE).retry_after(UNAVAILABLE_SECONDS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_the_status_of_who_must_act() {
+        for (refusal, status, code) in [
+            (Refusal::Rule(CustomerError::NotFound), 404, "CUSTOMER_NOT_FOUND"),
+            (Refusal::Rule(CustomerError::MissingContact), 422, "MISSING_CONTACT"),
+            (Refusal::Rule(CustomerError::MissingName), 422, "VALIDATION_FAILED"),
+            (Refusal::Forbidden("无权限创建客户"), 403, "FORBIDDEN"),
+            (Refusal::StaffNotFound, 422, "STAFF_NOT_FOUND"),
+            (Refusal::StaffInactive, 422, "STAFF_INACTIVE"),
+            (Refusal::StaffNotAssignable, 422, "STAFF_NOT_ASSIGNABLE"),
+            (Refusal::DuplicatePhone, 409, "DUPLICATE_PHONE"),
+            (Refusal::DuplicateWechat, 409, "DUPLICATE_WECHAT"),
+            (Refusal::Stale { owner: None, sequence: 3 }, 409, "VERSION_CONFLICT"),
+        ] {
+            let problem = refused(&refusal);
+            assert_eq!((problem.kind.status.as_u16(), problem.kind.code), (status, code), "{refusal:?}");
+            assert_eq!(problem.text.zh, refusal.to_string(), "the words are system A's");
+        }
+    }
+
+    #[test]
+    fn what_the_store_says_stays_with_us() {
+        let secret = "password authentication failed for user leadwire";
+        for problem in [
+            append_problem(&AppendError::Unavailable(secret.into())),
+            load_problem(&LoadError::Unavailable(secret.into())),
+        ] {
+            assert_eq!(problem.kind.status.as_u16(), 503);
+            assert!(problem.retry_after_seconds.is_some());
+            assert!(!format!("{problem:?}").contains("leadwire"));
+        }
+        assert_eq!(append_problem(&AppendError::Busy).kind.code, "BUSY");
+        assert_eq!(append_problem(&AppendError::KeyReused).kind.status.as_u16(), 422);
+    }
+}

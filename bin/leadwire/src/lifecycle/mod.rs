@@ -1,0 +1,10 @@
+//! Background tasks that are watched, signals that stop them, and logs.
+
+mod health;
+pub mod logs;
+mod signals;
+mod tasks;
+
+pub use health::{Health, TaskState};
+pub use signals::stop_signal;
+pub use tasks::{STOP_PATIENCE, Tasks};

@@ -1,0 +1,243 @@
+//! How the pieces of one process are put together.
+//!
+//! ```text
+//! Db → EventLog → Bus ─┬─ api:    HTTP
+//!                      └─ worker: read models · policy · dispatcher
+//! ```
+//! `serve`, `demo` and the acceptance tests start the very same thing here; they differ in settings and ports.
+
+mod running;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use application::channels::ChannelSettings;
+use application::policies::POLICY;
+use application::ports::{Clock, Ids, Randomness};
+use infrastructure::clock::SystemClock;
+use infrastructure::customer_numbers::StoredNumbers;
+use infrastructure::db::{Db, DbError};
+use infrastructure::dispatcher::{self, Dispatcher};
+use infrastructure::ids::TimeOrderedIds;
+use infrastructure::provider_http::{ClientError, Timeouts};
+use infrastructure::randomness::SystemRandomness;
+use infrastructure::wechat::{TokenStore, WechatSettings, WechatSubscribe};
+use projections::ReadModel;
+use projections::policy_runner::{self, PolicyRunner, Retried};
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use running::{Running, Unsettled};
+pub use store::Store;
+
+use crate::app::{App, SharedApp};
+use crate::auth::Auth;
+use crate::config::{Settings, WechatSubscribeSettings};
+use crate::http;
+use crate::lifecycle::{Health, STOP_PATIENCE, Tasks};
+
+/// Time, ids and chance; a test passes its own.
+#[derive(Clone)]
+pub struct Ports {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn Ids>,
+    /// Jitter.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(TimeOrderedIds),
+            randomness: Arc::new(SystemRandomness),
+        }
+    }
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Answers HTTP.
+    Api,
+    /// Keeps read models, decides on notices, sends them.
+    Worker,
+}
+
+impl Role {
+    /// Both: what a single process does.
+    pub const ALL: [Self; 2] = [Self::Api, Self::Worker];
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database is not there, in use, or cannot be migrated.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// No client for the provider.
+    #[error(transparent)]
+    Provider(#[from] ClientError),
+    /// Neither role was named.
+    #[error("a process needs at least one role: api or worker")]
+    NoRole,
+}
+
+/// Starts Leadwire in this process.
+#[derive(Debug)]
+pub struct Leadwire;
+
+impl Leadwire {
+    /// With the machine's own clock, ids and dice.
+    pub async fn start(settings: Settings, roles: &[Role]) -> Result<Running, StartError> {
+        Self::start_with(settings, roles, Ports::default()).await
+    }
+
+    /// With ports of the caller's choice. Nothing is left behind when it fails.
+    pub async fn start_with(settings: Settings, roles: &[Role], ports: Ports) -> Result<Running, StartError> {
+        if roles.is_empty() {
+            return Err(StartError::NoRole);
+        }
+        // The address first: a second start by mistake must not touch the database.
+        let listener =
+            if roles.contains(&Role::Api) { Some(listen(settings.server.listen).await?) } else { None };
+        let db = Db::connect(settings.database.url.expose_secret(), settings.database.options).await?;
+        let store = Store::open(db, &ports).await?;
+        let channels = Arc::new(ChannelSettings {
+            wechat_subscribe: settings.wechat_subscribe.as_ref().map(|wechat| wechat.channel.clone()),
+        });
+        let policy = PolicyRunner::new(
+            store.bus.clone(),
+            store.projections.consumers().clone(),
+            channels,
+            ports.clock.clone(),
+        );
+        let dispatcher = match &settings.wechat_subscribe {
+            Some(wechat) => Some(Arc::new(dispatcher(&store, wechat, &settings, &ports)?)),
+            None => None,
+        };
+        let app = app(settings, &store, &ports);
+        let tasks = Tasks::new(app.stop.clone(), app.health.clone());
+        if roles.contains(&Role::Worker) {
+            start_workers(&tasks, &app, policy.clone(), dispatcher.clone());
+        }
+        let local_addr = match listener {
+            Some((listener, address)) => {
+                tasks.spawn("http", serve(listener, app.clone()));
+                tracing::info!(server.address = %address, "listening on {address}");
+                Some(address)
+            }
+            None => None,
+        };
+        Ok(Running { local_addr, app, policy, dispatcher, tasks })
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
+}
+
+fn app(settings: Settings, store: &Store, ports: &Ports) -> SharedApp {
+    let db = store.db().clone();
+    Arc::new(App {
+        auth: Auth::new(&settings.auth, db.clone()),
+        numbers: Arc::new(StoredNumbers::new(db.clone())),
+        bus: store.bus.clone(),
+        projections: store.projections.clone(),
+        clock: ports.clock.clone(),
+        ids: ports.ids.clone(),
+        randomness: ports.randomness.clone(),
+        writes: http::RecentWrites::default(),
+        health: Health::default(),
+        stop: CancellationToken::new(),
+        db,
+        settings,
+    })
+}
+
+fn dispatcher(
+    store: &Store,
+    wechat: &WechatSubscribeSettings,
+    settings: &Settings,
+    ports: &Ports,
+) -> Result<Dispatcher, StartError> {
+    let provider = WechatSettings {
+        base_url: wechat.base_url.clone(),
+        app: wechat.channel.app.clone(),
+        secret: wechat.secret.clone(),
+        timeouts: Timeouts { connect: wechat.connect_timeout, total: wechat.request_timeout },
+    };
+    let clock = ports.clock.clone();
+    let tokens = TokenStore::new(store.db().clone(), provider.clone(), clock.clone(), ports.ids.as_ref())?;
+    let sender = WechatSubscribe::new(provider, Arc::new(tokens), clock.clone())?;
+    let options = dispatcher::Options {
+        schedule: settings.delivery.schedule.clone(),
+        // The process itself waits a little longer, to write down how the last sends ended.
+        stop_patience: STOP_PATIENCE / 2,
+        ..dispatcher::Options::default()
+    };
+    let dice = dispatcher::Ports { clock, ids: ports.ids.clone(), randomness: ports.randomness.clone() };
+    Ok(Dispatcher::new(store.bus.clone(), Arc::new(sender), dice, options))
+}
+
+/// The name of the task that decides on notices.
+const POLICY_TASK: &str = "policy";
+/// The name of the task that sends.
+const DISPATCHER_TASK: &str = "dispatcher.wechat_subscribe";
+
+fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatcher: Option<Arc<Dispatcher>>) {
+    for model in ReadModel::ALL.iter().copied() {
+        let (projections, stop) = (app.projections.clone(), app.stop.clone());
+        tasks.spawn_worker(model.name(), async move { projections.run(model, stop).await });
+    }
+    let consumer = policy_runner::tuned(app.projections.consumer(POLICY));
+    let stop = app.stop.clone();
+    tasks.spawn_worker(POLICY_TASK, async move {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = answer_parked(&policy) => {}
+        }
+        consumer.run(&mut policy.handler(), stop).await;
+    });
+    if let Some(dispatcher) = dispatcher {
+        let stop = app.stop.clone();
+        tasks.spawn_worker(DISPATCHER_TASK, async move { dispatcher.run(stop).await });
+    }
+}
+
+/// Events that could not be answered get another chance whenever a worker starts: whoever repaired the program or its
+/// configuration starts it anyway.
+async fn answer_parked(policy: &PolicyRunner) {
+    match policy_runner::retry_parked(policy).await {
+        Ok(tried) if tried == Retried::default() => {}
+        Ok(tried) => tracing::warn!(
+            policy.answered = tried.answered,
+            policy.still_parked = tried.still_parked,
+            "parked events were tried again"
+        ),
+        Err(error) => tracing::error!(error = %error, "parked events could not be tried again"),
+    }
+}
+
+async fn serve(listener: TcpListener, app: SharedApp) -> std::io::Result<()> {
+    let stop = app.stop.clone();
+    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+}

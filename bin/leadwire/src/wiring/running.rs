@@ -1,0 +1,134 @@
+//! A started process: where it listens, how to wait until it has nothing left to do, how to stop it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use application::policies::POLICY;
+use domain::Position;
+use domain::notification::{Channel, DeliveryState};
+use infrastructure::db::DbError;
+use infrastructure::dispatcher::Dispatcher;
+use projections::policy_runner::{self, PolicyRunner};
+use projections::{HandleError, ReadModel, queries};
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::SharedApp;
+use crate::lifecycle::{STOP_PATIENCE, Tasks};
+
+/// How long [`Running::settle`] waits for a commit before it looks again: an attempt that ends without an event
+/// rings no doorbell.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Leadwire at work in this process. Call [`Running::stop`] at the end.
+pub struct Running {
+    pub(super) local_addr: Option<SocketAddr>,
+    pub(super) app: SharedApp,
+    pub(super) policy: PolicyRunner,
+    pub(super) dispatcher: Option<Arc<Dispatcher>>,
+    pub(super) tasks: Tasks,
+}
+
+/// Why a process did not come to rest.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsettled {
+    /// Time is up.
+    #[error("not at rest in time: {0}")]
+    Late(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl Running {
+    /// Where HTTP is served; `None` without the role `api`.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.local_addr
+    }
+
+    /// What the handlers see.
+    pub fn app(&self) -> &SharedApp {
+        &self.app
+    }
+
+    /// The sender of subscribe messages, when the channel is configured; `drain_once` works it by hand.
+    pub fn dispatcher(&self) -> Option<&Arc<Dispatcher>> {
+        self.dispatcher.as_ref()
+    }
+
+    /// The policy, for reconciling what it decided.
+    pub fn policy(&self) -> &PolicyRunner {
+        &self.policy
+    }
+
+    /// Does by hand what the role `worker` does by itself, until nothing is left: decides, sends what is due, brings the
+    /// read models to the log's head. For tests that choose the moment; they start with the role `api` alone.
+    pub async fn drain(&self) -> Result<Position, HandleError> {
+        let consumer = policy_runner::tuned(self.app.projections.consumer(POLICY));
+        loop {
+            let head = self.app.bus.log().head().await?;
+            consumer.catch_up(&mut self.policy.handler()).await?;
+            if let Some(dispatcher) = &self.dispatcher {
+                dispatcher.drain_once().await?;
+            }
+            self.app.projections.catch_up_all().await?;
+            if self.app.bus.log().head().await? == head {
+                return Ok(head);
+            }
+        }
+    }
+
+    /// Waits until everything that follows from what was committed so far has happened: policy and read models are
+    /// at the log's head, and no delivery is waiting for its first attempt or under way. One that waits for a retry
+    /// is at rest.
+    pub async fn settle(&self, patience: Duration) -> Result<Position, Unsettled> {
+        let deadline = Instant::now() + patience;
+        let mut doorbell = self.app.bus.log().doorbell();
+        loop {
+            doorbell.mark_unchanged();
+            let head = self.app.bus.log().head().await?;
+            self.reached(head, deadline).await?;
+            let busy = self.deliveries_under_way().await?;
+            if busy == 0 && self.app.bus.log().head().await? == head {
+                return Ok(head);
+            }
+            if Instant::now() >= deadline {
+                return Err(Unsettled::Late(format!("{busy} deliveries are under way")));
+            }
+            // Either way the loop looks again.
+            let _ = timeout_at(Instant::now() + LOOK_AGAIN, doorbell.changed()).await;
+        }
+    }
+
+    async fn reached(&self, head: Position, deadline: Instant) -> Result<(), Unsettled> {
+        let models = ReadModel::ALL.iter().map(|model| model.name());
+        for consumer in std::iter::once(POLICY).chain(models) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !self.app.projections.progress().wait_for(consumer, head, left).await {
+                return Err(Unsettled::Late(format!("{consumer} has not reached position {head}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliveries_under_way(&self) -> Result<i64, DbError> {
+        let counts = queries::deliveries::counts(&self.app.db).await?;
+        let under_way = |channel, state| {
+            channel == Channel::WechatSubscribe
+                && matches!(state, DeliveryState::Pending | DeliveryState::InFlight)
+        };
+        Ok(counts.iter().filter(|(channel, state, _)| under_way(*channel, *state)).map(|(_, _, n)| n).sum())
+    }
+
+    /// Stops: takes no new request, finishes those under way, gives leases back, commits what waits. Whether all of
+    /// it was done in time; what was not is found again by the next process.
+    pub async fn stop(self) -> bool {
+        let in_time = self.tasks.stop(STOP_PATIENCE).await;
+        if !in_time {
+            tracing::warn!("not everything stopped within {} s", STOP_PATIENCE.as_secs());
+        }
+        self.app.bus.log().close().await;
+        self.app.db.close().await;
+        in_time
+    }
+}

@@ -1,0 +1,89 @@
+//! Call counters in day and minute windows of the virtual clock (wechat-apis.md §1.2).
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+
+use crate::{calls::Endpoint, errcode::Refusal, switches::Limits};
+
+const CHINA_OFFSET_SECONDS: i32 = 8 * 60 * 60;
+const MINUTE_SECONDS: i64 = 60;
+
+/// The day in China, in which quotas run from 0 to 24 h.
+pub(crate) fn day(now: DateTime<Utc>) -> NaiveDate {
+    let china = FixedOffset::east_opt(CHINA_OFFSET_SECONDS);
+    china.map_or_else(|| now.date_naive(), |china| now.with_timezone(&china).date_naive())
+}
+
+/// The calls of one app to one endpoint in the current windows.
+#[derive(Debug, Default)]
+struct Used {
+    day: NaiveDate,
+    in_day: u64,
+    minute: i64,
+    in_minute: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Quota {
+    used: HashMap<(String, Endpoint), Used>,
+}
+
+impl Quota {
+    /// Counts one call, or refuses it without counting.
+    pub(crate) fn take(
+        &mut self,
+        appid: &str,
+        endpoint: Endpoint,
+        limits: &Limits,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let (per_minute, per_day) = match endpoint {
+            Endpoint::Token => (None, limits.token_per_day),
+            Endpoint::StableToken => (limits.stable_token_per_minute, limits.stable_token_per_day),
+            Endpoint::SubscribeSend => (limits.send_per_minute, limits.send_per_day),
+        };
+        let used = self.used.entry((appid.to_owned(), endpoint)).or_default();
+        let (day, minute) = (day(now), now.timestamp().div_euclid(MINUTE_SECONDS));
+        if used.day != day {
+            (used.day, used.in_day) = (day, 0);
+        }
+        if used.minute != minute {
+            (used.minute, used.in_minute) = (minute, 0);
+        }
+        if per_day.is_some_and(|limit| used.in_day >= limit) {
+            return Err(Refusal::DayQuota);
+        }
+        if per_minute.is_some_and(|limit| used.in_minute >= limit) {
+            return Err(Refusal::MinuteQuota);
+        }
+        used.in_day += 1;
+        used.in_minute += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_open_again_with_the_clock() {
+        let limits = Limits { send_per_minute: Some(2), send_per_day: Some(3), ..Limits::default() };
+        let mut quota = Quota::default();
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        for (time, expected) in [
+            ("2026-01-01T15:00:00Z", Ok(())),
+            ("2026-01-01T15:00:10Z", Ok(())),
+            ("2026-01-01T15:00:59Z", Err(Refusal::MinuteQuota)),
+            ("2026-01-01T15:01:00Z", Ok(())),
+            ("2026-01-01T15:59:59Z", Err(Refusal::DayQuota)),
+            // 16:00 UTC is midnight in China.
+            ("2026-01-01T16:00:00Z", Ok(())),
+        ] {
+            assert_eq!(quota.take("wx1", Endpoint::SubscribeSend, &limits, at(time)), expected, "{time}");
+        }
+        let other = quota.take("wx2", Endpoint::SubscribeSend, &limits, at("2026-01-01T15:01:00Z"));
+        assert_eq!(other, Ok(()), "each app has its own quota");
+    }
+}

@@ -1,0 +1,154 @@
+//! What is not known about WeChat, as switches (wechat-apis.md §0), and the quotas, as numbers. A sender must
+//! pass its tests under every setting.
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::Counting;
+
+/// One check of `subscribe/send` whose place in the order is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Is the receiver known to the app (40003)?
+    Openid,
+    /// Is the template one of the app's (40037)?
+    Template,
+    /// Do the fields obey their rules (47003)?
+    Content,
+    /// Has the receiver a credit left (43101)?
+    Credit,
+}
+
+/// The order of the four checks; each appears once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Check>", into = "Vec<Check>")]
+pub struct ValidationOrder([Check; 4]);
+
+impl ValidationOrder {
+    pub(crate) fn checks(self) -> [Check; 4] {
+        self.0
+    }
+}
+
+impl Default for ValidationOrder {
+    fn default() -> Self {
+        Self([Check::Openid, Check::Template, Check::Content, Check::Credit])
+    }
+}
+
+impl TryFrom<Vec<Check>> for ValidationOrder {
+    type Error = &'static str;
+
+    fn try_from(checks: Vec<Check>) -> Result<Self, Self::Error> {
+        let all = Self::default().0;
+        if !all.iter().all(|check| checks.contains(check)) {
+            return Err("validation_order names each of openid, template, content, credit once");
+        }
+        checks.try_into().map(Self).map_err(|_| "validation_order has four entries")
+    }
+}
+
+impl From<ValidationOrder> for Vec<Check> {
+    fn from(order: ValidationOrder) -> Self {
+        order.0.to_vec()
+    }
+}
+
+/// The undocumented behaviours, each with the default that seems likeliest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent switch with a name on the wire")]
+pub struct Switches {
+    /// Which error comes first when several things are wrong (§0.1).
+    pub validation_order: ValidationOrder,
+    /// A definite no (47003 and the like) uses up one credit, if there is one (§0.7). Default off.
+    pub failed_send_consumes_credit: bool,
+    /// A success carries `msgid` (§2.2: the reference text omits it, real answers have it). Default on.
+    pub msgid_present: bool,
+    /// Any openid is known; otherwise only those credited or registered before. Default off.
+    pub accept_any_openid: bool,
+    /// A send that arrives while another one to the same person is being processed gets 43108. Default on.
+    pub concurrent_sends_refused: bool,
+    /// Real milliseconds WeChat takes to process a send; with 0 sends hardly ever overlap. Default 0.
+    pub send_takes_ms: u64,
+    /// A value of blanks only counts as empty (§2.5, ambiguous report). Default on.
+    pub blank_value_is_empty: bool,
+    /// A key that the template does not have is refused with 47003. Default on.
+    pub unknown_key_refused: bool,
+    /// An emoji counts two characters (§0.6). Default on, the conservative reading.
+    pub emoji_counts_two: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            validation_order: ValidationOrder::default(),
+            failed_send_consumes_credit: false,
+            msgid_present: true,
+            accept_any_openid: false,
+            concurrent_sends_refused: true,
+            send_takes_ms: 0,
+            blank_value_is_empty: true,
+            unknown_key_refused: true,
+            emoji_counts_two: true,
+        }
+    }
+}
+
+impl Switches {
+    pub(crate) fn counting(&self) -> Counting {
+        if self.emoji_counts_two { Counting::Utf16Units } else { Counting::Characters }
+    }
+}
+
+/// The quotas per app. `None` (JSON `null`) is no limit. Days are those of China, minutes those of the clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// `GET /cgi-bin/token` per day.
+    pub token_per_day: Option<u64>,
+    /// `POST /cgi-bin/stable_token` per minute.
+    pub stable_token_per_minute: Option<u64>,
+    /// `POST /cgi-bin/stable_token` per day.
+    pub stable_token_per_day: Option<u64>,
+    /// `POST /cgi-bin/message/subscribe/send` per minute: not documented, none by default.
+    pub send_per_minute: Option<u64>,
+    /// `POST /cgi-bin/message/subscribe/send` per day.
+    pub send_per_day: Option<u64>,
+    /// Forced refreshes per day; beyond it the current token is answered.
+    pub force_refresh_per_day: u64,
+    /// Seconds between two forced refreshes; sooner the current token is answered.
+    pub force_refresh_apart_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            token_per_day: Some(2_000),
+            stable_token_per_minute: Some(10_000),
+            stable_token_per_day: Some(500_000),
+            send_per_minute: None,
+            send_per_day: Some(10_000_000),
+            force_refresh_per_day: 20,
+            force_refresh_apart_seconds: 30,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validation_order_names_each_check_once() {
+        for (json, ok) in [
+            (r#"["credit","content","template","openid"]"#, true),
+            (r#"["credit","content","template"]"#, false),
+            (r#"["credit","content","template","openid","openid"]"#, false),
+            (r#"["credit","credit","template","openid"]"#, false),
+            (r#"["credit","colour","template","openid"]"#, false),
+        ] {
+            assert_eq!(serde_json::from_str::<ValidationOrder>(json).is_ok(), ok, "{json}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Everything the simulator knows, and the answers that follow from it. One value behind one lock; no IO, no
+//! waiting. A new endpoint is a new variant of [`Endpoint`] and a new arm in [`World::decide`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::{
+    calls::{Calls, Endpoint},
+    clock::Clock,
+    config::SimulatorConfig,
+    credits::Credits,
+    errcode::Refusal,
+    faults::Faults,
+    ledger::{ClientSaw, Ledger, Received},
+    quota::Quota,
+    subscribe::{Message, Scene, text},
+    switches::{Limits, Switches},
+    template::App,
+    tokens::{Grant, Tokens},
+};
+
+/// Message numbers begin above this one, seen in 2023; far above 2^53, so a float cannot hold them.
+const FIRST_MSGID: u64 = 2_097_683_633_284_153_344;
+/// Two simulators, or one started twice, begin at random places so many numbers apart that they do not meet.
+const MSGID_PLACE: u64 = 1 << 20;
+/// They grow by an odd step, so that the low digits are never zero for long.
+const MSGID_STEP_MAX: u64 = 10_007;
+
+/// A call as it came over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct WireRequest {
+    pub(crate) is_get: bool,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl WireRequest {
+    /// A query parameter that is there and not empty.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn json(&self) -> Result<Value, Refusal> {
+        if self.is_get {
+            return Err(Refusal::RequirePost);
+        }
+        if self.body.is_empty() {
+            return Err(Refusal::EmptyBody);
+        }
+        serde_json::from_slice(&self.body).ok().filter(Value::is_object).ok_or(Refusal::BadJson)
+    }
+
+    /// The receiver, if the body names one: fault rules and the one-send-at-a-time rule need it on arrival.
+    pub(crate) fn openid(&self) -> Option<String> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        text(&body, "touser").map(str::to_owned)
+    }
+}
+
+/// How a call reaches its decision: what the caller will see, and whether another send to the same person was
+/// under way when it arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstance {
+    pub(crate) client_saw: ClientSaw,
+    pub(crate) overlapping: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    config: SimulatorConfig,
+    pub(crate) clock: Clock,
+    pub(crate) switches: Switches,
+    pub(crate) limits: Limits,
+    pub(crate) tokens: Tokens,
+    pub(crate) credits: Credits,
+    pub(crate) faults: Faults,
+    pub(crate) ledger: Ledger,
+    pub(crate) calls: Calls,
+    quota: Quota,
+    under_way: HashMap<String, u32>,
+    last_msgid: u64,
+    rng: StdRng,
+}
+
+impl World {
+    pub(crate) fn new(config: SimulatorConfig) -> Self {
+        let mut rng: StdRng = config.seed.map_or_else(rand::make_rng, StdRng::seed_from_u64);
+        Self {
+            clock: Clock::new(config.time.clone()),
+            switches: config.switches.clone(),
+            limits: config.limits.clone(),
+            tokens: Tokens::default(),
+            credits: Credits::default(),
+            faults: Faults::default(),
+            ledger: Ledger::default(),
+            calls: Calls::default(),
+            quota: Quota::default(),
+            under_way: HashMap::new(),
+            last_msgid: FIRST_MSGID + u64::from(rng.random::<u32>()) * MSGID_PLACE,
+            rng,
+            config,
+        }
+    }
+
+    /// As on the first day, except that sends still under way stay so and message numbers and sequence go on.
+    pub(crate) fn reset(&mut self) {
+        let fresh = Self::new(self.config.clone());
+        let old = std::mem::replace(self, fresh);
+        self.under_way = old.under_way;
+        self.last_msgid = old.last_msgid;
+        self.ledger = old.ledger;
+        self.ledger.clear();
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(crate) fn apps(&self) -> &[App] {
+        &self.config.apps
+    }
+
+    /// Marks a send as under way; true when another one to the same person is.
+    pub(crate) fn enter(&mut self, openid: &str) -> bool {
+        let count = self.under_way.entry(openid.to_owned()).or_default();
+        *count += 1;
+        *count > 1
+    }
+
+    pub(crate) fn leave(&mut self, openid: &str) {
+        if let Some(count) = self.under_way.get_mut(openid) {
+            *count -= 1;
+            if *count == 0 {
+                self.under_way.remove(openid);
+            }
+        }
+    }
+
+    /// Decides and counts a call; the JSON answer.
+    pub(crate) fn answer(&mut self, endpoint: Endpoint, request: &WireRequest, how: Circumstance) -> Value {
+        match self.decide(endpoint, request, how) {
+            Ok(body) => {
+                self.calls.decided(endpoint, 0);
+                body
+            }
+            Err(refusal) => self.refuse(endpoint, &refusal),
+        }
+    }
+
+    /// Counts a refusal; its JSON answer.
+    pub(crate) fn refuse(&mut self, endpoint: Endpoint, refusal: &Refusal) -> Value {
+        self.calls.decided(endpoint, refusal.errcode());
+        let now = self.now();
+        refusal.body(now, &mut self.rng)
+    }
+
+    fn decide(
+        &mut self,
+        endpoint: Endpoint,
+        request: &WireRequest,
+        how: Circumstance,
+    ) -> Result<Value, Refusal> {
+        match endpoint {
+            Endpoint::Token => self.token(request).map(|grant| grant_body(&grant)),
+            Endpoint::StableToken => self.stable_token(request).map(|grant| grant_body(&grant)),
+            Endpoint::SubscribeSend => self.send(request, how),
+        }
+    }
+
+    fn token(&mut self, request: &WireRequest) -> Result<Grant, Refusal> {
+        if !request.is_get {
+            return Err(Refusal::RequireGet);
+        }
+        let parameter = |name| request.parameter(name);
+        let appid = self.authenticate(parameter("grant_type"), parameter("appid"), parameter("secret"))?;
+        let now = self.now();
+        self.quota.take(&appid, Endpoint::Token, &self.limits, now)?;
+        Ok(self.tokens.classic(&appid, now, &mut self.rng))
+    }
+
+    fn stable_token(&mut self, request: &WireRequest) -> Result<Grant, Refusal> {
+        let body = request.json()?;
+        let member = |key| text(&body, key).filter(|value| !value.is_empty());
+        let force = match body.get("force_refresh") {
+            None => false,
+            Some(Value::Bool(force)) => *force,
+            Some(_) => return Err(Refusal::BadJson),
+        };
+        let appid = self.authenticate(member("grant_type"), member("appid"), member("secret"))?;
+        let now = self.now();
+        self.quota.take(&appid, Endpoint::StableToken, &self.limits, now)?;
+        Ok(if force {
+            self.tokens.force_stable(&appid, &self.limits, now, &mut self.rng)
+        } else {
+            self.tokens.stable(&appid, now, &mut self.rng)
+        })
+    }
+
+    /// The appid, once the caller has shown its secret.
+    fn authenticate(
+        &self,
+        grant_type: Option<&str>,
+        appid: Option<&str>,
+        secret: Option<&str>,
+    ) -> Result<String, Refusal> {
+        if grant_type != Some("client_credential") {
+            return Err(Refusal::InvalidGrantType);
+        }
+        let appid = appid.ok_or(Refusal::MissingAppid)?;
+        let app = self.apps().iter().find(|app| app.appid == appid).ok_or(Refusal::InvalidAppid)?;
+        let secret = secret.ok_or(Refusal::MissingSecret)?;
+        if secret == app.secret { Ok(app.appid.clone()) } else { Err(Refusal::InvalidSecret) }
+    }
+
+    fn send(&mut self, request: &WireRequest, how: Circumstance) -> Result<Value, Refusal> {
+        let now = self.now();
+        let token = request.parameter("access_token").ok_or(Refusal::MissingAccessToken)?;
+        let appid = self.tokens.holder(token, now)?.to_owned();
+        let app =
+            self.apps().iter().find(|app| app.appid == appid).ok_or(Refusal::InvalidCredential)?.clone();
+        self.quota.take(&appid, Endpoint::SubscribeSend, &self.limits, now)?;
+        let body = request.json()?;
+        if how.overlapping && self.switches.concurrent_sends_refused {
+            return Err(Refusal::ConcurrentSend);
+        }
+        let scene = Scene { app: &app, credits: &self.credits, switches: &self.switches };
+        match scene.judge(&body) {
+            Ok(message) => Ok(self.deliver(&appid, message, how.client_saw, now)),
+            Err(refusal) => {
+                if self.switches.failed_send_consumes_credit
+                    && let (Some(openid), Some(template_id)) =
+                        (text(&body, "touser"), text(&body, "template_id"))
+                {
+                    self.credits.consume(&appid, openid, template_id);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Takes the credit and puts the message on the person's phone.
+    fn deliver(&mut self, appid: &str, message: Message, client_saw: ClientSaw, now: DateTime<Utc>) -> Value {
+        self.credits.consume(appid, &message.openid, &message.template_id);
+        self.last_msgid += self.rng.random_range(1..MSGID_STEP_MAX);
+        let received = Received {
+            seq: self.ledger.next_seq(),
+            time: now,
+            appid: appid.to_owned(),
+            openid: message.openid,
+            template_id: message.template_id,
+            data: message.data,
+            page: message.page,
+            miniprogram_state: message.miniprogram_state,
+            lang: message.lang,
+            msgid: self.last_msgid,
+            client_saw,
+        };
+        self.ledger.push(received);
+        let mut body = json!({ "errcode": 0, "errmsg": "ok" });
+        if self.switches.msgid_present {
+            body["msgid"] = json!(self.last_msgid);
+        }
+        body
+    }
+}
+
+fn grant_body(grant: &Grant) -> Value {
+    json!({ "access_token": grant.access_token, "expires_in": grant.expires_in })
+}

@@ -1,0 +1,11 @@
+//! The simulator over the wire: a real socket, a real client.
+// `cfg(test)` tells clippy that the helpers may unwrap as the tests do.
+
+#[cfg(test)]
+mod control_side;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod wechat_side;

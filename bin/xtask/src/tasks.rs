@@ -1,0 +1,9 @@
+//! What each command does, from its first process to its exit code.
+
+mod bench;
+mod crash;
+mod demo;
+mod scratch;
+mod test;
+
+pub(crate) use self::{bench::bench, crash::crash, demo::demo, scratch::postgres, test::test};

@@ -1,0 +1,58 @@
+//! `cargo xtask crash`: builds the real programs and lets the crash runner kill them.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum as _;
+
+use crate::{
+    cli::{CrashArguments, Databases},
+    postgres::{self, Cluster, Durability},
+    processes::{self, Processes},
+};
+
+/// Builds what is killed, then runs the runner, with a cluster if PostgreSQL is among the databases. Only our own
+/// programs are killed, never the database server, so the cluster needs no fsync.
+pub(crate) async fn crash(processes: &mut Processes, arguments: &CrashArguments) -> Result<ExitCode> {
+    let binaries = match arguments.database {
+        Databases::Sqlite => None,
+        Databases::Postgres | Databases::Both => Some(postgres::find_or_install(processes).await?),
+    };
+    let build = processes::cargo(["build", "--package", "leadwire", "--package", "wechat-simulator"]);
+    if !processes.run(build).await?.success() {
+        bail!("the programs under test do not build");
+    }
+    let cluster = binaries.map(|binaries| Cluster::start(&binaries, Durability::Off)).transpose()?;
+    let mut command = processes::cargo(["run", "--package", "tests", "--bin", "crash_runner", "--"]);
+    command.args(runner_arguments(arguments));
+    command.envs(cluster.as_ref().map(|cluster| (postgres::URL_VARIABLE, cluster.url())));
+    let status = processes.run(command).await?;
+    drop(cluster);
+    Ok(processes::exit_code(status))
+}
+
+fn runner_arguments(arguments: &CrashArguments) -> Vec<String> {
+    let database = arguments.database.to_possible_value().map(|value| value.get_name().to_owned());
+    [
+        ("--database", database),
+        ("--seed", arguments.seed.map(|seed| seed.to_string())),
+        ("--rounds", arguments.rounds.map(|rounds| rounds.to_string())),
+    ]
+    .into_iter()
+    .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_flags_that_were_given_reach_the_runner() {
+        let mut arguments = CrashArguments { database: Databases::Both, seed: None, rounds: None };
+        assert_eq!(runner_arguments(&arguments), ["--database", "both"]);
+        arguments = CrashArguments { database: Databases::Sqlite, seed: Some(42), rounds: Some(3) };
+        assert_eq!(runner_arguments(&arguments), ["--database", "sqlite", "--seed", "42", "--rounds", "3"]);
+    }
+}

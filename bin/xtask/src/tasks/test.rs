@@ -1,0 +1,128 @@
+//! `cargo xtask test`: what CI runs, and what a person runs before a push.
+//!
+//! Every step runs even if an earlier one failed, so that one run shows all there is to repair. The exception is a
+//! machine without PostgreSQL: it is found out before the first minute is spent.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    cli::TestArguments,
+    postgres::{self, Binaries, Cluster, Durability},
+    processes::{self, Processes},
+    say::{self, Elapsed},
+    steps::{self, Runner, Step},
+};
+
+/// How a step went.
+struct Report {
+    step: Step,
+    passed: bool,
+    elapsed: Duration,
+}
+
+/// Runs the chosen steps and prints the summary.
+pub(crate) async fn test(processes: &mut Processes, arguments: &TestArguments) -> Result<ExitCode> {
+    let steps = steps::selected(arguments.only);
+    let runner = runner();
+    let binaries = if steps.iter().any(|step| step.needs_postgres()) {
+        Some(find_postgres(processes).await?)
+    } else {
+        None
+    };
+    let mut reports = Vec::new();
+    for step in steps {
+        let started = Instant::now();
+        let passed = run(processes, step, runner, &arguments.runner, binaries.as_ref()).await?;
+        if processes.stopped() {
+            bail!("stopped during {}; run it again with `{}`", step.name(), step.again());
+        }
+        let report = Report { step, passed, elapsed: started.elapsed() };
+        let word = if passed { "passed" } else { "FAILED" };
+        say::line(&format!("<== {} {word} after {}", step.name(), Elapsed(report.elapsed)));
+        reports.push(report);
+    }
+    let (passed, text) = summary(&reports);
+    say::line(&format!("\n{text}"));
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn find_postgres(processes: &mut Processes) -> Result<Binaries> {
+    say::heading("PostgreSQL");
+    let started = Instant::now();
+    let binaries = postgres::find_or_install(processes).await?;
+    say::line(&format!("<== found in {binaries} after {}", Elapsed(started.elapsed())));
+    Ok(binaries)
+}
+
+/// Runs one step; whether it passed. A cluster lives exactly as long as the step that needs it.
+async fn run(
+    processes: &mut Processes,
+    step: Step,
+    runner: Runner,
+    runner_arguments: &[String],
+    binaries: Option<&Binaries>,
+) -> Result<bool> {
+    let arguments = step.arguments(runner);
+    let mut command = processes::cargo(arguments.iter().copied());
+    command.envs(step.variable());
+    say::heading(&format!("{}: cargo {}", step.name(), arguments.join(" ")));
+    let cluster = binaries
+        .filter(|_| step.needs_postgres())
+        .map(|binaries| Cluster::start(binaries, Durability::Off))
+        .transpose()?;
+    if let Some(cluster) = &cluster {
+        say::line(&format!("{}={}", postgres::URL_VARIABLE, cluster.url()));
+        command.env(postgres::URL_VARIABLE, cluster.url()).args(runner_arguments);
+    }
+    let status = processes.run(command).await?;
+    drop(cluster);
+    Ok(status.success())
+}
+
+fn runner() -> Runner {
+    let has_nextest = processes::succeeds(&mut processes::cargo(["nextest", "--version"]));
+    if has_nextest { Runner::Nextest } else { Runner::CargoTest }
+}
+
+/// Whether all passed, and the closing line: what failed and how to run it alone.
+fn summary(reports: &[Report]) -> (bool, String) {
+    let total: Duration = reports.iter().map(|report| report.elapsed).sum();
+    let failed: Vec<String> = reports
+        .iter()
+        .filter(|report| !report.passed)
+        .map(|report| format!("{} (again: `{}`)", report.step.name(), report.step.again()))
+        .collect();
+    if failed.is_empty() {
+        let names: Vec<&str> = reports.iter().map(|report| report.step.name()).collect();
+        return (true, format!("PASSED in {}: {}", Elapsed(total), names.join(", ")));
+    }
+    (false, format!("FAILED in {}: {}", Elapsed(total), failed.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(step: Step, passed: bool) -> Report {
+        Report { step, passed, elapsed: Duration::from_secs(2) }
+    }
+
+    #[test]
+    fn the_summary_of_a_good_run_names_what_was_checked() {
+        let (passed, text) = summary(&[report(Step::Fmt, true), report(Step::Tests, true)]);
+        assert!(passed);
+        assert_eq!(text, "PASSED in 4.0 s: fmt, tests");
+    }
+
+    #[test]
+    fn the_summary_of_a_bad_run_names_the_step_and_the_command_to_repeat_it() {
+        let (passed, text) = summary(&[report(Step::Fmt, true), report(Step::Clippy, false)]);
+        assert!(!passed);
+        assert_eq!(text, "FAILED in 4.0 s: clippy (again: `cargo xtask test --only clippy`)");
+    }
+}

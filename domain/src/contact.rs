@@ -1,0 +1,205 @@
+//! Ways to reach a person. Their `Debug` masks itself, so that no log line can carry a number.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Most characters of a WeChat id that is kept.
+pub const WECHAT_ID_CHARS_MAX: usize = 64;
+
+/// A Chinese phone number, normalised: no spaces, no `+86`. Mobile and landline alike
+/// (existing-systems.md section 1.3).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Phone(String);
+
+/// The text is not a Chinese phone number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("请输入有效的中国手机号码")]
+pub struct InvalidPhone;
+
+impl Phone {
+    /// Reads a number as people type it: trimmed, spaces and hyphens dropped, `+86` dropped.
+    pub fn parse(text: &str) -> Result<Self, InvalidPhone> {
+        /// Longest text that is looked at; a number with prefix and separators fits.
+        const TYPED_CHARS_MAX: usize = 32;
+        let typed = text.trim();
+        if typed.chars().count() > TYPED_CHARS_MAX {
+            return Err(InvalidPhone);
+        }
+        let compact: String =
+            typed.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '(' | ')')).collect();
+        let national = compact
+            .strip_prefix("+86")
+            .or_else(|| compact.strip_prefix("0086"))
+            .or_else(|| compact.strip_prefix("86").filter(|rest| rest.len() == 11))
+            .unwrap_or(&compact);
+        if !national.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(InvalidPhone);
+        }
+        let number =
+            phonenumber::parse(Some(phonenumber::country::CN), national).map_err(|_| InvalidPhone)?;
+        if number.code().value() != 86 || !phonenumber::is_valid(&number) {
+            return Err(InvalidPhone);
+        }
+        Ok(Self(national.to_owned()))
+    }
+
+    /// The number itself. Only for storage, guards and people who may see it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The number with its middle hidden: 11 digits 3+4, 10 digits 3+4, anything else its first 3 at most
+    /// (domain.md section 3).
+    pub fn masked(&self) -> String {
+        mask(&self.0)
+    }
+}
+
+/// Masks a phone number; see [`Phone::masked`].
+pub fn mask(number: &str) -> String {
+    let chars: Vec<char> = number.chars().collect();
+    let head: String = chars.iter().take(3).collect();
+    match chars.len() {
+        length @ (10 | 11) => {
+            let tail: String = chars[length - 4..].iter().collect();
+            format!("{head}{}{tail}", "*".repeat(length - 7))
+        }
+        length => {
+            let shown = length.saturating_sub(1).min(3);
+            let head: String = chars.iter().take(shown).collect();
+            format!("{head}{}", "*".repeat(length - shown))
+        }
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Phone({})", self.masked())
+    }
+}
+
+/// A WeChat id 微信号, trimmed and not empty.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WechatId(String);
+
+/// The text is too long to be a WeChat id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("微信号不能超过{WECHAT_ID_CHARS_MAX}个字符")]
+pub struct InvalidWechatId;
+
+impl WechatId {
+    /// Trims; `None` for a blank: absent is not the empty string (fault A-35).
+    pub fn parse(text: &str) -> Result<Option<Self>, InvalidWechatId> {
+        let trimmed = text.trim();
+        if trimmed.chars().count() > WECHAT_ID_CHARS_MAX {
+            return Err(InvalidWechatId);
+        }
+        Ok((!trimmed.is_empty()).then(|| Self(trimmed.to_owned())))
+    }
+
+    /// The id itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WechatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WechatId(***)")
+    }
+}
+
+/// A WeChat openid: who a person is to one app. Its `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpenId(String);
+
+/// The text cannot be an openid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an openid is 1 to 128 letters, digits, '_' or '-'")]
+pub struct InvalidOpenId;
+
+impl OpenId {
+    /// Checks the alphabet and the length.
+    pub fn parse(text: &str) -> Result<Self, InvalidOpenId> {
+        let valid = (1..=128).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidOpenId) }
+    }
+
+    /// The id itself; only for storage and the provider.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OpenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenId(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_normalised() {
+        for typed in ["13812348999", " 138 1234 8999 ", "+86 138-1234-8999", "8613812348999"] {
+            assert_eq!(
+                Phone::parse(typed).map(|p| p.as_str().to_owned()),
+                Ok("13812348999".into()),
+                "{typed}"
+            );
+        }
+        assert_eq!(Phone::parse("010-62345678").map(|p| p.as_str().to_owned()), Ok("01062345678".into()));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for typed in
+            ["", "abc", "123", "+1 650 253 0000", "1381234899x", "138123489999999", "１３８１２３４８９９９"]
+        {
+            assert_eq!(Phone::parse(typed), Err(InvalidPhone), "{typed}");
+        }
+    }
+
+    #[test]
+    fn masks_never_show_a_whole_number() {
+        for (number, expected) in [
+            ("13812348999", "138****8999"),
+            ("0101234567", "010***4567"),
+            ("12345", "123**"),
+            ("123", "12*"),
+            ("1", "*"),
+            ("", ""),
+            ("013812348999", "013*********"),
+        ] {
+            assert_eq!(mask(number), expected);
+        }
+        assert_eq!(format!("{:?}", Phone("13812348999".into())), "Phone(138****8999)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_mask_shows_at_most_seven_characters_and_hides_at_least_one(number in "\\PC{0,40}|[0-9+]{1,15}") {
+            let masked = mask(&number);
+            proptest::prop_assert_eq!(masked.chars().count(), number.chars().count());
+            let shown = masked.chars().zip(number.chars()).filter(|(m, n)| m == n && *n != '*').count();
+            proptest::prop_assert!(shown <= 7);
+            proptest::prop_assert!(number.is_empty() || masked.contains('*'));
+        }
+
+        #[test]
+        fn a_phone_is_its_own_normal_form_and_hides_itself(n in 0..100_000_000_u32) {
+            if let Ok(phone) = Phone::parse(&format!("138{n:08}")) {
+                proptest::prop_assert_eq!(Phone::parse(phone.as_str()), Ok(phone.clone()));
+                let text = format!("{phone:?} {}", phone.masked());
+                proptest::prop_assert!(!text.contains(phone.as_str()));
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What is true about leads, staff and notices, and nothing else.
+//!
+//! Every aggregate is a small book in one folder: its id, its events, its state with `evolve`, and
+//! `decide`. Nothing here knows the time, a random number, a database or a socket: those are
+//! arguments. Read [`customer`] first; the rest follows its form.
+
+pub mod aggregate;
+pub mod batch;
+pub mod codes;
+pub mod contact;
+pub mod customer;
+pub mod envelope;
+pub mod ids;
+pub mod inbox;
+pub mod notification;
+pub mod staff;
+pub mod subscription;
+#[cfg(test)]
+mod testing;
+
+pub use aggregate::{Aggregate, DecodeError, StoredEvent};
+pub use envelope::{Actor, Metadata, Recorded};
+pub use ids::{
+    BatchId, CommandId, CustomerId, DeliveryId, EventId, NotificationId, Position, Sequence, StaffId,
+    StreamId,
+};

@@ -1,0 +1,114 @@
+//! What holds for a notice whatever is asked of it.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::testing::play;
+
+fn any_decision() -> impl Strategy<Value = Decision> {
+    prop_oneof![
+        4 => Just(Decision::Deliver),
+        1 => Just(Decision::Merge { into: "batch".into() }),
+        1 => Just(Decision::Hold { until: at(60) }),
+        1 => Just(Decision::Suppress { reason: "channel_not_configured".into() }),
+    ]
+}
+
+fn any_request() -> impl Strategy<Value = NotificationCommand> {
+    let deliveries = prop::collection::vec((select(Channel::ALL), any_decision()), 0..4);
+    deliveries.prop_map(|deliveries| {
+        let numbered = (0..).zip(deliveries);
+        let deliveries = numbered.map(|(n, (channel, decision))| planned(n, channel, decision)).collect();
+        NotificationCommand::Request(Box::new(request(deliveries)))
+    })
+}
+
+fn any_conclusion() -> impl Strategy<Value = Conclusion> {
+    let failure = (select(FailureClass::ALL), proptest::option::of(any::<i64>()), ".{0,8}")
+        .prop_map(|(class, code, detail)| Failure { class, code, detail });
+    (0..5_u8, failure, 0..100_i64, any::<bool>()).prop_map(|(kind, failure, due, counted)| match kind {
+        0 => Conclusion::Accepted { provider_message_id: None },
+        1 => Conclusion::Rejected(failure),
+        2 => Conclusion::Retry { failure, due_at: at(due), counted },
+        3 => Conclusion::Uncertain(failure),
+        _ => Conclusion::Died(failure),
+    })
+}
+
+fn any_command() -> impl Strategy<Value = NotificationCommand> {
+    let which = || (0..4_u128).prop_map(delivery);
+    let conclude = (which(), 0..4_i64, any_conclusion(), 0..100_i64).prop_map(
+        |(delivery, attempt, conclusion, seconds)| NotificationCommand::Conclude {
+            delivery,
+            attempt,
+            conclusion,
+            at: at(seconds),
+        },
+    );
+    let requeue = which().prop_map(|delivery| NotificationCommand::Requeue {
+        delivery,
+        by: boss(),
+        reason: "x".into(),
+        at: at(3),
+    });
+    prop_oneof![
+        1 => any_request(),
+        6 => (which(), 0..100_i64).prop_map(|(delivery, s)| NotificationCommand::Start { delivery, at: at(s) }),
+        8 => conclude,
+        1 => requeue,
+    ]
+}
+
+/// The delivery that an event is about.
+fn subject(event: &NotificationEvent) -> Option<DeliveryId> {
+    match event {
+        NotificationEvent::Requested(_) => None,
+        NotificationEvent::Started(e) => Some(e.delivery),
+        NotificationEvent::Accepted(e) => Some(e.delivery),
+        NotificationEvent::Rejected(e) => Some(e.delivery),
+        NotificationEvent::RetryScheduled(e) => Some(e.delivery),
+        NotificationEvent::Uncertain(e) => Some(e.delivery),
+        NotificationEvent::Died(e) => Some(e.delivery),
+        NotificationEvent::Requeued(e) => Some(e.delivery),
+    }
+}
+
+/// Follows the history event by event and compares each step of each delivery.
+fn holds(notice: &Notification, history: &[NotificationEvent]) {
+    let mut state = Notification::default();
+    for event in history {
+        let before = state.clone();
+        state.evolve(event);
+        let Some(subject) = subject(event) else { continue };
+        let (old, new) = (&before.deliveries[&subject], &state.deliveries[&subject]);
+        let requeued = matches!(event, NotificationEvent::Requeued(_));
+        let started = matches!(event, NotificationEvent::Started(_));
+        assert!(!old.state.is_final() || requeued, "{} stays final but for a requeue: {event:?}", old.state);
+        assert_eq!(new.attempt, old.attempt + i64::from(started), "each start is one attempt: {event:?}");
+        assert!(!started || old.state != DeliveryState::InFlight, "one attempt at a time: {event:?}");
+        if matches!(event, NotificationEvent::Accepted(_)) {
+            assert_eq!(old.state, DeliveryState::InFlight, "only what is under way is accepted");
+        }
+        assert!((0..=new.attempt).contains(&new.counted), "{new:?}");
+        assert_eq!(new.due_at.is_some(), new.state == DeliveryState::Retry, "{new:?}");
+        let others = |n: &Notification| {
+            let mut deliveries = n.deliveries.clone();
+            deliveries.remove(&subject);
+            deliveries
+        };
+        assert_eq!(others(&before), others(&state), "an event concerns one delivery");
+    }
+    assert_eq!(&state, notice);
+}
+
+proptest! {
+    #[test]
+    fn a_notice_keeps_its_promises(
+        request in any_request(),
+        commands in prop::collection::vec(any_command(), 0..60),
+    ) {
+        let commands = std::iter::once(request).chain(commands).collect();
+        play::<Notification>(commands, |_| false, holds);
+    }
+}

@@ -1,0 +1,304 @@
+//! A member of staff 员工: role, whether the account is active, and where notices reach the person.
+//!
+//! Passwords are not events (domain.md section 1); they live in a table of their own.
+
+mod role;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use role::Role;
+
+use crate::Aggregate;
+use crate::contact::{OpenId, Phone};
+use crate::envelope::Actor;
+use crate::stored_events;
+
+/// Most characters of a user name.
+pub const USERNAME_CHARS_MAX: usize = 64;
+
+stored_events! {
+    /// A fact about one member of staff.
+    StaffEvent {
+        /// The account exists.
+        Registered(StaffRegistered) = 1,
+        /// The account is cut off.
+        Suspended(StaffSuspended) = 1,
+        /// The account works again.
+        Activated(StaffActivated) = 1,
+        /// Notices can reach the person through a WeChat app.
+        WechatBound(StaffWechatBound) = 1,
+        /// They no longer can.
+        WechatUnbound(StaffWechatUnbound) = 1,
+    }
+}
+
+/// An account was made 员工注册.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffRegistered {
+    /// Login name, unique, lower case.
+    pub username: String,
+    /// Name on screens and in notices.
+    pub name: String,
+    /// What the person is.
+    pub role: Role,
+    /// Department 部门.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<String>,
+    /// Phone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// E-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Who made it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An account was cut off 员工停用.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffSuspended {
+    /// Who did it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An account works again 员工启用.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffActivated {
+    /// Who did it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An openid was bound 微信绑定: one per app, because openids differ between apps (fault A-16).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffWechatBound {
+    /// The app's id.
+    pub app: String,
+    /// Who the person is to that app.
+    pub openid: OpenId,
+    /// Who bound it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An openid was taken off 微信解绑.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffWechatUnbound {
+    /// The app's id.
+    pub app: String,
+    /// Why.
+    pub reason: String,
+    /// Who did it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A member of staff as the events left it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Staff {
+    /// Who the person is; `None` before the account exists.
+    pub account: Option<Account>,
+    /// Whether the account is cut off.
+    pub suspended: bool,
+    /// Openid by app.
+    pub openids: BTreeMap<String, OpenId>,
+    /// When anything last changed.
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// The facts of an account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Login name.
+    pub username: String,
+    /// Name on screens.
+    pub name: String,
+    /// What the person is.
+    pub role: Role,
+    /// Department.
+    pub department: Option<String>,
+    /// Phone.
+    pub phone: Option<Phone>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What may be asked of a member of staff's account.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StaffCommand {
+    /// Make it.
+    Register {
+        /// Login name; trimmed and lower-cased here.
+        username: String,
+        /// Name on screens.
+        name: String,
+        /// What the person is.
+        role: Role,
+        /// Department.
+        department: Option<String>,
+        /// Phone.
+        phone: Option<Phone>,
+        /// E-mail.
+        email: Option<String>,
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Cut it off.
+    Suspend {
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Let it work again.
+    Activate {
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Let notices reach the person through a WeChat app.
+    BindWechat {
+        /// The app.
+        app: String,
+        /// The openid.
+        openid: OpenId,
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Stop that.
+    UnbindWechat {
+        /// The app.
+        app: String,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// Why an account refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StaffError {
+    /// There is no such account.
+    #[error("用户不存在")]
+    NotFound,
+    /// It exists already.
+    #[error("用户已存在")]
+    AlreadyExists,
+    /// The user name is blank, too long, or holds a blank.
+    #[error("用户名须为1到{USERNAME_CHARS_MAX}个字符且不含空格")]
+    InvalidUsername,
+    /// The name is blank.
+    #[error("姓名不能为空")]
+    MissingName,
+}
+
+impl Staff {
+    /// Whether the account exists and is not cut off.
+    pub fn is_active(&self) -> bool {
+        self.account.is_some() && !self.suspended
+    }
+}
+
+/// The form in which user names are compared and kept.
+pub fn normalise_username(text: &str) -> Result<String, StaffError> {
+    let username = text.trim().to_lowercase();
+    let fits = (1..=USERNAME_CHARS_MAX).contains(&username.chars().count());
+    if fits && !username.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Ok(username)
+    } else {
+        Err(StaffError::InvalidUsername)
+    }
+}
+
+impl Aggregate for Staff {
+    const TYPE: &'static str = "staff";
+    type Command = StaffCommand;
+    type Event = StaffEvent;
+    type Error = StaffError;
+
+    fn decide(&self, command: StaffCommand) -> Result<Vec<StaffEvent>, StaffError> {
+        let exists = self.account.is_some();
+        match command {
+            StaffCommand::Register { .. } if exists => Err(StaffError::AlreadyExists),
+            StaffCommand::Register { name, .. } if name.trim().is_empty() => Err(StaffError::MissingName),
+            StaffCommand::Register { username, name, role, department, phone, email, by, at } => {
+                let username = normalise_username(&username)?;
+                let name = name.trim().to_owned();
+                Ok(vec![StaffRegistered { username, name, role, department, phone, email, by, at }.into()])
+            }
+            _ if !exists => Err(StaffError::NotFound),
+            StaffCommand::Suspend { .. } if self.suspended => Ok(vec![]),
+            StaffCommand::Suspend { by, at } => Ok(vec![StaffSuspended { by, at }.into()]),
+            StaffCommand::Activate { .. } if !self.suspended => Ok(vec![]),
+            StaffCommand::Activate { by, at } => Ok(vec![StaffActivated { by, at }.into()]),
+            StaffCommand::BindWechat { app, openid, .. } if self.openids.get(&app) == Some(&openid) => {
+                Ok(vec![])
+            }
+            StaffCommand::BindWechat { app, openid, by, at } => {
+                Ok(vec![StaffWechatBound { app, openid, by, at }.into()])
+            }
+            StaffCommand::UnbindWechat { app, .. } if !self.openids.contains_key(&app) => Ok(vec![]),
+            StaffCommand::UnbindWechat { app, reason, by, at } => {
+                Ok(vec![StaffWechatUnbound { app, reason, by, at }.into()])
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &StaffEvent) {
+        let at = match event {
+            StaffEvent::Registered(e) => {
+                self.account = Some(Account {
+                    username: e.username.clone(),
+                    name: e.name.clone(),
+                    role: e.role,
+                    department: e.department.clone(),
+                    phone: e.phone.clone(),
+                    email: e.email.clone(),
+                    created_at: e.at,
+                });
+                e.at
+            }
+            StaffEvent::Suspended(e) => {
+                self.suspended = true;
+                e.at
+            }
+            StaffEvent::Activated(e) => {
+                self.suspended = false;
+                e.at
+            }
+            StaffEvent::WechatBound(e) => {
+                self.openids.insert(e.app.clone(), e.openid.clone());
+                e.at
+            }
+            StaffEvent::WechatUnbound(e) => {
+                self.openids.remove(&e.app);
+                e.at
+            }
+        };
+        self.updated_at = Some(at);
+    }
+}
+
+crate::adapt_to_cqrs_es!(Staff);

@@ -1,0 +1,131 @@
+//! The contract of the log: one sample of every event in every version that was ever written.
+//!
+//! `domain/tests/samples/<event>.v<version>.snap` is what stands in people's databases. A changed sample means
+//! that old logs no longer say what they said: raise the event's version and write an upcaster instead
+//! (infrastructure::upcasters), and the old file stays. Every file of a current version must load as the very
+//! event it was written from.
+
+#![expect(clippy::unwrap_used, reason = "a sample that cannot be made is a failed test")]
+
+#[path = "event_samples/aggregates.rs"]
+mod aggregates;
+#[path = "event_samples/notices.rs"]
+mod notices;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use domain::{DeliveryId, StaffId, StoredEvent};
+use uuid::Uuid;
+
+const SAMPLES: &str = "samples";
+
+/// A moment with microseconds, as the log keeps them.
+fn at() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp(1_764_547_200, 123_456_000).unwrap()
+}
+
+fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128(0x0193_7f00_0000_7000_8000_0000_0000_0000 + n)
+}
+
+fn staff(n: u128) -> StaffId {
+    StaffId(uuid(n))
+}
+
+fn delivery() -> DeliveryId {
+    DeliveryId(uuid(50))
+}
+
+fn boss() -> domain::Actor {
+    domain::Actor::Staff(staff(9))
+}
+
+fn system() -> domain::Actor {
+    domain::Actor::System("policy".into())
+}
+
+/// The payload in a sample file: what stands below insta's head.
+fn stored_payload(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(SAMPLES).join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let (_, payload) = text.split_once("\n---\n").expect("a head, three hyphens, the payload");
+    payload.to_owned()
+}
+
+/// Compares every sample with what is written now, and reads the stored one back.
+fn check<E: StoredEvent + PartialEq>(samples: Vec<E>) {
+    let covered: BTreeSet<_> = samples.iter().map(StoredEvent::name).collect();
+    let known: BTreeSet<_> = E::TYPES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(covered, known, "every event has a sample");
+
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(SAMPLES);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for event in samples {
+        let name = format!("{}.v{}", event.name(), event.schema_version());
+        let payload: serde_json::Value = serde_json::from_str(event.encode().unwrap().get()).unwrap();
+        let written = serde_json::to_string_pretty(&payload).unwrap();
+        settings.bind(|| insta::assert_snapshot!(name.as_str(), written));
+
+        let read = E::decode(event.name(), &stored_payload(&format!("{name}.snap"))).unwrap();
+        assert_eq!(read, event, "{name} loads as what it was");
+    }
+}
+
+/// An unreadable payload is named by its place; what it holds stays out of the error.
+fn check_errors<E: StoredEvent>() {
+    assert!(
+        matches!(E::decode("LeadEaten", "{}"), Err(domain::DecodeError::UnknownType(name)) if name == "LeadEaten")
+    );
+    for (name, _) in E::TYPES {
+        let error = E::decode(name, r#"{"phone": "13812348999"}"#).unwrap_err();
+        assert!(!error.to_string().contains("13812348999"), "{error}");
+    }
+}
+
+#[test]
+fn customer_events() {
+    check(aggregates::customer());
+    check_errors::<domain::customer::CustomerEvent>();
+}
+
+#[test]
+fn staff_events() {
+    check(aggregates::staff_member());
+    check_errors::<domain::staff::StaffEvent>();
+}
+
+#[test]
+fn batch_events() {
+    check(aggregates::batch());
+    check_errors::<domain::batch::BatchEvent>();
+}
+
+#[test]
+fn inbox_events() {
+    check(aggregates::inbox());
+    check_errors::<domain::inbox::InboxEvent>();
+}
+
+#[test]
+fn subscription_events() {
+    check(aggregates::subscription());
+    check_errors::<domain::subscription::SubscriptionEvent>();
+}
+
+#[test]
+fn notification_events() {
+    check(notices::notification());
+    check_errors::<domain::notification::NotificationEvent>();
+}
+
+/// A profile with every field set, so that a renamed field cannot hide.
+#[test]
+fn the_sample_of_a_created_customer_has_every_field() {
+    let payload: serde_json::Value =
+        serde_json::from_str(&stored_payload("CustomerCreated.v1.snap")).unwrap();
+    let profile = payload["profile"].as_object().unwrap();
+    assert_eq!(profile.len(), 32, "{:?}", profile.keys());
+}

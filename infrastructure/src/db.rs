@@ -1,0 +1,223 @@
+//! One handle for two databases: connect, read, write in one transaction, migrate.
+//!
+//! SQL is a `const` at the top of the module that owns the table, in the subset both databases speak (`$1`,
+//! `RETURNING`, `ON CONFLICT`). The macros [`with_pool!`](crate::with_pool) and [`with_tx!`](crate::with_tx)
+//! write the same body once for each database; a statement that must differ is one `match`.
+//!
+//! Rules the two databases impose on everybody:
+//! - ids are bound as [`uuid::Uuid`] (16 bytes on SQLite), instants as `chrono::DateTime<Utc>`;
+//! - SQLite keeps instants as RFC 3339 text in UTC with 0, 3, 6 or 9 digits; `+` sorts before `.` and `.` before
+//!   digits, so comparing and ordering by such a column is right as long as only this crate's binding writes it;
+//! - SQLite has one writer: whoever holds [`Db::begin_write`] keeps everybody else out, so be short.
+
+mod connect;
+mod migrate;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::{Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use connect::DbOptions;
+
+/// Runs one body on the pool of whichever database is configured: `with_pool!(db, pool => expression)`.
+///
+/// For reading. On SQLite the pool refuses writes (`query_only`): writes go through [`Db::begin_write`].
+#[macro_export]
+macro_rules! with_pool {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Sqlite(sqlite) => {
+                let $pool = sqlite.reader();
+                $body
+            }
+            $crate::db::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs one body on the connection inside a transaction: `with_tx!(tx, conn => expression)`, where `tx` is a
+/// `&mut Tx<'_>` and `conn` becomes `&mut SqliteConnection` or `&mut PgConnection`.
+#[macro_export]
+macro_rules! with_tx {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx {
+            $crate::db::Tx::Sqlite(inner) => {
+                let $conn = &mut **inner;
+                $body
+            }
+            $crate::db::Tx::Postgres(inner) => {
+                let $conn = &mut **inner;
+                $body
+            }
+        }
+    };
+}
+
+/// The configured database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// Embedded, one process.
+    Sqlite(SqliteDb),
+    /// A server, any number of processes.
+    Postgres(PgPool),
+}
+
+/// SQLite: many readers beside one writer (WAL), and a lock file that keeps a second process out.
+#[derive(Debug, Clone)]
+pub struct SqliteDb {
+    reader: SqlitePool,
+    writer: SqlitePool,
+    path: PathBuf,
+    /// Held as long as any clone lives; the operating system lets go of it when the process dies. `None` when the
+    /// file is only read.
+    lock: Option<Arc<std::fs::File>>,
+}
+
+impl SqliteDb {
+    /// Connections that may only read.
+    pub fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// The one connection that may write.
+    pub fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A transaction on either database. Dropping it rolls back.
+#[derive(Debug)]
+pub enum Tx<'t> {
+    /// On SQLite, begun with `BEGIN IMMEDIATE`.
+    Sqlite(Transaction<'t, Sqlite>),
+    /// On PostgreSQL, READ COMMITTED.
+    Postgres(Transaction<'t, Postgres>),
+}
+
+/// SQLite takes the write lock at the beginning: a transaction that reads first and writes later could otherwise
+/// fail in the middle because another one wrote meanwhile.
+pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+
+/// What PostgreSQL is asked for; spelled out so that a server's other default changes nothing.
+pub(crate) const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+impl Db {
+    /// Begins a transaction that may write.
+    pub async fn begin_write(&self) -> Result<Tx<'static>, DbError> {
+        Ok(match self {
+            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin_with(BEGIN_SQLITE).await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_POSTGRES).await?),
+        })
+    }
+
+    /// Closes every connection; later use fails.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => {
+                sqlite.reader.close().await;
+                sqlite.writer.close().await;
+                // Nothing here can use the file any more, so another process may.
+                if let Some(lock) = &sqlite.lock
+                    && let Err(error) = lock.unlock()
+                {
+                    tracing::warn!("the lock file could not be let go of: {error}");
+                }
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Whether the database answers; for `/health/ready`.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        with_pool!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+}
+
+impl Tx<'_> {
+    /// Makes everything written so far durable.
+    pub async fn commit(self) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Takes everything back, and waits until that is done.
+    pub async fn rollback(self) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    /// A transaction inside this one: rolling it back keeps what came before.
+    pub async fn savepoint(&mut self) -> Result<Tx<'_>, DbError> {
+        Ok(match self {
+            Self::Sqlite(tx) => Tx::Sqlite(tx.begin().await?),
+            Self::Postgres(tx) => Tx::Postgres(tx.begin().await?),
+        })
+    }
+}
+
+/// What can go wrong with the database. `Display` names constraints and statements, never row values.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The address is not one of ours.
+    #[error("{0}")]
+    Url(&'static str),
+    /// Another process works on this SQLite file.
+    #[error(
+        "another process uses {}: SQLite serves one process; stop it, or use PostgreSQL",
+        path.display()
+    )]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The lock file beside the SQLite file cannot be used.
+    #[error("the lock file {} cannot be opened", path.display())]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The database refused, failed or is not there.
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema cannot be migrated")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A stored value is not what the program writes.
+    #[error("{table} holds something unreadable at {at}: {reason}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// Which row.
+        at: String,
+        /// What is wrong, without the value.
+        reason: String,
+    },
+    /// An answer did not come in time.
+    #[error("the database did not answer within {0} s")]
+    Slow(u64),
+}
+
+impl DbError {
+    /// Whether a unique or primary key was violated.
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            _ => false,
+        }
+    }
+}

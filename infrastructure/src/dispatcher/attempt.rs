@@ -1,0 +1,295 @@
+//! One attempt, line by line, and what a crash on each line leaves behind.
+//!
+//! ```text
+//! 1 lease the row                     crash: the lease ends, the row is leased again; nothing was sent
+//! 2 prepare (token)                   crash: the same
+//! 3 commit DeliveryStarted,           crash before the commit: as 1
+//!   CreditReserved, row in_flight     crash after it: the lease ends, `take_over` gets the row and records
+//! 4 send                              DeliveryUncertain. Nobody can know whether bytes left, so it is never sent
+//! 5 (answer in memory)                again by itself and its credit stays reserved
+//! 6 commit the conclusion, the        crash before the commit: as 3 to 5
+//!   credit, row closed or waiting     crash after it: done; the row has its next due moment
+//! ```
+//!
+//! A process that is slow instead of dead meets the same fences: its lease token is no longer the row's, or the
+//! attempt it wants to conclude is no longer in flight, so its commit is refused whole. Commands are named by
+//! delivery, attempt, step and lease token: a commit whose answer got lost is repeated without a second effect, and
+//! another process's commit is never taken for one's own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use application::bus::{CommandBus, Versioned};
+use application::delivery::{CreditAction, History, Outcome, RetrySchedule, Settled, settle};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::notification::{
+    Conclusion, DeliveryState, Failure, FailureClass, Notification, NotificationCommand, NotificationError,
+};
+use domain::subscription::{SubscriptionCommand, SubscriptionLedger};
+use domain::{Aggregate, StreamId};
+
+use super::commit::{Trouble, streams};
+use super::gate::Gate;
+use super::{Ports, Provider};
+use crate::bus::Bus;
+use crate::outbox::fences::{CloseRow, StartRow, close_alone};
+use crate::outbox::lease::{self, Leased, Tenant};
+
+/// Everything attempts share.
+pub(super) struct Engine {
+    pub(super) bus: Bus,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) ports: Ports,
+    pub(super) tenant: Tenant,
+    pub(super) schedule: RetrySchedule,
+    pub(super) gate: Gate,
+    pub(super) stopping: AtomicBool,
+}
+
+/// How an attempt began.
+enum Begun {
+    /// It is on disk: go on and send. The lease is known to last until then; `None` when the row must be asked.
+    Started { attempt: i64, leased_until: Option<DateTime<Utc>> },
+    /// There is nothing to send.
+    Over,
+}
+
+impl Engine {
+    pub(super) fn new(
+        bus: Bus,
+        provider: Arc<dyn Provider>,
+        ports: Ports,
+        tenant: Tenant,
+        schedule: RetrySchedule,
+    ) -> Self {
+        Self {
+            bus,
+            provider,
+            ports,
+            tenant,
+            schedule,
+            gate: Gate::default(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Lines 2 to 6 for a leased row.
+    pub(super) async fn deliver(&self, row: Leased) {
+        if self.stopping.load(Ordering::Relaxed) {
+            self.release(&row).await;
+            return;
+        }
+        if let Err(rest) = self.provider.prepare().await {
+            self.rest(rest.until, &rest.failure);
+            self.release(&row).await;
+            return;
+        }
+        let begun = match self.tried(|| self.begin(&row)).await {
+            Ok(begun) => begun,
+            Err(trouble) => {
+                trouble.log(&row, "did not begin");
+                self.release(&row).await; // changes nothing when it did begin after all
+                return;
+            }
+        };
+        let Begun::Started { attempt, leased_until } = begun else { return };
+        if !self.has_time(&row, attempt, leased_until).await {
+            tracing::warn!(delivery.id = %row.delivery, "lost the lease before sending; nothing was sent");
+            return;
+        }
+        let outcome = self.provider.send(&row.request_body).await;
+        self.note(&outcome);
+        self.conclude(&row, attempt, outcome).await;
+    }
+
+    /// A row whose process died between lines 3 and 6.
+    pub(super) async fn give_up(&self, row: &Leased) {
+        let detail = "the sending process ended before the answer was recorded".to_owned();
+        let failure = Failure { class: FailureClass::Uncertain, code: None, detail };
+        self.conclude(row, row.attempt, Outcome::Unknown(failure)).await;
+    }
+
+    /// Line 3: the attempt and its credit, or a refusal because there is no credit.
+    async fn begin(&self, row: &Leased) -> Result<Begun, Trouble> {
+        let at = self.now();
+        let stream = StreamId::from(row.notification);
+        let notice = self.bus.load::<Notification>(&stream).await?;
+        let events = match notice.state.decide(NotificationCommand::Start { delivery: row.delivery, at }) {
+            Ok(events) => events,
+            Err(NotificationError::NotWaiting(state)) if state.is_final() => {
+                self.close_alone(row, state, at).await;
+                return Ok(Begun::Over);
+            }
+            // Our own commit whose answer got lost, or somebody else's: the token of the row will tell.
+            Err(NotificationError::NotWaiting(DeliveryState::InFlight)) => {
+                return Ok(Begun::Started { attempt: row.attempt + 1, leased_until: None });
+            }
+            Err(error) => return Err(Trouble::Broken(error.to_string())),
+        };
+        let ledger = self.ledger(row).await?;
+        let reserved = match &ledger {
+            None => vec![],
+            Some((_, ledger)) => {
+                match ledger.state.decide(SubscriptionCommand::Reserve { delivery: row.delivery, at }) {
+                    Ok(events) => events,
+                    Err(_) => return self.refuse_for_credit(row, &notice, ledger, at).await,
+                }
+            }
+        };
+        let attempt = row.attempt + 1;
+        let expires_at = self.tenant.lease_end(at);
+        let start = StartRow { delivery: row.delivery, token: row.token, attempt, expires_at, at };
+        let streams = streams(row, &notice, &events, ledger.as_ref().map(|(_, l)| l), &reserved)?;
+        self.append(row, attempt, "start", at, streams, Box::new(start)).await?;
+        Ok(Begun::Started { attempt, leased_until: Some(expires_at) })
+    }
+
+    /// Nothing is asked of the provider: without a credit the answer would be 43101. The ledger's sequence goes into
+    /// the commit, so a credit granted at this moment is seen.
+    async fn refuse_for_credit(
+        &self,
+        row: &Leased,
+        notice: &Versioned<Notification>,
+        ledger: &Versioned<SubscriptionLedger>,
+        at: DateTime<Utc>,
+    ) -> Result<Begun, Trouble> {
+        let failure = Failure { class: FailureClass::Consent, code: None, detail: "no_credit".to_owned() };
+        let command = NotificationCommand::Conclude {
+            delivery: row.delivery,
+            attempt: row.attempt,
+            conclusion: Conclusion::Rejected(failure),
+            at,
+        };
+        let events = notice.state.decide(command).map_err(|_| Trouble::Lost)?;
+        let streams = streams(row, notice, &events, Some(ledger), &[])?;
+        let close = CloseRow::new(row, row.attempt, DeliveryState::Rejected, at, row.busy_answers);
+        self.append(row, row.attempt, "no_credit", at, streams, Box::new(close)).await?;
+        tracing::info!(delivery.id = %row.delivery, "no credit is left for delivery {}", row.delivery);
+        Ok(Begun::Over)
+    }
+
+    /// Line 6.
+    async fn conclude(&self, row: &Leased, attempt: i64, outcome: Outcome) {
+        let (at, chance) = (self.now(), self.ports.randomness.unit());
+        match self.tried(|| self.end(row, attempt, &outcome, at, chance)).await {
+            Ok(state) => {
+                tracing::info!(delivery.id = %row.delivery, delivery.attempt = attempt,
+                    "delivery {} is {state}", row.delivery);
+            }
+            Err(trouble) => trouble.log(row, "could not be concluded"),
+        }
+    }
+
+    async fn end(
+        &self,
+        row: &Leased,
+        attempt: i64,
+        outcome: &Outcome,
+        at: DateTime<Utc>,
+        chance: f64,
+    ) -> Result<DeliveryState, Trouble> {
+        let stream = StreamId::from(row.notification);
+        let notice = self.bus.load::<Notification>(&stream).await?;
+        let counted = notice.state.delivery(row.delivery).map_err(|_| Trouble::Lost)?.counted;
+        let busy_answers = row.busy_answers + i64::from(outcome.is_busy());
+        let history = History { counted, busy_answers: row.busy_answers, maybe_arrived: row.maybe_arrived };
+        let Settled { conclusion, credit } = settle(outcome.clone(), history, &self.schedule, at, chance);
+        let (state, due_at) = resting_place(&conclusion, at);
+        let command = NotificationCommand::Conclude { delivery: row.delivery, attempt, conclusion, at };
+        let events = notice.state.decide(command).map_err(|_| Trouble::Lost)?;
+        let ledger = self.ledger(row).await?;
+        let credited = match (&ledger, credit_command(row, credit, at)) {
+            (Some((_, ledger)), Some(command)) => {
+                ledger.state.decide(command).map_err(|error| Trouble::Broken(error.to_string()))?
+            }
+            _ => vec![],
+        };
+        // Without an event of its own the ledger need not stand still.
+        let touched = ledger.as_ref().map(|(_, ledger)| ledger).filter(|_| !credited.is_empty());
+        let streams = streams(row, &notice, &events, touched, &credited)?;
+        let close = CloseRow::new(row, attempt, state, due_at, busy_answers);
+        self.append(row, attempt, "conclude", at, streams, Box::new(close)).await?;
+        Ok(state)
+    }
+
+    async fn ledger(
+        &self,
+        row: &Leased,
+    ) -> Result<Option<(StreamId, Versioned<SubscriptionLedger>)>, Trouble> {
+        let Some(stream) = &row.ledger else { return Ok(None) };
+        Ok(Some((stream.clone(), self.bus.load(stream).await?)))
+    }
+
+    /// Whether the started row is ours for long enough to send: half a lease, in which the heartbeat comes by twice.
+    /// The row is asked only when the commit took so long that less is left, or when it is unclear whose commit it was.
+    async fn has_time(&self, row: &Leased, attempt: i64, leased_until: Option<DateTime<Utc>>) -> bool {
+        let now = self.now();
+        let needed = TimeDelta::from_std(self.tenant.lease / 2).unwrap_or(TimeDelta::MAX);
+        if leased_until.is_some_and(|until| until - now >= needed) {
+            return true;
+        }
+        let until = self.tenant.lease_end(now);
+        match lease::extend(self.bus.log().db(), row, attempt, until).await {
+            Ok(held) => held,
+            Err(error) => {
+                tracing::error!(%error, delivery.id = %row.delivery, "the lease cannot be checked; not sending");
+                false
+            }
+        }
+    }
+
+    async fn release(&self, row: &Leased) {
+        if let Err(error) = lease::release(self.bus.log().db(), row).await {
+            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
+        }
+    }
+
+    async fn close_alone(&self, row: &Leased, state: DeliveryState, at: DateTime<Utc>) {
+        let close = CloseRow::new(row, row.attempt, state, at, row.busy_answers);
+        if let Err(error) = close_alone(self.bus.log().db(), close).await {
+            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
+        }
+    }
+
+    fn note(&self, outcome: &Outcome) {
+        let now = self.now();
+        if let (Some(rest), Outcome::Retry { failure, .. }) = (outcome.rests_channel(), outcome) {
+            let rest = TimeDelta::from_std(rest).unwrap_or(TimeDelta::MAX);
+            self.rest(now.checked_add_signed(rest).unwrap_or(DateTime::<Utc>::MAX_UTC), failure);
+        } else if self.gate.open(now) {
+            tracing::info!(channel = %self.tenant.channel, "the channel works again");
+        }
+    }
+
+    fn rest(&self, until: DateTime<Utc>, failure: &Failure) {
+        if self.gate.rest(until) {
+            tracing::warn!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
+                "the channel rests until {until}: {}", failure.detail);
+        }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.ports.clock.now()
+    }
+}
+
+/// Where a conclusion leaves the row, and when it is due again.
+fn resting_place(conclusion: &Conclusion, at: DateTime<Utc>) -> (DeliveryState, DateTime<Utc>) {
+    match conclusion {
+        Conclusion::Accepted { .. } => (DeliveryState::Accepted, at),
+        Conclusion::Rejected(_) => (DeliveryState::Rejected, at),
+        Conclusion::Retry { due_at, .. } => (DeliveryState::Retry, *due_at),
+        Conclusion::Uncertain(_) => (DeliveryState::Unknown, at),
+        Conclusion::Died(_) => (DeliveryState::Dead, at),
+    }
+}
+
+fn credit_command(row: &Leased, credit: CreditAction, at: DateTime<Utc>) -> Option<SubscriptionCommand> {
+    let delivery = row.delivery;
+    match credit {
+        CreditAction::Consume => Some(SubscriptionCommand::Consume { delivery, at }),
+        CreditAction::Return => Some(SubscriptionCommand::Return { delivery, at }),
+        CreditAction::Zero { reason } => Some(SubscriptionCommand::Zero { delivery, reason, at }),
+        CreditAction::Keep => None,
+    }
+}

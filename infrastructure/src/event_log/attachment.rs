@@ -1,0 +1,30 @@
+//! Work that commits together with a command's events: a checkpoint, decisions, outbox rows, a closed lease.
+
+use async_trait::async_trait;
+
+use super::RecordedRaw;
+use crate::db::{DbError, Tx};
+
+/// Whether the attachment's owner may still write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The lease holds: go on.
+    Apply,
+    /// Somebody else owns this now: the whole request is refused, its neighbours go on.
+    Fenced,
+}
+
+/// Work inside the batch's transaction, in two steps, because positions are given out in between and a request
+/// refused after that would leave a hole.
+///
+/// Both steps may run twice: a batch that met a database error is tried once more from the beginning. A database
+/// error here fails the whole batch, so keep constraint violations out of reach (`ON CONFLICT DO NOTHING`).
+#[async_trait]
+pub trait Attachment: Send + Sync {
+    /// Checks the fence, usually as a conditional `UPDATE` whose row count tells. Must not have written anything
+    /// when it answers [`Verdict::Fenced`].
+    async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError>;
+
+    /// Writes what belongs to these events, which have their final positions and are inserted right after.
+    async fn write(&mut self, tx: &mut Tx<'_>, recorded: &[RecordedRaw]) -> Result<(), DbError>;
+}

@@ -1,0 +1,17 @@
+//! What stands between Leadwire and the machine: database, event log, clock, ids, provider clients.
+//!
+//! Each module implements ports of `application` or owns its tables; none decides anything.
+
+pub mod bus;
+pub mod clock;
+pub mod credentials;
+pub mod customer_numbers;
+pub mod db;
+pub mod dispatcher;
+pub mod event_log;
+pub mod ids;
+pub mod outbox;
+pub mod provider_http;
+pub mod randomness;
+pub mod upcasters;
+pub mod wechat;

@@ -1,0 +1,243 @@
+//! The outbox: one row per delivery that needs a provider, from its request until it is settled.
+//!
+//! The row is work, not truth: the notice's events say what happened. Both change in one transaction, through
+//! attachments of the event log, so a row that says `in_flight` and a notice that says otherwise cannot exist.
+//! Rows are leased by any process ([`lease`]); what a process writes about a row is fenced by the token of its lease
+//! ([`fences`]); an operator reopens a row through [`requeue`].
+
+pub mod fences;
+pub mod lease;
+mod lease_sql;
+pub mod requeue;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::contact::OpenId;
+use domain::notification::Channel;
+use domain::{DeliveryId, NotificationId, StreamId};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::db::{DbError, Tx};
+use crate::event_log::{Attachment, RecordedRaw, Verdict};
+
+/// Rows written by one statement.
+const INSERT_MAX: usize = 1000;
+
+/// A row begins as pending, never attempted, without a lease.
+macro_rules! insert {
+    ($rows:literal) => {
+        concat!(
+            "
+INSERT INTO outbox (delivery_id, notification_id, position, correlation, causation, channel, app, recipient_key,
+                    ledger, request_body, due_at, created_at, state, attempt, busy_answers, maybe_arrived)
+SELECT ",
+            $rows,
+            "
+ON CONFLICT (delivery_id) DO NOTHING"
+        )
+    };
+}
+
+const INSERT_POSTGRES: &str = insert!(
+    "w.*, 'pending', 0, 0, false
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[]) AS w WHERE true"
+);
+
+const INSERT_SQLITE: &str = insert!(
+    "unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5, value ->> 6,
+       value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, 'pending', 0, 0, false
+  FROM json_each($1) WHERE true"
+);
+
+/// Every statement about the outbox for PostgreSQL, for the test that prepares them.
+pub const POSTGRES_STATEMENTS: &[&str] = &[
+    INSERT_POSTGRES,
+    lease_sql::LOCK_LEASES,
+    lease_sql::LEASE_POSTGRES,
+    lease_sql::TAKE_OVER_POSTGRES,
+    lease_sql::RENEW_POSTGRES,
+    lease_sql::RELEASE,
+    lease_sql::EXTEND,
+    lease_sql::END_ALL_OTHERS,
+    lease_sql::NEXT_DUE,
+    fences::START,
+    fences::CLOSE,
+    fences::REOPEN,
+    requeue::NOTIFICATION_OF,
+];
+
+/// Every statement about the outbox for SQLite, for the test that prepares them.
+pub const SQLITE_STATEMENTS: &[&str] = &[
+    INSERT_SQLITE,
+    lease_sql::LEASE_SQLITE,
+    lease_sql::TAKE_OVER_SQLITE,
+    lease_sql::RENEW_SQLITE,
+    lease_sql::RELEASE,
+    lease_sql::EXTEND,
+    lease_sql::END_ALL_OTHERS,
+    lease_sql::NEXT_DUE,
+    fences::START,
+    fences::CLOSE,
+    fences::REOPEN,
+    requeue::NOTIFICATION_OF,
+];
+
+/// A delivery to be made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewWork {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The notice it belongs to.
+    pub notification: NotificationId,
+    /// The channel.
+    pub channel: Channel,
+    /// The provider's app: only a process that is configured for it touches the row.
+    pub app: String,
+    /// Equal for everything that must not be in flight at the same time.
+    pub recipient_key: String,
+    /// Stream of the recipient's credits, where the channel needs one.
+    pub ledger: Option<StreamId>,
+    /// The exact bytes every attempt sends.
+    pub request_body: String,
+    /// Earliest moment of the first attempt.
+    pub due_at: DateTime<Utc>,
+    /// When it was requested.
+    pub created_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for NewWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The body names a person.
+        f.debug_struct("NewWork").field("delivery", &self.delivery).finish_non_exhaustive()
+    }
+}
+
+impl NewWork {
+    /// A subscribe message of the mini program `app`, due at once.
+    pub fn wechat_subscribe(
+        notification: NotificationId,
+        (app, openid, template): (&str, &OpenId, &str),
+        request_body: String,
+        at: DateTime<Utc>,
+    ) -> Self {
+        let channel = Channel::WechatSubscribe;
+        Self {
+            delivery: DeliveryId::of(notification, channel.as_str()),
+            notification,
+            channel,
+            app: app.to_owned(),
+            recipient_key: recipient_key(app, openid),
+            ledger: Some(StreamId::subscription(app, openid.as_str(), template)),
+            request_body,
+            due_at: at,
+            created_at: at,
+        }
+    }
+}
+
+/// One recipient of one app, without showing who it is.
+pub fn recipient_key(app: &str, openid: &OpenId) -> String {
+    let digest = Sha256::digest(format!("{app}\u{1f}{}", openid.as_str()));
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // a String takes everything
+        hex
+    })
+}
+
+/// Inserts work in the transaction that appends the requests. A delivery that is there already is left as it is, so
+/// a repeated request changes nothing.
+#[derive(Debug)]
+pub struct OutboxInsert(pub Vec<NewWork>);
+
+#[async_trait]
+impl Attachment for OutboxInsert {
+    async fn fence(&mut self, _: &mut Tx<'_>) -> Result<Verdict, DbError> {
+        Ok(Verdict::Apply)
+    }
+
+    async fn write(&mut self, tx: &mut Tx<'_>, recorded: &[RecordedRaw]) -> Result<(), DbError> {
+        // A request is the first event of its notice's stream.
+        let requests: HashMap<&StreamId, &RecordedRaw> =
+            recorded.iter().rev().map(|event| (&event.stream, event)).collect();
+        for page in self.0.chunks(INSERT_MAX) {
+            let rows: Vec<Inserted<'_>> = page.iter().map(|work| Inserted::of(work, &requests)).collect();
+            insert(tx, &rows).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A row with what it owes to its request's event.
+struct Inserted<'a> {
+    work: &'a NewWork,
+    request: Option<&'a RecordedRaw>,
+}
+
+impl<'a> Inserted<'a> {
+    fn of(work: &'a NewWork, requests: &HashMap<&StreamId, &'a RecordedRaw>) -> Self {
+        Self { work, request: requests.get(&StreamId::from(work.notification)).copied() }
+    }
+
+    fn position(&self) -> i64 {
+        self.request.map_or(0, |event| event.position)
+    }
+
+    fn correlation(&self) -> &str {
+        self.request.map_or("", |event| &event.metadata.correlation)
+    }
+
+    fn causation(&self) -> Option<uuid::Uuid> {
+        self.request.map(|event| event.event_id.0)
+    }
+}
+
+async fn insert(tx: &mut Tx<'_>, rows: &[Inserted<'_>]) -> Result<(), DbError> {
+    match tx {
+        Tx::Postgres(tx) => {
+            let column = |of: fn(&NewWork) -> &str| rows.iter().map(|r| of(r.work)).collect::<Vec<_>>();
+            sqlx::query(INSERT_POSTGRES)
+                .bind(rows.iter().map(|r| r.work.delivery.0).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.notification.0).collect::<Vec<_>>())
+                .bind(rows.iter().map(Inserted::position).collect::<Vec<_>>())
+                .bind(rows.iter().map(Inserted::correlation).collect::<Vec<_>>())
+                .bind(rows.iter().map(Inserted::causation).collect::<Vec<_>>())
+                .bind(column(|work| work.channel.as_str()))
+                .bind(column(|work| &work.app))
+                .bind(column(|work| &work.recipient_key))
+                .bind(rows.iter().map(|r| r.work.ledger.as_ref().map(StreamId::as_str)).collect::<Vec<_>>())
+                .bind(column(|work| &work.request_body))
+                .bind(rows.iter().map(|r| r.work.due_at).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.created_at).collect::<Vec<_>>())
+                .execute(&mut **tx)
+                .await?;
+        }
+        Tx::Sqlite(tx) => {
+            // The same digits sqlx writes, so that instants compare as texts.
+            let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, false);
+            let rows = rows.iter().map(|r| {
+                json!([
+                    r.work.delivery.0.simple().to_string(),
+                    r.work.notification.0.simple().to_string(),
+                    r.position(),
+                    r.correlation(),
+                    r.causation().map(|id| id.simple().to_string()),
+                    r.work.channel.as_str(),
+                    r.work.app,
+                    r.work.recipient_key,
+                    r.work.ledger.as_ref().map(StreamId::as_str),
+                    r.work.request_body,
+                    instant(r.work.due_at),
+                    instant(r.work.created_at),
+                ])
+            });
+            let rows = serde_json::Value::Array(rows.collect()).to_string();
+            sqlx::query(INSERT_SQLITE).bind(rows).execute(&mut **tx).await?;
+        }
+    }
+    Ok(())
+}

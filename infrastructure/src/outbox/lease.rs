@@ -1,0 +1,300 @@
+//! Who works on which row, and for how long.
+//!
+//! A lease is a token and an end. Leases are given out one process after the other (a lock for the few milliseconds
+//! of the statement), because "nobody is sending to this recipient" is a statement about other rows than the one
+//! taken. A row whose lease ended is free again unless bytes may have left: then only [`take_over`] may have it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::notification::{Channel, DeliveryState};
+use domain::{DeliveryId, EventId, NotificationId, StreamId};
+use uuid::Uuid;
+
+use super::lease_sql::{
+    END_ALL_OTHERS, EXTEND, LEASE_POSTGRES, LEASE_SQLITE, LOCK_LEASES, NEXT_DUE, RELEASE, RENEW_POSTGRES,
+    RENEW_SQLITE, TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
+};
+use crate::db::{Db, DbError, Tx};
+use crate::{with_pool, with_tx};
+
+/// Abandoned rows taken over at once.
+const TAKE_OVER_MAX: i64 = 100;
+
+/// Who leases, for which rows, and how long a lease lasts.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// The process, or rather its dispatcher; a new id with every start.
+    pub owner: Uuid,
+    /// The channel it serves.
+    pub channel: Channel,
+    /// The app it serves.
+    pub app: String,
+    /// How long a lease lasts.
+    pub lease: Duration,
+}
+
+impl Tenant {
+    /// End of a lease that begins now.
+    pub fn lease_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let lease = TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::MAX);
+        now.checked_add_signed(lease).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// A row that is ours until its lease ends.
+#[derive(Clone)]
+pub struct Leased {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its notice.
+    pub notification: NotificationId,
+    /// Common to everything that follows from one request.
+    pub correlation: String,
+    /// The event that requested it.
+    pub causation: Option<EventId>,
+    /// Nobody else sends to this recipient now.
+    pub recipient_key: String,
+    /// Stream of the recipient's credits.
+    pub ledger: Option<StreamId>,
+    /// What to send.
+    pub request_body: String,
+    /// `pending`, `retry` or, when taken over, `in_flight`.
+    pub state: DeliveryState,
+    /// The last attempt; 0 before the first.
+    pub attempt: i64,
+    /// How often the provider said "busy".
+    pub busy_answers: i64,
+    /// Whether an earlier attempt may have arrived.
+    pub maybe_arrived: bool,
+    /// What fences everything written about the row.
+    pub token: Uuid,
+    /// End of the lease.
+    pub expires_at: DateTime<Utc>,
+    order: (DateTime<Utc>, i64),
+}
+
+impl std::fmt::Debug for Leased {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leased")
+            .field("delivery", &self.delivery)
+            .field("state", &self.state)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    delivery_id: Uuid,
+    notification_id: Uuid,
+    correlation: String,
+    causation: Option<Uuid>,
+    recipient_key: String,
+    ledger: Option<String>,
+    request_body: Option<String>,
+    state: String,
+    attempt: i64,
+    busy_answers: i64,
+    maybe_arrived: bool,
+    lease_token: Uuid,
+    lease_expires_at: DateTime<Utc>,
+    due_at: DateTime<Utc>,
+    position: i64,
+}
+
+impl Row {
+    fn leased(self) -> Result<Leased, DbError> {
+        let corrupt = |reason: &str| DbError::Corrupt {
+            table: "outbox",
+            at: self.delivery_id.to_string(),
+            reason: reason.to_owned(),
+        };
+        let state = self.state.parse().map_err(|_| corrupt("the state is unknown"))?;
+        let ledger = self
+            .ledger
+            .as_deref()
+            .map(|name| StreamId::parse(name).ok_or_else(|| corrupt("the ledger is not a stream")));
+        Ok(Leased {
+            delivery: DeliveryId(self.delivery_id),
+            notification: NotificationId(self.notification_id),
+            ledger: ledger.transpose()?,
+            correlation: self.correlation,
+            causation: self.causation.map(EventId),
+            recipient_key: self.recipient_key,
+            request_body: self.request_body.unwrap_or_default(),
+            state,
+            attempt: self.attempt,
+            busy_answers: self.busy_answers,
+            maybe_arrived: self.maybe_arrived,
+            token: self.lease_token,
+            expires_at: self.lease_expires_at,
+            order: (self.due_at, self.position),
+        })
+    }
+}
+
+fn in_order(rows: Vec<Row>) -> Result<Vec<Leased>, DbError> {
+    let mut leased = rows.into_iter().map(Row::leased).collect::<Result<Vec<_>, _>>()?;
+    leased.sort_by_key(|row| row.order);
+    Ok(leased)
+}
+
+/// What to lease.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// `Pending` or `Retry`.
+    pub state: DeliveryState,
+    /// Rows at most.
+    pub limit: usize,
+    /// Recipients this process is sending to.
+    pub busy: &'a [String],
+}
+
+/// Leases due rows, the longest due first.
+pub async fn lease(
+    db: &Db,
+    tenant: &Tenant,
+    wanted: Wanted<'_>,
+    token: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Leased>, DbError> {
+    /// The bindings both databases share.
+    macro_rules! lease {
+        ($sql:expr, $busy:expr, $conn:expr) => {
+            sqlx::query_as($sql)
+                .bind(tenant.owner)
+                .bind(token)
+                .bind(tenant.lease_end(now))
+                .bind(tenant.channel.as_str())
+                .bind(&tenant.app)
+                .bind(wanted.state.as_str())
+                .bind(now)
+                .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
+                .bind($busy)
+                .fetch_all($conn)
+                .await?
+        };
+    }
+    let mut tx = locked(db).await?;
+    let rows: Vec<Row> = match &mut tx {
+        Tx::Postgres(tx) => lease!(LEASE_POSTGRES, wanted.busy, &mut **tx),
+        Tx::Sqlite(tx) => lease!(LEASE_SQLITE, serde_json::json!(wanted.busy).to_string(), &mut **tx),
+    };
+    tx.commit().await?;
+    in_order(rows)
+}
+
+/// Takes rows whose process died while bytes may have left, of any app of the channel.
+pub async fn take_over(
+    db: &Db,
+    tenant: &Tenant,
+    token: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Leased>, DbError> {
+    let mut tx = locked(db).await?;
+    let sql = if matches!(tx, Tx::Postgres(_)) { TAKE_OVER_POSTGRES } else { TAKE_OVER_SQLITE };
+    let rows: Vec<Row> = with_tx!(&mut tx, conn => sqlx::query_as(sql)
+        .bind(tenant.owner)
+        .bind(token)
+        .bind(tenant.lease_end(now))
+        .bind(tenant.channel.as_str())
+        .bind(now)
+        .bind(TAKE_OVER_MAX)
+        .fetch_all(conn)
+        .await)?;
+    tx.commit().await?;
+    in_order(rows)
+}
+
+async fn locked(db: &Db) -> Result<Tx<'static>, DbError> {
+    let mut tx = db.begin_write().await?;
+    if let Tx::Postgres(tx) = &mut tx {
+        sqlx::query(LOCK_LEASES).execute(&mut **tx).await?;
+    }
+    Ok(tx)
+}
+
+/// Renews what `tenant` still holds.
+pub async fn renew(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut tx = db.begin_write().await?;
+    let sql = if matches!(tx, Tx::Postgres(_)) { RENEW_POSTGRES } else { RENEW_SQLITE };
+    with_tx!(&mut tx, conn => sqlx::query(sql)
+        .bind(tenant.lease_end(now))
+        .bind(tenant.owner)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    tx.commit().await
+}
+
+/// Gives a row back that was not started; nothing happens when the lease is lost.
+pub async fn release(db: &Db, row: &Leased) -> Result<(), DbError> {
+    let mut tx = db.begin_write().await?;
+    with_tx!(&mut tx, conn => sqlx::query(RELEASE)
+        .bind(row.delivery.0)
+        .bind(row.token)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    tx.commit().await
+}
+
+/// Makes the lease of a started row end at `until`; `false` when the lease is lost.
+pub async fn extend(db: &Db, row: &Leased, attempt: i64, until: DateTime<Utc>) -> Result<bool, DbError> {
+    let mut tx = db.begin_write().await?;
+    let rows = with_tx!(&mut tx, conn => sqlx::query(EXTEND)
+        .bind(row.delivery.0)
+        .bind(row.token)
+        .bind(until)
+        .bind(attempt)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    tx.commit().await?;
+    Ok(rows == 1)
+}
+
+/// Ends the leases of every other owner. Only for the one process of a SQLite file, at its start.
+pub async fn end_all_others(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), DbError> {
+    let mut tx = db.begin_write().await?;
+    with_tx!(&mut tx, conn => sqlx::query(END_ALL_OTHERS)
+        .bind(now)
+        .bind(tenant.channel.as_str())
+        .bind(tenant.owner)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    tx.commit().await
+}
+
+/// Moments at which there may be something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct NextDue {
+    /// A row that was never attempted falls due.
+    pub fresh: Option<DateTime<Utc>>,
+    /// A retry falls due.
+    pub retry: Option<DateTime<Utc>>,
+    /// The lease of a waiting row ends.
+    pub waiting_lease: Option<DateTime<Utc>>,
+    /// The lease of a started row ends: its process may be dead.
+    pub started_lease: Option<DateTime<Utc>>,
+}
+
+impl NextDue {
+    /// The earliest of them.
+    pub fn earliest(&self) -> Option<DateTime<Utc>> {
+        [self.fresh, self.retry, self.waiting_lease, self.started_lease].into_iter().flatten().min()
+    }
+}
+
+/// Looks when there may be something to do. Writes nothing, so an idle dispatcher costs one reader.
+pub async fn next_due(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<NextDue, DbError> {
+    Ok(with_pool!(db, pool => sqlx::query_as(NEXT_DUE)
+        .bind(tenant.channel.as_str())
+        .bind(&tenant.app)
+        .bind(now)
+        .fetch_one(pool)
+        .await)?)
+}

@@ -1,0 +1,127 @@
+//! The statements about leases, each written once for both databases where that is possible.
+
+/// PostgreSQL only; on SQLite the write transaction is this lock. The key is "outbox" in ASCII.
+pub(super) const LOCK_LEASES: &str = "SELECT pg_advisory_xact_lock(122550254464888)";
+
+macro_rules! row {
+    () => {
+        "delivery_id, notification_id, correlation, causation, recipient_key, ledger, request_body, state, attempt, busy_answers,
+       maybe_arrived, lease_token, lease_expires_at, due_at, position"
+    };
+}
+
+// Some conditions repeat the words of a partial index's own condition: SQLite uses such an index only then.
+
+/// The first due row of each recipient, the longest due first, where nobody is sending to the recipient. The
+/// recipients this process is sending to are named, which spares a look at each of their waiting rows. The conditions of
+/// the row itself stand outside once more, because PostgreSQL checks only those again when the row was changed in
+/// between.
+macro_rules! lease {
+    ($busy:literal, $lock:literal, $unlock:literal) => {
+        concat!(
+            "
+UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
+ WHERE state = $6 AND (lease_expires_at IS NULL OR lease_expires_at <= $7) AND delivery_id IN (",
+            $lock,
+            "
+   SELECT delivery_id FROM (
+     SELECT o.delivery_id, o.due_at, o.position,
+            row_number() OVER (PARTITION BY o.recipient_key ORDER BY o.due_at, o.position, o.delivery_id) AS place
+       FROM outbox o
+      WHERE o.channel = $4 AND o.app = $5 AND o.state = $6 AND o.state IN ('pending', 'retry') AND o.due_at <= $7
+        AND o.request_body IS NOT NULL AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $7) AND ",
+            $busy,
+            "
+        AND NOT EXISTS (
+          SELECT 1 FROM outbox b
+           WHERE b.recipient_key = o.recipient_key AND b.lease_token IS NOT NULL
+             AND (b.state = 'in_flight' OR b.lease_expires_at > $7))) AS due
+    WHERE place = 1
+    ORDER BY due_at, position
+    LIMIT $8",
+            $unlock,
+            ")
+RETURNING ",
+            row!()
+        )
+    };
+}
+
+pub(super) const LEASE_POSTGRES: &str = lease!(
+    "o.recipient_key <> ALL($9)",
+    "SELECT delivery_id FROM outbox WHERE delivery_id IN (",
+    ") FOR UPDATE SKIP LOCKED"
+);
+pub(super) const LEASE_SQLITE: &str =
+    lease!("o.recipient_key NOT IN (SELECT value FROM json_each($9))", "", "");
+
+/// Rows whose process died after bytes may have left.
+macro_rules! take_over {
+    ($lock:literal) => {
+        concat!(
+            "
+UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
+ WHERE state = 'in_flight' AND lease_expires_at <= $5 AND delivery_id IN (
+   SELECT o.delivery_id FROM outbox o
+    WHERE o.channel = $4 AND o.state = 'in_flight' AND o.lease_expires_at <= $5
+    ORDER BY o.lease_expires_at
+    LIMIT $6 ",
+            $lock,
+            ")
+RETURNING ",
+            row!()
+        )
+    };
+}
+
+pub(super) const TAKE_OVER_POSTGRES: &str = take_over!("FOR UPDATE SKIP LOCKED");
+pub(super) const TAKE_OVER_SQLITE: &str = take_over!("");
+
+/// Longer leases for everything an owner still works on. A lease that ended is not brought back: somebody may have
+/// decided on it. Rows that a commit holds at this moment are skipped, or two batches could wait for one another.
+macro_rules! renew {
+    ($lock:literal) => {
+        concat!(
+            "
+UPDATE outbox SET lease_expires_at = $1
+ WHERE delivery_id IN (
+   SELECT o.delivery_id FROM outbox o
+    WHERE o.lease_token IS NOT NULL AND o.lease_owner = $2 AND o.lease_expires_at > $3 ",
+            $lock,
+            ")"
+        )
+    };
+}
+
+pub(super) const RENEW_POSTGRES: &str = renew!("FOR UPDATE SKIP LOCKED");
+pub(super) const RENEW_SQLITE: &str = renew!("");
+
+/// Gives a row back that was not started.
+pub(super) const RELEASE: &str = "
+UPDATE outbox SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+ WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
+
+/// More time for a started row; nothing when the lease is lost.
+pub(super) const EXTEND: &str = "
+UPDATE outbox SET lease_expires_at = $3 WHERE delivery_id = $1 AND lease_token = $2 AND state = 'in_flight'
+   AND attempt = $4";
+
+/// Where there is one process only, leases of others belong to the dead.
+pub(super) const END_ALL_OTHERS: &str = "
+UPDATE outbox SET lease_expires_at = $1
+ WHERE lease_token IS NOT NULL AND channel = $2 AND lease_owner <> $3 AND lease_expires_at > $1";
+
+/// When there may be something to do: a fresh row or a retry falls due, a lease of a waiting row or of a started
+/// one ends.
+pub(super) const NEXT_DUE: &str = "
+SELECT (SELECT min(due_at) FROM outbox
+         WHERE channel = $1 AND app = $2 AND state = 'pending' AND state IN ('pending', 'retry')
+           AND request_body IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= $3)) AS fresh,
+       (SELECT min(due_at) FROM outbox
+         WHERE channel = $1 AND app = $2 AND state = 'retry' AND state IN ('pending', 'retry')
+           AND request_body IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= $3)) AS retry,
+       (SELECT min(lease_expires_at) FROM outbox
+         WHERE lease_token IS NOT NULL AND channel = $1 AND app = $2 AND state IN ('pending', 'retry')
+           AND lease_expires_at > $3) AS waiting_lease,
+       (SELECT min(lease_expires_at) FROM outbox WHERE channel = $1 AND state = 'in_flight')
+         AS started_lease";

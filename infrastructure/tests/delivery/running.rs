@@ -1,0 +1,69 @@
+//! The loop: woken by a commit, and finishing what it began when told to stop.
+
+use std::time::Duration;
+
+use domain::notification::DeliveryState::{Accepted, Unknown};
+use infrastructure::dispatcher::Options;
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+use wechat_simulator::{Endpoint, Fault, FaultRule};
+
+use crate::database::Backend;
+use crate::world::World;
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn a_commit_wakes_it_and_a_stop_lets_it_finish(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    world.grant("li", 2).await;
+    let stop = CancellationToken::new();
+    let dispatcher = world.dispatcher();
+    let story = async {
+        let first = world.request("li").await;
+        world.wechat().until_received(1).await;
+        let hang = Fault::Hang { process: false };
+        world.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, hang)).unwrap();
+        let second = world.request("li").await;
+        world.wechat().until_waiting(1).await;
+        stop.cancel();
+        world.wechat().wake();
+        (first, second)
+    };
+    let ((), (first, second)) = tokio::join!(dispatcher.run(stop.clone()), story);
+    assert_eq!(world.state(first).await, Accepted);
+    assert_eq!(world.state(second).await, Accepted, "a running send was not finished");
+}
+
+#[tokio::test]
+async fn after_a_restart_on_sqlite_abandoned_sends_show_at_once() {
+    let world = World::new(Backend::Sqlite).await;
+    world.grant("li", 2).await;
+    world
+        .wechat()
+        .add_fault(FaultRule::once(Endpoint::SubscribeSend, Fault::Hang { process: false }))
+        .unwrap();
+    let notice = world.request("li").await;
+    let stop = CancellationToken::new();
+    let impatient = Options { stop_patience: Duration::ZERO, ..Options::default() };
+    let dispatcher = world.process.dispatcher_with(impatient);
+    let story = async {
+        world.wechat().until_waiting(1).await;
+        stop.cancel();
+    };
+    tokio::join!(dispatcher.run(stop.clone()), story);
+    assert_eq!(world.row(notice).await.0, "in_flight");
+    // The clock stands still: the lease has not ended, but its process has.
+    let stop = CancellationToken::new();
+    let successor = world.successor();
+    let story = async {
+        let behind = world.request("li").await;
+        world.wechat().until_received(1).await;
+        stop.cancel();
+        behind
+    };
+    let ((), behind) = tokio::join!(successor.run(stop.clone()), story);
+    assert_eq!(world.state(notice).await, Unknown);
+    assert_eq!(world.state(behind).await, Accepted);
+}

@@ -1,0 +1,346 @@
+//! The table `consumers`: who owns a consumer, and how far it is.
+//!
+//! The expiry is compared with the asking process's clock. A clock that runs ahead can take a lease early; that
+//! costs the former owner one rolled-back page and never a double effect, because the fence is owner and epoch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use application::ports::Clock;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::Position;
+use domain::codes::UnknownCode;
+use infrastructure::db::{Db, DbError, Tx};
+use infrastructure::{with_pool, with_tx};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// How long a lease holds without a sign of life. With `ACQUIRE_PERIOD_MS` this is
+/// the time until another process goes on after a kill: 12 s at most.
+pub const LEASE_SECONDS: i64 = 10;
+
+/// How often an owner gives a sign of life while it has nothing to write.
+pub const RENEW_SECONDS: u64 = 3;
+
+/// Most characters kept of an error's text.
+const ERROR_CHARS_MAX: usize = 1000;
+
+/// The table. Valid on both databases.
+pub(crate) const CREATE: &str = "
+CREATE TABLE IF NOT EXISTS consumers (
+  name             TEXT NOT NULL PRIMARY KEY,
+  version          BIGINT NOT NULL,
+  position         BIGINT NOT NULL,
+  state            TEXT NOT NULL,
+  lease_owner      UUID,
+  lease_epoch      BIGINT NOT NULL,
+  lease_expires_at TIMESTAMPTZ,
+  error            TEXT,
+  updated_at       TIMESTAMPTZ NOT NULL
+)";
+
+/// The first generation of a consumer's tables is 1 (`schema::FIRST_VERSION`).
+const REGISTER: &str = "
+INSERT INTO consumers (name, version, position, state, lease_epoch, updated_at)
+VALUES ($1, 1, $2, 'new', 0, $3) ON CONFLICT (name) DO NOTHING";
+
+const ACQUIRE: &str = "
+UPDATE consumers
+   SET lease_owner = $2, lease_epoch = lease_epoch + 1, lease_expires_at = $3, updated_at = $4,
+       state = CASE WHEN state = 'new' THEN 'booting' ELSE state END
+ WHERE name = $1 AND state NOT IN ('paused', 'error', 'detached')
+   AND (lease_owner IS NULL OR lease_owner = $2 OR lease_expires_at < $4)
+RETURNING version, position, lease_epoch";
+
+const RENEW: &str = "
+UPDATE consumers SET lease_expires_at = $4, updated_at = $5
+ WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
+
+const RELEASE: &str = "
+UPDATE consumers SET lease_owner = NULL, lease_expires_at = NULL, updated_at = $4
+ WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
+
+/// The fence. Also gives a sign of life.
+const ADVANCE: &str = "
+UPDATE consumers SET position = $5, lease_expires_at = $6, updated_at = $7, state = $8
+ WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3 AND position = $4";
+
+const FAIL: &str = "
+UPDATE consumers SET state = 'error', error = $4, lease_owner = NULL, lease_expires_at = NULL, updated_at = $5
+ WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
+
+/// Raises the epoch, so that whoever works at this moment writes nothing more.
+const HALT: &str = "
+UPDATE consumers
+   SET state = $2, lease_epoch = lease_epoch + 1, lease_owner = NULL, lease_expires_at = NULL, updated_at = $3
+ WHERE name = $1 AND state NOT IN ('rebuilding')";
+
+const RESUME: &str = "
+UPDATE consumers SET state = 'booting', error = NULL, updated_at = $2
+ WHERE name = $1 AND state IN ('paused', 'error', 'detached')";
+
+/// The end of a consumer that is done for good.
+const REMOVE: &str = "DELETE FROM consumers WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
+
+pub(crate) const POSITION: &str = "SELECT position FROM consumers WHERE name = $1";
+
+const STATUS: &str = "
+SELECT name, version, position, state, lease_owner, lease_expires_at, error, updated_at
+  FROM consumers ORDER BY name";
+
+/// Every statement of this table; prepared on both databases by a test.
+pub const STATEMENTS: &[&str] =
+    &[REGISTER, ACQUIRE, RENEW, RELEASE, ADVANCE, FAIL, HALT, RESUME, REMOVE, POSITION, STATUS];
+
+/// Creates the table when it is missing. Part of [`crate::migrate`].
+pub async fn create_table(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    with_tx!(tx, conn => sqlx::query(CREATE).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Makes a consumer known as part of a transaction; see [`Consumers::register`].
+pub(crate) async fn register(
+    tx: &mut Tx<'_>,
+    consumer: &str,
+    start: Position,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    with_tx!(tx, conn => sqlx::query(REGISTER).bind(consumer).bind(start).bind(now).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// One statement in a transaction of its own; how many rows it changed.
+macro_rules! committed {
+    ($consumers:expr, $sql:expr $(, $value:expr)+) => {{
+        let mut tx = $consumers.db.begin_write().await?;
+        let rows = execute!(&mut tx, $sql $(, $value)+);
+        tx.commit().await?;
+        rows
+    }};
+}
+
+/// One statement; how many rows it changed.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $value:expr)+) => {
+        with_tx!($tx, conn => sqlx::query($sql)$(.bind($value))+.execute(conn).await.map(|done| done.rows_affected()))?
+    };
+}
+
+domain::code_table! {
+    /// What a consumer is doing.
+    ConsumerState {
+        /// Registered, never worked.
+        New = "new",
+        /// Behind the log, catching up.
+        Booting = "booting",
+        /// At the log's end.
+        Active = "active",
+        /// Stopped by an operator.
+        Paused = "paused",
+        /// A rebuild fills its tables.
+        Rebuilding = "rebuilding",
+        /// Stopped by an event it cannot take in; an operator resumes it.
+        Error = "error",
+        /// Out of use.
+        Detached = "detached",
+    }
+}
+
+/// One consumer as `projections list` and `/health` show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConsumerStatus {
+    /// Its name.
+    pub name: String,
+    /// Generation of its tables.
+    pub version: i64,
+    /// Position of the last event taken in.
+    pub position: Position,
+    /// Events of the log after that position; not all of them concern it.
+    pub lag: i64,
+    /// What it is doing.
+    pub state: ConsumerState,
+    /// The process that owns it, while its lease holds.
+    pub owner: Option<Uuid>,
+    /// Why it stopped.
+    pub error: Option<String>,
+    /// When its row last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The right to move a consumer's checkpoint, until somebody takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The consumer.
+    pub consumer: String,
+    /// Generation of its tables.
+    pub version: i64,
+    /// The checkpoint as this owner left it.
+    pub position: Position,
+    owner: Uuid,
+    epoch: i64,
+}
+
+/// The consumers of a database, as one process sees them.
+#[derive(Clone)]
+pub struct Consumers {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    owner: Uuid,
+}
+
+impl fmt::Debug for Consumers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumers").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl Consumers {
+    /// `owner` is this process: a fresh id for every start.
+    pub fn new(db: Db, clock: Arc<dyn Clock>, owner: Uuid) -> Self {
+        Self { db, clock, owner }
+    }
+
+    /// The same consumers under another owner's name, derived from this one and a number.
+    pub(crate) fn of_rebuild(&self, nth: u64) -> Self {
+        Self { owner: Uuid::new_v5(&self.owner, &nth.to_be_bytes()), ..self.clone() }
+    }
+
+    /// The database underneath.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    fn expiry(&self) -> DateTime<Utc> {
+        self.now() + TimeDelta::seconds(LEASE_SECONDS)
+    }
+
+    /// Makes a consumer known; it begins after `start`. Nothing happens when it is known already.
+    pub async fn register(&self, consumer: &str, start: Position) -> Result<(), DbError> {
+        let mut tx = self.db.begin_write().await?;
+        register(&mut tx, consumer, start, self.now()).await?;
+        tx.commit().await
+    }
+
+    /// Takes the lease, when it is free, expired or ours, and the consumer may work.
+    pub async fn acquire(&self, consumer: &str) -> Result<Option<Lease>, DbError> {
+        let mut tx = self.db.begin_write().await?;
+        let row: Option<(i64, i64, i64)> = with_tx!(&mut tx, conn => sqlx::query_as(ACQUIRE)
+            .bind(consumer).bind(self.owner).bind(self.expiry()).bind(self.now())
+            .fetch_optional(conn).await)?;
+        tx.commit().await?;
+        Ok(row.map(|(version, position, epoch)| Lease {
+            consumer: consumer.to_owned(),
+            version,
+            position,
+            owner: self.owner,
+            epoch,
+        }))
+    }
+
+    /// A sign of life. `false`: the lease is lost.
+    pub async fn renew(&self, lease: &Lease) -> Result<bool, DbError> {
+        let (expiry, now) = (self.expiry(), self.now());
+        Ok(committed!(self, RENEW, &lease.consumer, lease.owner, lease.epoch, expiry, now) > 0)
+    }
+
+    /// Gives the lease back, so that another process need not wait for its expiry.
+    pub async fn release(&self, lease: &Lease) -> Result<(), DbError> {
+        let now = self.now();
+        committed!(self, RELEASE, &lease.consumer, lease.owner, lease.epoch, now);
+        Ok(())
+    }
+
+    /// Moves the checkpoint from `lease.position` to `to` inside the transaction that writes the page, **as its
+    /// first statement**: the row lock it takes keeps a rebuild's switch out until the page is done, and comes
+    /// before every lock on a read model's table. `false`: the lease is lost; roll back.
+    ///
+    /// `lease` itself is not changed: set `lease.position` after the commit.
+    pub async fn advance(
+        &self,
+        tx: &mut Tx<'_>,
+        lease: &Lease,
+        to: Position,
+        state: ConsumerState,
+    ) -> Result<bool, DbError> {
+        let (expiry, now) = (self.expiry(), self.now());
+        let (name, state) = (&lease.consumer, state.as_str());
+        let rows =
+            execute!(tx, ADVANCE, name, lease.owner, lease.epoch, lease.position, to, expiry, now, state);
+        Ok(rows == 1)
+    }
+
+    /// Moves the checkpoint alone, past events that do not concern the consumer. `false`: the lease is lost.
+    pub async fn checkpoint(
+        &self,
+        lease: &mut Lease,
+        to: Position,
+        state: ConsumerState,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.db.begin_write().await?;
+        if !self.advance(&mut tx, lease, to, state).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        tx.commit().await?;
+        lease.position = to;
+        Ok(true)
+    }
+
+    /// Removes a consumer that is done for good. `false`: the lease is lost.
+    pub(crate) async fn remove(&self, tx: &mut Tx<'_>, lease: &Lease) -> Result<bool, DbError> {
+        Ok(execute!(tx, REMOVE, &lease.consumer, lease.owner, lease.epoch) == 1)
+    }
+
+    /// Stops the consumer with an error, which an operator reads and resumes after. The text must not hold personal
+    /// data.
+    pub async fn fail(&self, lease: &Lease, error: &str) -> Result<(), DbError> {
+        let now = self.now();
+        let text: String = error.chars().take(ERROR_CHARS_MAX).collect();
+        committed!(self, FAIL, &lease.consumer, lease.owner, lease.epoch, &text, now);
+        Ok(())
+    }
+
+    /// Stops a consumer until it is resumed; a page being written at this moment is rolled back. `false`: there is no
+    /// such consumer.
+    pub async fn pause(&self, consumer: &str) -> Result<bool, DbError> {
+        let now = self.now();
+        Ok(committed!(self, HALT, consumer, ConsumerState::Paused.as_str(), now) > 0)
+    }
+
+    /// Lets a paused or failed consumer go on from its checkpoint. `false`: it was not stopped.
+    pub async fn resume(&self, consumer: &str) -> Result<bool, DbError> {
+        let now = self.now();
+        Ok(committed!(self, RESUME, consumer, now) > 0)
+    }
+
+    /// The checkpoint; `None` when the consumer is not known.
+    pub async fn position(&self, consumer: &str) -> Result<Option<Position>, DbError> {
+        Ok(
+            with_pool!(&self.db, pool => sqlx::query_scalar(POSITION).bind(consumer).fetch_optional(pool).await)?,
+        )
+    }
+
+    /// Every consumer, by name. `head` is the log's last position.
+    pub async fn status(&self, head: Position) -> Result<Vec<ConsumerStatus>, DbError> {
+        type Row =
+            (String, i64, i64, String, Option<Uuid>, Option<DateTime<Utc>>, Option<String>, DateTime<Utc>);
+        let rows: Vec<Row> = with_pool!(&self.db, pool => sqlx::query_as(STATUS).fetch_all(pool).await)?;
+        let now = self.now();
+        rows.into_iter()
+            .map(|(name, version, position, state, owner, expires, error, updated_at)| {
+                let state = state.parse().map_err(|UnknownCode| DbError::Corrupt {
+                    table: "consumers",
+                    at: name.clone(),
+                    reason: "unknown state".to_owned(),
+                })?;
+                let owner = owner.filter(|_| expires.is_some_and(|expires| expires >= now));
+                let lag = (head - position).max(0);
+                Ok(ConsumerStatus { name, version, position, lag, state, owner, error, updated_at })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,257 @@
+//! Writing answers down: notices, decisions, work and the right to have written them, in one transaction of the log.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use application::bus::{AppendError, Draft, StreamAppend};
+use application::policies::POLICY;
+use application::ports::Clock;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{Actor, CommandId, Metadata, NotificationId, Position, StreamId};
+use infrastructure::bus::Bus;
+use infrastructure::db::{DbError, Tx};
+use infrastructure::event_log::{Attachment, RecordedRaw, Verdict};
+use infrastructure::outbox::{NewWork, OutboxInsert};
+
+use super::decisions::{self, NewDecision};
+use super::parked::{self, NewParked};
+use super::planner::{Answer, NewNotice};
+use crate::consumer::{ConsumerState, Consumers, HandleError, Lease};
+
+/// Most notices of one append, below the log's own limit of 4096 events a command; one event's are never cut.
+const NOTICES_MAX: usize = 2000;
+
+/// Most bytes of one append, below the log's own limit of 8 MiB a command.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How often notices that are in the log already are dropped and the rest tried again. Once is enough unless another
+/// runner, whose lease is lost, still writes.
+const CONFLICTS_MAX: usize = 3;
+
+/// Answers that commit together.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    to: Position,
+    notices: Vec<NewNotice>,
+    decisions: Vec<NewDecision>,
+    parked: Vec<NewParked>,
+}
+
+impl Chunk {
+    /// Cuts a page's answers so that each part fits into one append. The last part reaches `to`; there is always one.
+    pub(super) fn cut(answers: Vec<Answer>, to: Position) -> Vec<Self> {
+        let mut chunks = vec![Self::empty()];
+        let (mut notices, mut bytes) = (0, 0);
+        for answer in answers {
+            let (more, more_bytes) = size(&answer);
+            if notices > 0 && (notices + more > NOTICES_MAX || bytes + more_bytes > BYTES_MAX) {
+                chunks.push(Self::empty());
+                (notices, bytes) = (0, 0);
+            }
+            notices += more;
+            bytes += more_bytes;
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.add(answer);
+            }
+        }
+        if let Some(last) = chunks.last_mut() {
+            last.to = to;
+        }
+        chunks
+    }
+
+    /// One answer alone.
+    pub(super) fn of_one(answer: Answer) -> Self {
+        let mut chunk = Self::empty();
+        chunk.add(answer);
+        chunk
+    }
+
+    fn empty() -> Self {
+        Self { to: 0, notices: Vec::new(), decisions: Vec::new(), parked: Vec::new() }
+    }
+
+    fn add(&mut self, answer: Answer) {
+        self.to = answer.position;
+        self.decisions.extend(decisions::of(&answer));
+        self.parked.extend(NewParked::of(&answer));
+        self.notices.extend(answer.outcome.into_iter().flatten().filter_map(|told| told.notice));
+    }
+
+    /// The checkpoint once it is committed.
+    pub(super) fn to(&self) -> Position {
+        self.to
+    }
+
+    /// The same notices give the same command, so that a repetition meets its own events; others give another one.
+    fn command(&self) -> CommandId {
+        let ids: Vec<String> = self.notices.iter().map(|notice| notice.id.to_string()).collect();
+        CommandId::from_key(POLICY, &ids.join(","))
+    }
+
+    fn work(&self, at: DateTime<Utc>) -> Vec<NewWork> {
+        let of_notice = |notice: &NewNotice| {
+            let id: NotificationId = notice.id;
+            let work = notice.outgoing.iter().map(move |sent| {
+                let receiver = (sent.app.as_str(), &sent.openid, sent.template.as_str());
+                NewWork::wechat_subscribe(id, receiver, sent.body.clone(), at)
+            });
+            work.collect::<Vec<_>>()
+        };
+        self.notices.iter().flat_map(of_notice).collect()
+    }
+
+    fn drop_notices(&mut self, known: &HashSet<StreamId>) {
+        self.notices.retain(|notice| !known.contains(&notice.append.stream));
+    }
+}
+
+fn size(answer: &Answer) -> (usize, usize) {
+    let notices = answer.outcome.iter().flatten().filter_map(|told| told.notice.as_ref());
+    notices.fold((0, 0), |(count, bytes), notice| {
+        let events: usize = notice.append.events.iter().map(|event| event.payload.get().len()).sum();
+        (count + 1, bytes + events)
+    })
+}
+
+/// What gives the right to write.
+#[derive(Debug, Clone)]
+pub(super) enum Fence {
+    /// The consumer's lease: the checkpoint moves with the answers.
+    Lease(Lease, ConsumerState),
+    /// The row of a parked event: it goes away with its answer.
+    Parked(Position),
+}
+
+/// Writes chunks.
+#[derive(Clone)]
+pub(super) struct Committer {
+    bus: Bus,
+    consumers: Consumers,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Committer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Committer").field("consumers", &self.consumers).finish_non_exhaustive()
+    }
+}
+
+impl Committer {
+    pub(super) fn new(bus: Bus, consumers: Consumers, clock: Arc<dyn Clock>) -> Self {
+        Self { bus, consumers, clock }
+    }
+
+    /// Commits a chunk, or nothing of it. If the process dies on any line, the next owner finds the old checkpoint and
+    /// asks the same questions again, or the new one and goes on.
+    pub(super) async fn commit(&self, fence: Fence, mut chunk: Chunk) -> Result<(), HandleError> {
+        let at = self.clock.now();
+        for _ in 0..CONFLICTS_MAX {
+            if chunk.notices.is_empty() {
+                return self.write_rows(&fence, &chunk, at).await;
+            }
+            let written = Arc::new(AtomicBool::new(false));
+            let rows = Rows::of(self, &fence, &chunk, at, written.clone());
+            let outbox = OutboxInsert(chunk.work(at));
+            let attachments: Vec<Box<dyn Attachment>> = vec![Box::new(rows), Box::new(outbox)];
+            match self.bus.append_with(draft(&chunk, at), attachments).await {
+                Ok(_) if written.load(Ordering::Acquire) => return Ok(()),
+                // These very notices are in the log: their work was given out then, only the rest is left to write.
+                Ok(_) => chunk.notices.clear(),
+                Err(AppendError::Conflict { .. }) => {
+                    let known = self.known(&chunk).await?;
+                    chunk.drop_notices(&known);
+                }
+                Err(AppendError::Fenced) => return Err(HandleError::Fenced),
+                Err(AppendError::TooLarge(reason)) => {
+                    return Err(HandleError::Poison { position: chunk.to, reason: reason.to_owned() });
+                }
+                Err(error) => return Err(HandleError::Log(error)),
+            }
+        }
+        Err(HandleError::Fenced)
+    }
+
+    /// Without notices the log has nothing to append, and no other command needs to wait.
+    async fn write_rows(&self, fence: &Fence, chunk: &Chunk, at: DateTime<Utc>) -> Result<(), HandleError> {
+        let mut rows = Rows::of(self, fence, chunk, at, Arc::default());
+        let mut tx = self.bus.log().db().begin_write().await?;
+        if rows.fence(&mut tx).await? == Verdict::Fenced {
+            tx.rollback().await?;
+            return Err(HandleError::Fenced);
+        }
+        rows.write(&mut tx, &[]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Which of the notices were requested before.
+    async fn known(&self, chunk: &Chunk) -> Result<HashSet<StreamId>, DbError> {
+        let streams: Vec<_> = chunk.notices.iter().map(|notice| (notice.append.stream.clone(), 0)).collect();
+        Ok(self.bus.log().streams_many(&streams).await?.into_keys().collect())
+    }
+}
+
+fn draft(chunk: &Chunk, at: DateTime<Utc>) -> Draft {
+    let streams: Vec<StreamAppend> = chunk.notices.iter().map(|notice| notice.append.clone()).collect();
+    let metadata = Metadata {
+        command: chunk.command(),
+        // Every stream says which event it answers, and carries on that event's correlation.
+        correlation: POLICY.to_owned(),
+        causation: None,
+        actor: Actor::System(POLICY.to_owned()),
+    };
+    Draft { metadata, recorded_at: at, streams, guards: Vec::new(), receipt: None }
+}
+
+/// What is written beside the notices.
+struct Rows {
+    consumers: Consumers,
+    fence: Fence,
+    to: Position,
+    decisions: Vec<NewDecision>,
+    parked: Vec<NewParked>,
+    at: DateTime<Utc>,
+    /// Tells a commit from a meeting with what was committed before, where nothing is written.
+    written: Arc<AtomicBool>,
+}
+
+impl Rows {
+    fn of(
+        committer: &Committer,
+        fence: &Fence,
+        chunk: &Chunk,
+        at: DateTime<Utc>,
+        written: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            consumers: committer.consumers.clone(),
+            fence: fence.clone(),
+            to: chunk.to,
+            decisions: chunk.decisions.clone(),
+            parked: chunk.parked.clone(),
+            at,
+            written,
+        }
+    }
+}
+
+#[async_trait]
+impl Attachment for Rows {
+    async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
+        let holds = match &self.fence {
+            Fence::Lease(lease, state) => self.consumers.advance(tx, lease, self.to, *state).await?,
+            Fence::Parked(position) => parked::remove(tx, *position).await?,
+        };
+        Ok(if holds { Verdict::Apply } else { Verdict::Fenced })
+    }
+
+    async fn write(&mut self, tx: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
+        decisions::insert(tx, &self.decisions, self.at).await?;
+        parked::insert(tx, &self.parked, self.at).await?;
+        self.written.store(true, Ordering::Release);
+        Ok(())
+    }
+}

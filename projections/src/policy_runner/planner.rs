@@ -1,0 +1,280 @@
+//! From a page of events to what follows from each: reads what the policy must know, set-wise, and asks it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use application::bus::StreamAppend;
+use application::channels::ChannelSettings;
+use application::policies::{Fact, Outgoing, PolicyEvent, Reaction, StaffDirectory, View, Who, react, row};
+use domain::batch::BatchEvent;
+use domain::customer::{Customer, CustomerEvent};
+use domain::notification::NotificationEvent;
+use domain::staff::StaffEvent;
+use domain::{BatchId, CustomerId, EventId, NotificationId, Position, StaffId, StoredEvent, StreamId};
+use infrastructure::bus::Bus;
+use infrastructure::db::DbError;
+use infrastructure::event_log::{EventLog, Filter, PAGE_MAX, RecordedRaw};
+use infrastructure::upcasters::Upcasters;
+
+use super::states::States;
+
+/// Most people told of one event; beyond that something is wrong, and a person should look at it.
+const PEOPLE_PER_EVENT_MAX: usize = 2000;
+
+/// Events of one command looked at to learn who owns a lead right after its creation.
+const COMMAND_EVENTS_MAX: usize = 8;
+
+/// Why a later event of a parked stream waits.
+const BEHIND: &str = "an earlier event of this stream is parked";
+
+/// What follows from one event.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) event: EventId,
+    pub(super) position: Position,
+    pub(super) stream: StreamId,
+    pub(super) event_type: String,
+    /// The notices and decisions, or why the event is parked.
+    pub(super) outcome: Result<Vec<Told>, String>,
+}
+
+/// One person's part in it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) reaction: Reaction,
+    /// The notice to request, when the person is told.
+    pub(super) notice: Option<NewNotice>,
+}
+
+/// A notice, ready for the log and the outbox.
+#[derive(Debug)]
+pub(super) struct NewNotice {
+    pub(super) id: NotificationId,
+    pub(super) append: StreamAppend,
+    pub(super) outgoing: Vec<Outgoing>,
+}
+
+/// An event as the policy reads it.
+pub(super) enum Known {
+    Fact(Fact),
+    Staff(StaffId, StaffEvent),
+    Unreadable(String),
+}
+
+/// Asks the policy, with the memory it needs between pages: the staff, and the customers met lately.
+#[derive(Debug)]
+pub(super) struct Planner {
+    bus: Bus,
+    channels: Arc<ChannelSettings>,
+    staff: StaffDirectory,
+    /// Every staff event up to here is in `staff`.
+    staff_to: Position,
+    customers: States,
+}
+
+impl Planner {
+    pub(super) fn new(bus: Bus, channels: Arc<ChannelSettings>) -> Self {
+        let staff = StaffDirectory::default();
+        Self { bus, channels, staff, staff_to: 0, customers: States::default() }
+    }
+
+    pub(super) fn log(&self) -> &EventLog {
+        self.bus.log()
+    }
+
+    /// Everything up to `position` was answered and committed.
+    pub(super) fn reached(&mut self, position: Position) {
+        self.staff_to = self.staff_to.max(position);
+    }
+
+    /// Answers a page. Nothing that concerns the policy lies between `after` and the page. Events of `blocked` streams
+    /// wait behind the one that is parked.
+    pub(super) async fn answer(
+        &mut self,
+        page: &[RecordedRaw],
+        after: Position,
+        mut blocked: HashSet<StreamId>,
+    ) -> Result<Vec<Answer>, DbError> {
+        let Some(first) = page.first() else { return Ok(Vec::new()) };
+        self.staff_as_of(after, first.position).await?;
+        let known: Vec<Known> = page.iter().map(|event| read(self.bus.upcasters(), event)).collect();
+        let unreadable = self.customers.load(&self.bus, page, &known).await?;
+        blocked.extend(unreadable);
+        let last_owner = self.owner_behind(page, &known).await?;
+
+        let mut answers = Vec::new();
+        for (at, (event, known_event)) in page.iter().zip(&known).enumerate() {
+            self.take_in(event, known_event);
+            let behind = last_owner.filter(|_| at + 1 == page.len());
+            let owner = || owner_after_command(&page[at..], &known[at..]).or(behind);
+            let outcome = match known_event {
+                Known::Unreadable(reason) => Err(reason.clone()),
+                Known::Staff(..) => continue,
+                Known::Fact(fact) if !concerns_somebody(fact) => continue,
+                Known::Fact(_) if blocked.contains(&event.stream) => Err(BEHIND.to_owned()),
+                Known::Fact(fact) => self.ask(event, fact, owner()),
+            };
+            if outcome.is_err() {
+                blocked.insert(event.stream.clone());
+            }
+            answers.push(Answer {
+                event: event.event_id,
+                position: event.position,
+                stream: event.stream.clone(),
+                event_type: event.event_type.clone(),
+                outcome,
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Folds an event into what the next one is answered with.
+    fn take_in(&mut self, event: &RecordedRaw, known: &Known) {
+        match known {
+            Known::Staff(staff, change) => {
+                self.staff.evolve(*staff, change);
+                self.staff_to = event.position;
+            }
+            Known::Fact(Fact::Customer(_, change)) => {
+                self.customers.evolve(&event.stream, event.sequence, change);
+            }
+            Known::Fact(Fact::Batch(..)) | Known::Unreadable(_) => {}
+        }
+    }
+
+    fn ask(&self, event: &RecordedRaw, fact: &Fact, owner: Option<StaffId>) -> Result<Vec<Told>, String> {
+        let customer = self.customers.get(&event.stream, event.sequence);
+        answer_one(event, fact, customer, owner, &self.staff, &self.channels)
+    }
+
+    /// Brings the staff to where it was when the page's first event happened.
+    async fn staff_as_of(&mut self, after: Position, first: Position) -> Result<(), DbError> {
+        if self.staff_to >= first {
+            // The last page was not committed: begin again rather than guess what to take back.
+            self.staff = StaffDirectory::default();
+            self.staff_to = 0;
+        }
+        if self.staff_to < after {
+            fold_staff(&self.bus, &mut self.staff, self.staff_to, after).await?;
+            self.staff_to = after;
+        }
+        Ok(())
+    }
+
+    /// A page may end between a creation and the assignment that belongs to it.
+    async fn owner_behind(&self, page: &[RecordedRaw], known: &[Known]) -> Result<Option<StaffId>, DbError> {
+        match (page.last(), known.last()) {
+            (Some(last), Some(Known::Fact(Fact::Customer(_, change))))
+                if matches!(**change, CustomerEvent::Created(_)) =>
+            {
+                owner_in_log(&self.bus, last).await
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Asks the policy about one event and makes its notices ready.
+pub(super) fn answer_one(
+    event: &RecordedRaw,
+    fact: &Fact,
+    customer: Option<&Customer>,
+    owner_after_command: Option<StaffId>,
+    staff: &StaffDirectory,
+    channels: &ChannelSettings,
+) -> Result<Vec<Told>, String> {
+    let cause = PolicyEvent { id: event.event_id, fact: fact.clone(), at: event.recorded_at };
+    let view = View { customer, owner_after_command, staff, channels };
+    let reactions = react(&cause, &view).map_err(|error| error.to_string())?;
+    if reactions.len() > PEOPLE_PER_EVENT_MAX {
+        return Err(format!("it concerns {} people, more than {PEOPLE_PER_EVENT_MAX}", reactions.len()));
+    }
+    let told = |reaction: Reaction| -> Result<Told, String> {
+        let Some(request) = reaction.request(&cause) else { return Ok(Told { reaction, notice: None }) };
+        let id = request.notification;
+        let requested: NotificationEvent = request.into();
+        let append = StreamAppend::of(id, 0, &[requested])
+            .map_err(|error| format!("a notice cannot be written: {error}"))?
+            .because(event.event_id, event.metadata.correlation.clone());
+        let outgoing = reaction.outgoing(&cause, &view);
+        Ok(Told { reaction, notice: Some(NewNotice { id, append, outgoing }) })
+    };
+    reactions.into_iter().map(told).collect()
+}
+
+fn concerns_somebody(fact: &Fact) -> bool {
+    // A type without a row is asked about, and so parked and seen.
+    !matches!(row(fact.event_type()), Some(Who::Nobody(_)))
+}
+
+fn payload<E: StoredEvent>(upcasters: &Upcasters, event: &RecordedRaw) -> Result<E, String> {
+    let read = upcasters.payload(&event.event_type, event.schema_version, &event.payload);
+    read.map_err(|error| error.to_string())
+}
+
+/// Reads an event of the types the policy asks for.
+pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
+    let Some(id) = event.stream.uuid() else {
+        return Known::Unreadable("the stream's name has no id".to_owned());
+    };
+    let declares = |types: &[(&str, i32)]| types.iter().any(|(name, _)| *name == event.event_type);
+    let known = if declares(CustomerEvent::TYPES) {
+        payload(upcasters, event).map(|change| Known::Fact(Fact::Customer(CustomerId(id), Box::new(change))))
+    } else if declares(BatchEvent::TYPES) {
+        payload(upcasters, event).map(|change| Known::Fact(Fact::Batch(BatchId(id), change)))
+    } else {
+        payload(upcasters, event).map(|change| Known::Staff(StaffId(id), change))
+    };
+    known.unwrap_or_else(Known::Unreadable)
+}
+
+/// The owner that the command of the first event left behind, as far as the page shows it.
+fn owner_after_command(page: &[RecordedRaw], known: &[Known]) -> Option<StaffId> {
+    let (first, rest) = page.split_first()?;
+    let own = |event: &RecordedRaw| event.metadata.command == first.metadata.command;
+    let mine = rest.iter().zip(&known[1..]).take_while(|(event, _)| own(event));
+    mine.filter(|(event, _)| event.stream == first.stream).filter_map(|(_, known)| new_owner(known)).last()
+}
+
+/// The same, read from the log.
+pub(super) async fn owner_in_log(bus: &Bus, first: &RecordedRaw) -> Result<Option<StaffId>, DbError> {
+    let rest = bus.log().stream(&first.stream, first.sequence, COMMAND_EVENTS_MAX).await?;
+    let mine = rest.iter().take_while(|event| event.metadata.command == first.metadata.command);
+    Ok(mine.filter_map(|event| new_owner(&read(bus.upcasters(), event))).last())
+}
+
+fn new_owner(known: &Known) -> Option<StaffId> {
+    match known {
+        Known::Fact(Fact::Customer(_, change)) => match &**change {
+            CustomerEvent::Assigned(assigned) => Some(assigned.to),
+            CustomerEvent::Transferred(transferred) => Some(transferred.to),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Folds the staff events between two positions, the last one included.
+pub(super) async fn fold_staff(
+    bus: &Bus,
+    staff: &mut StaffDirectory,
+    mut after: Position,
+    to: Position,
+) -> Result<(), DbError> {
+    loop {
+        let page = bus.log().page(after, PAGE_MAX, Filter::StreamType("staff")).await?;
+        let full = page.len() == PAGE_MAX;
+        for event in page {
+            if event.position > to {
+                return Ok(());
+            }
+            after = event.position;
+            if let Known::Staff(id, change) = read(bus.upcasters(), &event) {
+                staff.evolve(id, &change); // an unreadable one was parked where it was met
+            }
+        }
+        if !full {
+            return Ok(());
+        }
+    }
+}

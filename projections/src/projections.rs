@@ -1,0 +1,100 @@
+//! Every read model of one process: started together, waited for together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use application::ports::Clock;
+use domain::Position;
+use infrastructure::db::DbError;
+use infrastructure::event_log::EventLog;
+use infrastructure::upcasters::Upcasters;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::consumer::{Consumer, ConsumerStatus, Consumers, HandleError, Progress};
+use crate::read_models::{Projector, ReadModel};
+
+/// The read models of a database, as one process keeps and asks them. Cheap to clone.
+#[derive(Clone)]
+pub struct Projections {
+    pub(crate) log: EventLog,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) consumers: Consumers,
+    pub(crate) upcasters: Arc<Upcasters>,
+    progress: Progress,
+    rebuilds: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Projections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Projections").field("consumers", &self.consumers).finish_non_exhaustive()
+    }
+}
+
+impl Projections {
+    /// `owner` is this process: a fresh id for every start. [`migrate`](crate::migrate) has run.
+    pub fn new(log: EventLog, clock: Arc<dyn Clock>, owner: Uuid, upcasters: Arc<Upcasters>) -> Self {
+        let consumers = Consumers::new(log.db().clone(), clock.clone(), owner);
+        let progress = Progress::new(consumers.clone());
+        Self { log, clock, consumers, upcasters, progress, rebuilds: Arc::default() }
+    }
+
+    /// The consumers under a name of its own for each rebuild: two of them in one process are rivals too.
+    pub(crate) fn for_rebuild(&self) -> Consumers {
+        let nth = self.rebuilds.fetch_add(1, Ordering::Relaxed);
+        self.consumers.of_rebuild(nth)
+    }
+
+    /// Leases and checkpoints, for other consumers of this process.
+    pub fn consumers(&self) -> &Consumers {
+        &self.consumers
+    }
+
+    /// How far each consumer is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Another consumer of the same log, which shares leases and progress with the read models.
+    pub fn consumer(&self, name: &str) -> Consumer {
+        Consumer::new(name, self.log.clone(), self.consumers.clone(), self.progress.clone())
+    }
+
+    fn projector(&self, model: ReadModel) -> Projector {
+        Projector::new(model, self.consumers.clone(), self.upcasters.clone())
+    }
+
+    /// Keeps every read model up to date until `stop`.
+    pub fn spawn(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        for model in ReadModel::ALL.iter().copied() {
+            let (consumer, mut projector) = (self.consumer(model.name()), self.projector(model));
+            let stop = stop.clone();
+            tasks.spawn(async move { consumer.run(&mut projector, stop).await });
+        }
+    }
+
+    /// Keeps one read model up to date until `stop`, for a caller that watches its tasks one by one.
+    pub async fn run(&self, model: ReadModel, stop: CancellationToken) {
+        self.consumer(model.name()).run(&mut self.projector(model), stop).await;
+    }
+
+    /// Brings one read model to the head of the log. `None`: another process owns it, or it is stopped.
+    pub async fn catch_up(&self, model: ReadModel) -> Result<Option<Position>, HandleError> {
+        self.consumer(model.name()).catch_up(&mut self.projector(model)).await
+    }
+
+    /// Brings every read model that this process may own to the head of the log.
+    pub async fn catch_up_all(&self) -> Result<(), HandleError> {
+        for model in ReadModel::ALL {
+            self.catch_up(*model).await?;
+        }
+        Ok(())
+    }
+
+    /// Every consumer of the database, by name.
+    pub async fn status(&self) -> Result<Vec<ConsumerStatus>, DbError> {
+        let head = self.log.head().await?;
+        self.consumers.status(head).await
+    }
+}

@@ -1,0 +1,83 @@
+//! The read models: which there are, what feeds each, and how a page of events changes it.
+//!
+//! Each folds a page in memory and writes it set-wise. A row remembers the position of the last event folded into
+//! it, and an older write leaves it alone, so that a page fed twice changes nothing.
+
+mod assignment_log;
+pub(crate) mod customer_list;
+mod deliveries;
+mod fact;
+mod folded;
+pub(crate) mod inbox;
+mod projector;
+mod staff_directory;
+
+pub(crate) use fact::{Fact, decode_page};
+pub(crate) use projector::Projector;
+
+use infrastructure::db::Tx;
+use infrastructure::event_log::Filter;
+
+use crate::consumer::HandleError;
+use crate::table::{Table, Target};
+
+domain::code_table! {
+    /// A read model. Its name is also its consumer's.
+    ReadModel {
+        /// The customers: lists and detail.
+        CustomerList = "customer_list",
+        /// Who was given which lead, when and by whom.
+        AssignmentLog = "assignment_log",
+        /// The staff.
+        StaffDirectory = "staff_directory",
+        /// What each reader was told.
+        Inbox = "inbox",
+        /// What became of each delivery, attempt by attempt.
+        Deliveries = "deliveries",
+    }
+}
+
+impl ReadModel {
+    /// Its name, and its consumer's.
+    pub const fn name(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// Which events it wants.
+    pub(crate) fn filter(self) -> Filter<'static> {
+        match self {
+            Self::CustomerList => customer_list::FILTER,
+            Self::AssignmentLog => assignment_log::FILTER,
+            Self::StaffDirectory => staff_directory::FILTER,
+            Self::Inbox => inbox::FILTER,
+            Self::Deliveries => deliveries::FILTER,
+        }
+    }
+
+    /// Its tables.
+    pub(crate) fn tables(self) -> &'static [&'static Table] {
+        match self {
+            Self::CustomerList => &[&customer_list::TABLE],
+            Self::AssignmentLog => &[&assignment_log::TABLE],
+            Self::StaffDirectory => &[&staff_directory::TABLE],
+            Self::Inbox => &[&inbox::TABLE],
+            Self::Deliveries => &[&deliveries::TABLE, &deliveries::ATTEMPTS],
+        }
+    }
+
+    /// Folds a page into the tables.
+    pub(crate) async fn apply(
+        self,
+        tx: &mut Tx<'_>,
+        target: Target,
+        page: &[Fact],
+    ) -> Result<(), HandleError> {
+        match self {
+            Self::CustomerList => customer_list::apply(tx, target, page).await,
+            Self::AssignmentLog => assignment_log::apply(tx, target, page).await,
+            Self::StaffDirectory => staff_directory::apply(tx, target, page).await,
+            Self::Inbox => inbox::apply(tx, target, page).await,
+            Self::Deliveries => deliveries::apply(tx, target, page).await,
+        }
+    }
+}

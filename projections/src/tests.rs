@@ -1,0 +1,10 @@
+//! One door to the read models, on both databases: events go in through the log, answers come out of the queries.
+
+mod folds;
+mod kit;
+mod leases;
+mod lists;
+mod notices;
+mod policy;
+mod rebuilds;
+mod statements;

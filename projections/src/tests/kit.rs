@@ -1,0 +1,317 @@
+//! A fresh database for every test, and small words for what happens in it.
+
+use std::sync::Arc;
+
+use application::bus::{Appended, Draft, StreamAppend};
+use application::ports::Ids;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::contact::Phone;
+use domain::customer::{
+    AssignmentSource, ContractStatus, CustomerAssigned, CustomerCreated, CustomerEvent, CustomerNumber,
+    CustomerTransferred, LeadLevel, Profile,
+};
+use domain::inbox::{AllNotificationsRead, Inbox, InboxEvent, NotificationsRead};
+use domain::notification::{
+    Channel, Decision, Message, NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
+};
+use domain::staff::{Role, StaffEvent, StaffRegistered};
+use domain::{
+    Actor, CommandId, CustomerId, DeliveryId, EventId, Metadata, NotificationId, Position, StaffId,
+    StoredEvent, StreamId,
+};
+use infrastructure::clock::TestClock;
+use infrastructure::db::{Db, DbOptions};
+use infrastructure::event_log::EventLog;
+use infrastructure::ids::TimeOrderedIds;
+use infrastructure::upcasters::Upcasters;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::{Projections, ReadModel};
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+enum Place {
+    File(#[expect(dead_code, reason = "the folder lives as long as the database")] tempfile::TempDir),
+    Database { admin: String, name: String },
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Self::Database { admin, name } = self else { return };
+        let (admin, name) = (admin.clone(), name.clone());
+        // A runtime of its own: this also runs while a failed test unwinds.
+        let worker = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(administer(&admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+        });
+        let _ = worker.join();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test's own setting, not the program's")]
+fn postgres_url() -> String {
+    std::env::var("LEADWIRE_TEST_POSTGRES").expect("LEADWIRE_TEST_POSTGRES names a PostgreSQL for tests")
+}
+
+async fn administer(admin: &str, statement: String) {
+    let mut connection = PgConnection::connect(admin).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+}
+
+/// A database, its log, and one process's read models.
+pub(super) struct World {
+    pub(super) db: Db,
+    pub(super) log: EventLog,
+    pub(super) clock: Arc<TestClock>,
+    pub(super) projections: Projections,
+    _place: Place,
+}
+
+/// When every story begins.
+pub(super) fn dawn() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+/// The n-th second of the story.
+pub(super) fn second(n: i64) -> DateTime<Utc> {
+    dawn() + TimeDelta::seconds(n)
+}
+
+pub(super) fn customer(n: u128) -> CustomerId {
+    CustomerId(uuid::Uuid::from_u128(0x1000 + n))
+}
+
+pub(super) fn staff(n: u128) -> StaffId {
+    StaffId(uuid::Uuid::from_u128(0x2000 + n))
+}
+
+pub(super) fn by(n: u128) -> Actor {
+    Actor::Staff(staff(n))
+}
+
+impl World {
+    pub(super) async fn new(backend: Backend) -> Self {
+        let (url, place) = match backend {
+            Backend::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                (format!("sqlite:{}", folder.path().join("leadwire.db").display()), Place::File(folder))
+            }
+            Backend::Postgres => {
+                let admin = postgres_url();
+                let name = format!("leadwire_read_{}", TimeOrderedIds.next().simple());
+                administer(&admin, format!("CREATE DATABASE {name}")).await;
+                let server = admin.rsplit_once('/').unwrap().0;
+                (format!("{server}/{name}"), Place::Database { admin: admin.clone(), name })
+            }
+        };
+        let db = Db::connect(&url, DbOptions::default()).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = Arc::new(TestClock::at(dawn()));
+        crate::migrate(&db, clock.as_ref()).await.unwrap();
+        let log = EventLog::start(db.clone());
+        let projections = projections(&log, &clock);
+        Self { db, log, clock, projections, _place: place }
+    }
+
+    /// Another process on the same database.
+    pub(super) fn another_process(&self) -> Projections {
+        projections(&self.log, &self.clock)
+    }
+
+    pub(super) async fn append<E: StoredEvent>(&self, stream: impl Into<StreamId>, events: &[E]) -> Position {
+        append(&self.log, stream.into(), events).await
+    }
+
+    /// Brings every read model to the head.
+    pub(super) async fn settle(&self) {
+        self.projections.catch_up_all().await.unwrap();
+    }
+
+    pub(super) async fn dump(&self, model: ReadModel) -> Vec<(&'static str, Vec<String>)> {
+        crate::rebuild::dump(&self.db, model).await.unwrap()
+    }
+
+    pub(super) async fn dump_all(&self) -> Vec<Vec<(&'static str, Vec<String>)>> {
+        let mut dumps = Vec::new();
+        for model in ReadModel::ALL {
+            dumps.push(self.dump(*model).await);
+        }
+        dumps
+    }
+
+    pub(super) async fn hire(&self, n: u128, name: &str) -> Position {
+        self.append(staff(n), &[registered(n, name)]).await
+    }
+
+    pub(super) async fn create(&self, n: u128, profile: Profile, at: DateTime<Utc>) -> Position {
+        self.append(customer(n), &[created(n, profile, at)]).await
+    }
+
+    pub(super) async fn assign(&self, n: u128, to: u128, at: DateTime<Utc>) -> Position {
+        self.append(customer(n), &[assigned(to, at)]).await
+    }
+}
+
+fn projections(log: &EventLog, clock: &Arc<TestClock>) -> Projections {
+    Projections::new(log.clone(), clock.clone(), TimeOrderedIds.next(), Arc::new(Upcasters::none()))
+}
+
+/// Appends behind whatever the stream holds.
+pub(super) async fn append<E: StoredEvent>(log: &EventLog, stream: StreamId, events: &[E]) -> Position {
+    let expected = log.stream(&stream, 0, 4096).await.unwrap().last().map_or(0, |event| event.sequence);
+    let draft = Draft {
+        metadata: Metadata {
+            command: CommandId(TimeOrderedIds.next()),
+            correlation: "story".to_owned(),
+            causation: None,
+            actor: Actor::System("test".to_owned()),
+        },
+        recorded_at: dawn(),
+        streams: vec![StreamAppend::of(stream, expected, events).unwrap()],
+        guards: Vec::new(),
+        receipt: None,
+    };
+    match log.append(draft).await.unwrap() {
+        Appended::Committed { last } => last,
+        Appended::Replayed(receipt) => receipt.position,
+    }
+}
+
+pub(super) fn profile(name: &str) -> Profile {
+    Profile { name: name.to_owned(), ..Profile::default() }
+}
+
+pub(super) fn with_phone(name: &str, phone: &str) -> Profile {
+    Profile { phone: Some(Phone::parse(phone).unwrap()), ..profile(name) }
+}
+
+pub(super) fn created(n: u128, profile: Profile, at: DateTime<Utc>) -> CustomerEvent {
+    let number = CustomerNumber::nth(u64::try_from(n).unwrap());
+    let (contract_status, lead_level) = (ContractStatus::Matching, LeadLevel::A);
+    CustomerCreated { number, profile, contract_status, lead_level, by: by(1), at }.into()
+}
+
+pub(super) fn assigned(to: u128, at: DateTime<Utc>) -> CustomerEvent {
+    let reason = Some("离得近".to_owned());
+    CustomerAssigned { to: staff(to), by: by(1), reason, source: AssignmentSource::Manual, at }.into()
+}
+
+pub(super) fn transferred(from: u128, to: u128, at: DateTime<Utc>) -> CustomerEvent {
+    let by = Actor::System("rule".to_owned());
+    let source = AssignmentSource::MiniProgram;
+    CustomerTransferred { from: staff(from), to: staff(to), by, reason: None, source, at }.into()
+}
+
+pub(super) fn registered(n: u128, name: &str) -> StaffEvent {
+    StaffRegistered {
+        username: format!("user{n}"),
+        name: name.to_owned(),
+        role: Role::Employee,
+        department: Some("一部".to_owned()),
+        phone: None,
+        email: None,
+        by: Actor::System("cli".to_owned()),
+        at: dawn(),
+    }
+    .into()
+}
+
+/// The n-th notice for a reader.
+pub(super) fn notice(n: u128, reader: u128) -> NotificationId {
+    NotificationId::of(EventId(uuid::Uuid::from_u128(n)), staff(reader), "CUSTOMER_ASSIGNED")
+}
+
+pub(super) fn wechat(n: u128, reader: u128) -> DeliveryId {
+    DeliveryId::of(notice(n, reader), Channel::WechatSubscribe.as_str())
+}
+
+pub(super) fn requested(n: u128, reader: u128, wechat_decision: Decision) -> NotificationEvent {
+    let id = notice(n, reader);
+    let planned = |channel: Channel, decision| PlannedDelivery {
+        delivery: DeliveryId::of(id, channel.as_str()),
+        channel,
+        decision,
+    };
+    NotificationRequested {
+        notification: id,
+        cause: EventId(uuid::Uuid::from_u128(n)),
+        recipient: staff(reader),
+        scene: "CUSTOMER_ASSIGNED".to_owned(),
+        priority: Priority::High,
+        message: Message {
+            title: "客户分配通知".to_owned(),
+            content: format!("您有新的客户 {n}"),
+            icon: "BellOutlined".to_owned(),
+            color: "#ff4d4f".to_owned(),
+            action_url: "/customers/1".to_owned(),
+            action_text: "立即跟进".to_owned(),
+            data: serde_json::Map::from_iter([("n".to_owned(), serde_json::json!(n.to_string()))]),
+        },
+        customers: vec![customer(n)],
+        deliveries: vec![
+            planned(Channel::InApp, Decision::Deliver),
+            planned(Channel::WechatSubscribe, wechat_decision),
+        ],
+        template_version: 1,
+        at: second(i64::try_from(n).unwrap()),
+    }
+    .into()
+}
+
+impl World {
+    pub(super) async fn notify(&self, n: u128, reader: u128) -> Position {
+        self.append(notice(n, reader), &[requested(n, reader, Decision::Deliver)]).await
+    }
+
+    pub(super) async fn read(&self, reader: u128, notices: &[u128], at: DateTime<Utc>) -> Position {
+        let notifications = notices.iter().map(|n| notice(*n, reader)).collect();
+        let event: InboxEvent = NotificationsRead { reader: staff(reader), notifications, at }.into();
+        self.append(Inbox::stream(staff(reader)), &[event]).await
+    }
+
+    pub(super) async fn read_all(&self, reader: u128, up_to: i64, at: DateTime<Utc>) -> Position {
+        let event: InboxEvent = AllNotificationsRead { reader: staff(reader), up_to, at }.into();
+        self.append(Inbox::stream(staff(reader)), &[event]).await
+    }
+
+    /// A little of everything: staff, leads that change hands, notices that are sent, fail and are read.
+    pub(super) async fn story(&self, leads: u128) {
+        self.story_from(1, leads).await;
+    }
+
+    /// The same with leads of other numbers.
+    pub(super) async fn story_from(&self, first: u128, leads: u128) {
+        use domain::notification::{DeliveryAccepted, DeliveryStarted};
+        for n in 1..=3 {
+            self.hire(10 * first + n, &format!("员工{n}")).await;
+        }
+        for n in first..first + leads {
+            let at = second(i64::try_from(n).unwrap());
+            let owner = 1 + n % 3;
+            let mut events = vec![created(n, profile(&format!("客户{n}")), at), assigned(owner, at)];
+            if n % 2 == 0 {
+                events.push(transferred(owner, 1 + (n + 1) % 3, at));
+            }
+            self.append(customer(n), &events).await;
+            self.notify(n, owner).await;
+            let delivery = wechat(n, owner);
+            let mut tried: Vec<NotificationEvent> = vec![DeliveryStarted { delivery, attempt: 1, at }.into()];
+            if n % 4 != 0 {
+                let provider_message_id = Some(format!("m{n}"));
+                tried.push(DeliveryAccepted { delivery, attempt: 1, provider_message_id, at }.into());
+            }
+            self.append(notice(n, owner), &tried).await;
+            if n % 5 == 0 {
+                self.read(owner, &[n], at).await;
+            }
+            if n % 7 == 0 {
+                self.read_all(owner, 2, at).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Finds the `leadwire` program that was built together with these tests.
+
+use std::env::current_exe;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::process::Command;
+
+const NAME: &str = "leadwire";
+
+/// The program beside the running test or runner, in the same profile.
+pub fn find() -> Result<PathBuf> {
+    let here = current_exe().context("cannot tell where this program is")?;
+    let found = here.ancestors().skip(1).map(|folder| folder.join(NAME)).find(|path| path.is_file());
+    found.with_context(|| {
+        format!("there is no {NAME} above {}: run `cargo build --package {NAME}`", here.display())
+    })
+}
+
+/// The same, and built when it is missing or older than its sources: a test must never meet the program of yesterday.
+/// A test run over the whole workspace builds it anyway, and building it again with other features takes minutes.
+pub async fn current() -> Result<PathBuf> {
+    match find() {
+        Ok(program) if is_current(&program).unwrap_or(false) => return Ok(program),
+        _ => {}
+    }
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", NAME]).current_dir(repository);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    ensure!(cargo.status().await?.success(), "{NAME} does not build");
+    find()
+}
+
+/// Whether the program is younger than everything it was made of, as cargo's list beside it has it.
+fn is_current(program: &Path) -> std::io::Result<bool> {
+    let built = program.metadata()?.modified()?;
+    let list = std::fs::read_to_string(program.with_extension("d"))?;
+    let Some((_, sources)) = list.split_once(": ") else { return Ok(false) };
+    for source in sources.split_whitespace() {
+        if Path::new(source).metadata()?.modified()? > built {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

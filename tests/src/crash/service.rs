@@ -1,0 +1,200 @@
+//! The real program as a process of its own: started, asked, killed, started again.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+use wechat_simulator::{DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE};
+
+use crate::scratch::ScratchDatabase;
+
+/// Longest time from the start of the process until it answers. Wide: the machine may be busy with a build.
+const START_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Longest time a graceful stop may take: the 10 seconds of http-api.md section 7 and room for a slow machine.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Longest time for one command of the command line.
+const COMMAND_PATIENCE: Duration = Duration::from_mins(2);
+
+/// How often a starting service is asked.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What the fields of the demo template show. `thing1` names the lead: that is how the ledger is read.
+const TEMPLATE_FIELDS: &str =
+    "thing1=customer_name,phone_number2=phone_masked,thing3=assigner,time4=assign_time";
+
+/// Signs the tokens of this run, which outlive the process that made them.
+const JWT_SECRET: &str = "the-secret-of-a-crash-run-that-is-long-enough";
+
+/// Where the service of this run is, and with which settings. Clones are the same place.
+#[derive(Debug, Clone)]
+pub struct Address {
+    program: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Address {
+    /// A free port, and the settings for a database and a WeChat.
+    pub fn new(program: &Path, database: &ScratchDatabase, wechat: &str) -> Result<Self> {
+        // The port is free again at once. Somebody else could take it, and then the start says so.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let settings = vec![
+            ("LEADWIRE_SERVER__LISTEN", format!("127.0.0.1:{port}")),
+            ("LEADWIRE_DATABASE__URL", database.url().to_owned()),
+            ("LEADWIRE_AUTH__JWT_SECRET", JWT_SECRET.to_owned()),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__APPID", DEMO_APPID.to_owned()),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__SECRET", DEMO_SECRET.to_owned()),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__TEMPLATE", DEMO_TEMPLATE.to_owned()),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__FIELDS", TEMPLATE_FIELDS.to_owned()),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__BASE_URL", wechat.to_owned()),
+            ("LEADWIRE_LOG__FILTER", "info,sqlx=warn".to_owned()),
+        ];
+        let address =
+            Self { program: program.to_owned(), folder: database.folder().to_owned(), port, settings };
+        Ok(address)
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn base_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A file for everybody's password: the command line takes none as an argument.
+    pub fn password_file(&self) -> PathBuf {
+        self.folder.join("password")
+    }
+
+    /// Runs a command of the command line to its end; what it printed.
+    pub async fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<String> {
+        let mut command = self.program();
+        command.args(arguments).stdin(Stdio::null());
+        let shown = format!("{:?}", command.as_std().get_args().collect::<Vec<_>>());
+        let output = timeout(COMMAND_PATIENCE, command.output())
+            .await
+            .with_context(|| format!("leadwire {shown} does not end"))??;
+        let printed = String::from_utf8(output.stdout)?;
+        ensure!(
+            output.status.success(),
+            "leadwire {shown} failed with {}:\n{printed}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(printed)
+    }
+
+    /// The same for a command that prints JSON.
+    pub async fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let printed = self.command(arguments.iter().copied().chain(["--json"])).await?;
+        serde_json::from_str(&printed)
+            .with_context(|| format!("not JSON from leadwire {arguments:?}: {printed}"))
+    }
+
+    /// The program with this run's settings and nothing of ours, such as `LEADWIRE_…` of a developer's shell.
+    fn program(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_clear().envs(self.settings.iter().map(|(name, value)| (*name, value)));
+        command.current_dir(&self.folder).kill_on_drop(true);
+        command
+    }
+
+    fn log(&self) -> Result<File> {
+        let path = self.folder.join("leadwire.log");
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .context("cannot write the log of the service")
+    }
+}
+
+/// A running `leadwire serve`. Dropping it kills it.
+#[derive(Debug)]
+pub struct Service {
+    address: Address,
+    child: Child,
+}
+
+impl Service {
+    /// Starts it and waits until it answers.
+    pub async fn start(address: &Address) -> Result<Self> {
+        let child = spawn(address)?;
+        let mut service = Self { address: address.clone(), child };
+        service.until_live().await?;
+        Ok(service)
+    }
+
+    /// `kill -9` of this very process, and a new one in its place. Returns once the new one answers; how long
+    /// nobody did.
+    pub async fn kill_and_restart(&mut self) -> Result<Duration> {
+        ensure!(self.child.try_wait()?.is_none(), "the service ended by itself: {}", self.last_words());
+        let killed = Instant::now();
+        self.child.kill().await.context("cannot kill the service")?;
+        self.child = spawn(&self.address)?;
+        self.until_live().await?;
+        Ok(killed.elapsed())
+    }
+
+    /// Fails when the process is gone although nobody killed it.
+    pub fn check_alive(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("the service ended by itself with {status}: {}", self.last_words()),
+        }
+    }
+
+    /// Asks it to stop and waits; it must do so in time and without an error.
+    pub async fn stop(mut self) -> Result<()> {
+        self.check_alive()?;
+        let id = self.child.id().context("the service has no process id")?;
+        // Through the shell's own `kill`: the standard library can only send SIGKILL.
+        let sent = Command::new("sh").args(["-c", "kill -s TERM \"$1\"", "sh", &id.to_string()]).status();
+        ensure!(sent.await?.success(), "cannot ask process {id} to stop");
+        let status: ExitStatus = timeout(STOP_PATIENCE, self.child.wait())
+            .await
+            .with_context(|| format!("the service does not stop within {STOP_PATIENCE:?}"))??;
+        ensure!(status.success(), "the service stopped with {status}: {}", self.last_words());
+        Ok(())
+    }
+
+    async fn until_live(&mut self) -> Result<()> {
+        let client = super::client::http_client()?;
+        let live = format!("{}/health/live", self.address.base_url());
+        let started = Instant::now();
+        loop {
+            self.check_alive()?;
+            let answer = client.get(&live).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < START_PATIENCE, "no answer from {live}: {}", self.last_words());
+            sleep(POLL).await;
+        }
+    }
+
+    /// The end of the log.
+    fn last_words(&self) -> String {
+        /// Lines of the log worth showing.
+        const LINES: usize = 20;
+        let log = std::fs::read_to_string(self.address.folder.join("leadwire.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let from = lines.len().saturating_sub(LINES);
+        format!("\n{}", lines[from..].join("\n"))
+    }
+}
+
+fn spawn(address: &Address) -> Result<Child> {
+    let (out, err) = (address.log()?, address.log()?);
+    let mut command = address.program();
+    command.args(["serve", "--roles", "api,worker"]).stdin(Stdio::null()).stdout(out).stderr(err);
+    command.spawn().with_context(|| format!("cannot start {}", address.program.display()))
+}

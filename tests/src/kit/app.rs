@@ -1,0 +1,211 @@
+//! A service with everything around it: database, WeChat, staff, clock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use application::ports::Clock as _;
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use leadwire::config::{Settings, Sources};
+use leadwire::lifecycle::logs;
+use leadwire::wiring::{Ports, Role};
+use wechat_simulator::{
+    DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorHandle,
+};
+
+use super::{DoomedNode, MovingClock, Node, Person, Team};
+use crate::people;
+use crate::scratch::{Backend, ScratchDatabase};
+
+/// Signs the tokens of every story.
+const JWT_SECRET: &str = "a secret for stories, long enough for HS256";
+
+/// Log lines that a failing story shows.
+const LOG_FILTER: &str = "warn";
+
+/// Connections of one process: several stories share one cluster.
+const CONNECTIONS: u32 = 6;
+
+/// How long a call of WeChat may take before the service gives it up; longer than any story needs, because a call
+/// that is given up may not be repeated.
+const PROVIDER_TIMEOUT_MS: u64 = 30_000;
+
+/// Messages that everybody has agreed to.
+const CREDITS: i64 = 50;
+
+/// Whether the mini program is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wechat {
+    /// It is, and it is the story's own simulator.
+    Configured,
+    /// It is not.
+    Unconfigured,
+}
+
+/// How a story starts.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Whether the mini program is configured.
+    pub wechat: Wechat,
+    /// Messages that everybody has agreed to.
+    pub credits: i64,
+    /// How long a call of WeChat may take.
+    pub provider_timeout_ms: u64,
+    /// What the first process does.
+    pub roles: Vec<Role>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            wechat: Wechat::Configured,
+            credits: CREDITS,
+            provider_timeout_ms: PROVIDER_TIMEOUT_MS,
+            roles: Role::ALL.to_vec(),
+        }
+    }
+}
+
+/// A service at work. It ends with [`TestApp::finish`]; a story that forgets to fails.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The staff.
+    pub team: Team,
+    pub(super) setup: Setup,
+    pub(super) database: ScratchDatabase,
+    pub(super) simulator: RunningSimulator,
+    node: Option<Node>,
+    clock: Arc<MovingClock>,
+    /// Everybody whom WeChat can reach.
+    reachable: Mutex<Vec<Person>>,
+}
+
+impl TestApp {
+    /// Starts the service with WeChat configured.
+    pub async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, Setup::default()).await
+    }
+
+    /// Starts the service.
+    pub async fn start_with(backend: Backend, setup: Setup) -> Self {
+        let database = ScratchDatabase::create(backend).await.unwrap_or_else(|error| panic!("{error:#}"));
+        let simulator = Simulator::start("127.0.0.1:0").await.expect("the simulator starts");
+        let clock = Arc::new(MovingClock::default());
+        let settings = settings(&setup, &database, &simulator);
+        logs::start(&settings.log);
+        let node = Node::start(settings, setup.roles.clone(), ports(&clock)).await;
+        let team = Team::hire(node.app()).await.expect("accounts");
+        let app =
+            Self { team, setup, database, simulator, node: Some(node), clock, reachable: Mutex::default() };
+        app.bind_wechat(app.team.everybody()).await;
+        app
+    }
+
+    /// Another process on the same database.
+    pub async fn second(&self) -> Node {
+        Node::start(self.settings(), Role::ALL.to_vec(), ports(&self.clock)).await
+    }
+
+    /// Another process on the same database, which the story kills.
+    pub async fn doomed(&self) -> DoomedNode {
+        DoomedNode::start(self.settings(), ports(&self.clock)).await
+    }
+
+    /// Messages that everybody has agreed to.
+    pub fn setup_credits(&self) -> i64 {
+        self.setup.credits
+    }
+
+    /// What the service was started with.
+    pub fn settings(&self) -> Settings {
+        settings(&self.setup, &self.database, &self.simulator)
+    }
+
+    /// The story's WeChat.
+    pub fn wechat(&self) -> &SimulatorHandle {
+        self.simulator.handle()
+    }
+
+    /// The address of the database.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock.now()
+    }
+
+    /// Moves the time of day forward, here and at WeChat.
+    pub fn advance(&self, step: TimeDelta) {
+        self.clock.advance(step);
+        let seconds = u64::try_from(step.num_seconds()).expect("forward");
+        self.wechat().advance(seconds).expect("the simulator's clock moves");
+    }
+
+    /// Lets WeChat reach these people, who have agreed to messages; nothing without WeChat.
+    pub(super) async fn bind_wechat(&self, people: impl IntoIterator<Item = &Person>) {
+        if self.setup.wechat == Wechat::Unconfigured {
+            return;
+        }
+        let credits = self.setup.credits;
+        let granted = u32::try_from(credits).expect("credits");
+        let bound = people.into_iter().map(async |person| {
+            self.wechat().grant_credits(&person.openid, granted).expect("the simulator grants credits");
+            let bound = people::bind_wechat(self.app(), person.id, &person.openid, credits).await;
+            bound.expect("a binding");
+            self.reachable.lock().unwrap_or_else(PoisonError::into_inner).push(person.clone());
+        });
+        join_all(bound).await;
+    }
+
+    /// Everybody whom WeChat can reach.
+    pub(super) fn reachable(&self) -> Vec<Person> {
+        self.reachable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn take_node(&mut self) -> Node {
+        self.node.take().expect("the service runs")
+    }
+}
+
+impl std::ops::Deref for TestApp {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node.as_ref().expect("the service runs")
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let forgotten = self.node.is_some() && !std::thread::panicking();
+        assert!(!forgotten, "a story ends with finish(), which checks what it leaves behind");
+    }
+}
+
+fn ports(clock: &Arc<MovingClock>) -> Ports {
+    Ports { clock: clock.clone(), ..Ports::default() }
+}
+
+fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimulator) -> Settings {
+    let mut environment = BTreeMap::from([
+        ("LEADWIRE_DATABASE__URL".to_owned(), database.url().to_owned()),
+        ("LEADWIRE_DATABASE__POSTGRES_CONNECTIONS".to_owned(), CONNECTIONS.to_string()),
+        ("LEADWIRE_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+        ("LEADWIRE_AUTH__JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
+        ("LEADWIRE_LOG__FILTER".to_owned(), LOG_FILTER.to_owned()),
+    ]);
+    if setup.wechat == Wechat::Configured {
+        let wechat = [
+            ("APPID", DEMO_APPID.to_owned()),
+            ("SECRET", DEMO_SECRET.to_owned()),
+            ("TEMPLATE", DEMO_TEMPLATE.to_owned()),
+            ("BASE_URL", simulator.base_url().to_owned()),
+            ("REQUEST_TIMEOUT_MS", setup.provider_timeout_ms.to_string()),
+        ];
+        let variable = |(name, value)| (format!("LEADWIRE_WECHAT_SUBSCRIBE__{name}"), value);
+        environment.extend(wechat.map(variable));
+    }
+    Settings::load(&Sources { file: None, environment }).expect("settings")
+}

@@ -1,0 +1,144 @@
+//! What must hold after every story, whatever it was about (product.md G2, G6, G8, G9, G10).
+//!
+//! Computed from the rows of the log and from WeChat's ledger, by the reader of the crash run: what the service
+//! derived is compared with it, never trusted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::notification::{Channel, Decision, DeliveryState};
+use domain::{EventId, StaffId};
+use projections::ConsumerState;
+use wechat_simulator::Received;
+
+use super::{Node, TestApp};
+use crate::crash::history::{Decided, History, Reader};
+
+/// One person and one lead; no lead for a summary.
+type About = (String, String);
+
+impl TestApp {
+    /// Ends the story: nothing is left undone, nothing was lost or doubled, and the service stops in good order.
+    pub async fn finish(self) {
+        self.settle().await;
+        let history = self.read_log().await;
+        let unfinished: Vec<_> = history.deliveries.iter().filter(|(_, one)| !one.state.is_final()).collect();
+        assert!(unfinished.is_empty(), "left over: {unfinished:?}");
+        self.finish_with_leftovers().await;
+    }
+
+    /// Like [`finish`](Self::finish) for a story that leaves deliveries waiting on purpose.
+    pub async fn finish_with_leftovers(mut self) {
+        let node = self.take_node();
+        node.settle().await;
+        let history = self.read_log().await;
+        assert_eq!(history.faults, Vec::<String>::new(), "the log has faults");
+        assert_eq!(history.head, history.rows, "the log has holes");
+        let mut reader = Reader::open(self.database.url()).await.expect("the database is read");
+        let decided = reader.decisions().await.expect("decisions");
+        assert_eq!(reader.parked().await.expect("parked events"), Vec::<String>::new(), "events are parked");
+        drop(reader);
+        each_notice_once(&history);
+        each_decision_once(&history, &decided);
+        self.each_message_once(&history);
+        consumers_are_well(&node).await;
+        self.counts_are_recounts(&node).await;
+        node.stop().await;
+    }
+
+    /// The whole log, read from the database itself.
+    pub async fn read_log(&self) -> History {
+        let mut reader = Reader::open(self.database.url()).await.expect("the database is read");
+        reader.read().await.expect("the log is read")
+    }
+
+    /// Every recorded decision.
+    pub async fn decisions(&self) -> Vec<Decided> {
+        let mut reader = Reader::open(self.database.url()).await.expect("the database is read");
+        reader.decisions().await.expect("decisions")
+    }
+
+    /// What was accepted arrived once, what is unknown at most once, everything else never.
+    fn each_message_once(&self, history: &History) {
+        let openids: BTreeMap<StaffId, String> =
+            self.reachable().into_iter().map(|person| (person.id, person.openid)).collect();
+        let mut known: BTreeMap<About, (usize, usize)> = BTreeMap::new();
+        for delivery in history.deliveries.values().filter(|one| one.channel == Channel::WechatSubscribe) {
+            let notice = &history.notices[delivery.notice];
+            let customer = match notice.customers.as_slice() {
+                [only] => only.to_string(),
+                _ => String::new(),
+            };
+            let openid = openids.get(&notice.recipient).cloned().unwrap_or_default();
+            let (accepted, unknown) = known.entry((openid, customer)).or_default();
+            match delivery.state {
+                DeliveryState::Accepted => *accepted += 1,
+                DeliveryState::Unknown => *unknown += 1,
+                _ => {}
+            }
+        }
+        let mut arrived: BTreeMap<About, usize> = BTreeMap::new();
+        for received in self.wechat().ledger() {
+            *arrived.entry((received.openid.clone(), page_customer(&received))).or_default() += 1;
+        }
+        for (about, (accepted, unknown)) in &known {
+            let arrived = arrived.get(about).copied().unwrap_or(0);
+            let fits = (*accepted..=accepted + unknown).contains(&arrived);
+            assert!(fits, "{about:?}: {accepted} accepted, {unknown} unknown, {arrived} arrived");
+        }
+        let stray = arrived.keys().find(|about| !known.contains_key(*about));
+        assert_eq!(stray, None, "a message that nobody was to get");
+    }
+
+    /// The unread count is what a recount of the list gives.
+    async fn counts_are_recounts(&self, node: &Node) {
+        for person in self.team.everybody() {
+            let count = node.get("/api/notifications/unread-count").by(person).send().await;
+            if count.problem() == (401, "ACCOUNT_SUSPENDED") || count.problem() == (401, "TOKEN_EXPIRED") {
+                continue;
+            }
+            let list = node.get("/api/notifications?status=SENT&pageSize=1").by(person).send().await;
+            assert_eq!(count.data()["count"], list.data()["total"], "unread notices of {}", person.username);
+        }
+    }
+}
+
+/// The customer whose page the message opens.
+fn page_customer(received: &Received) -> String {
+    let page = received.page.as_deref().unwrap_or_default();
+    page.split_once("id=").map_or_else(String::new, |(_, id)| id.to_owned())
+}
+
+fn each_notice_once(history: &History) {
+    let mut seen = BTreeSet::new();
+    for notice in &history.notices {
+        let key = (notice.cause, notice.recipient, notice.scene.as_str());
+        assert!(seen.insert(key), "{key:?} was requested twice");
+    }
+}
+
+fn each_decision_once(history: &History, decided: &[Decided]) {
+    let mut found: BTreeMap<(EventId, StaffId, &str, &str), &str> = BTreeMap::new();
+    for one in decided {
+        let key = (one.cause, one.recipient, one.scene.as_str(), one.channel.as_str());
+        assert!(found.insert(key, &one.decision).is_none(), "{key:?} was decided twice");
+    }
+    for notice in &history.notices {
+        for planned in &notice.deliveries {
+            let key = (notice.cause, notice.recipient, notice.scene.as_str(), planned.channel.as_str());
+            let expected = match planned.decision {
+                Decision::Deliver => "deliver",
+                Decision::Merge { .. } => "merge",
+                Decision::Hold { .. } => "hold",
+                Decision::Suppress { .. } => "suppress",
+            };
+            assert_eq!(found.get(&key), Some(&expected), "the decision on {key:?}");
+        }
+        assert_eq!(notice.deliveries.len(), Channel::ALL.len(), "a channel without decision: {notice:?}");
+    }
+}
+
+async fn consumers_are_well(node: &Node) {
+    for consumer in node.app().projections.status().await.expect("the consumers' rows") {
+        assert_ne!(consumer.state, ConsumerState::Error, "{consumer:?}");
+    }
+}

@@ -1,0 +1,9 @@
+//! What the tests of the whole service share; no production code.
+//!
+//! [`kit`] starts the whole service for a story; [`crash`] kills the real program at random moments and checks what
+//! is left; [`scratch`] lends databases; [`people`] makes accounts.
+
+pub mod crash;
+pub mod kit;
+pub mod people;
+pub mod scratch;

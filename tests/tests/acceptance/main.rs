@@ -1,0 +1,20 @@
+//! The main job, end to end, as stories: the real router, consumers and dispatcher on each database, WeChat played by
+//! the simulator. One program, because linking it is the slow part.
+//!
+//! Every story ends with `TestApp::finish`, which checks what must hold whatever the story was about.
+
+mod assigning;
+mod bad_input;
+mod batches;
+mod fuzz;
+mod health;
+mod idempotency;
+mod inbox;
+mod permissions;
+mod races;
+mod replay;
+mod sockets;
+mod tokens;
+mod two_processes;
+mod uniqueness;
+mod wechat;
