@@ -8,7 +8,7 @@ mod execute;
 
 use std::future::Future;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Aggregate, CommandId, EventId, Metadata, Position, Sequence, StoredEvent, StreamId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -125,7 +125,7 @@ impl GuardKind {
     }
 }
 
-/// A change to the set of unique values, checked inside the append.
+/// A change to what must hold over many streams at once, checked inside the append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuardChange {
     /// `holder` takes `key`; refused when another stream holds it.
@@ -146,6 +146,47 @@ pub enum GuardChange {
         /// Who gives it back.
         holder: StreamId,
     },
+    /// A count goes up or down; refused when it goes up beyond `max`.
+    Count {
+        /// What is counted.
+        kind: CountKind,
+        /// For whom.
+        key: String,
+        /// By how much, in the whole draft.
+        by: i64,
+        /// Most there may be afterwards; `None`: counted, not limited. Going down is never refused.
+        max: Option<i64>,
+    },
+    /// Something is done again; refused when the last time is less than `gap` ago.
+    Pace {
+        /// Whose pace: the staff member's id.
+        key: String,
+        /// When it is done.
+        at: DateTime<Utc>,
+        /// Least time since the last one; `None`: remembered, not limited.
+        gap: Option<TimeDelta>,
+    },
+}
+
+/// What the store counts inside the append, so that a limit holds whatever the number of requests and processes
+/// (product.md G12). A count nobody ever changed is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountKind {
+    /// Leads a person owns, however they came. Key: the staff id.
+    OwnedLeads,
+    /// Leads a person claimed on one day. Key: the staff id, a colon, the day as `2026-11-21`.
+    ClaimsOfDay,
+}
+
+impl CountKind {
+    /// The name in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnedLeads => "owned_leads",
+            Self::ClaimsOfDay => "claims_of_day",
+        }
+    }
 }
 
 /// What is remembered of an accepted command. Holds ids and sequences only, never personal data: the answer is
@@ -211,6 +252,24 @@ pub enum AppendError {
         /// Who holds it.
         holder: StreamId,
     },
+    /// A count would go beyond its limit.
+    #[error("{} is at {current} of {max}", kind.as_str())]
+    LimitReached {
+        /// What is counted.
+        kind: CountKind,
+        /// For whom.
+        key: String,
+        /// Most there may be.
+        max: i64,
+        /// How many there are.
+        current: i64,
+    },
+    /// The same was done too short a time ago.
+    #[error("too soon: wait until {until}")]
+    TooSoon {
+        /// From when on it is allowed.
+        until: DateTime<Utc>,
+    },
     /// The command id was used before for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -269,6 +328,9 @@ pub trait CommandBus: Send + Sync {
 
     /// What became of a command that was accepted before.
     fn receipt(&self, command: CommandId) -> impl Future<Output = Result<Option<Receipt>, LoadError>> + Send;
+
+    /// A count as it is now; it may be another one by the time of the append, which checks it again.
+    fn count(&self, kind: CountKind, key: &str) -> impl Future<Output = Result<i64, LoadError>> + Send;
 
     /// Commits a draft: all of it or nothing.
     fn append(&self, draft: Draft) -> impl Future<Output = Result<Appended, AppendError>> + Send;

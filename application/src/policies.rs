@@ -65,7 +65,16 @@ impl Fact {
                 CustomerEvent::Created(_) | CustomerEvent::StatusChanged(_) => true,
                 CustomerEvent::Assigned(assigned) => assigned.source.batch().is_none(),
                 CustomerEvent::Transferred(transferred) => transferred.source.batch().is_none(),
-                CustomerEvent::Updated(_) | CustomerEvent::LevelChanged(_) => false,
+                CustomerEvent::Released(released) => released.batch.is_none(),
+                CustomerEvent::FollowedUp(_) => true,
+                CustomerEvent::Updated(_)
+                | CustomerEvent::LevelChanged(_)
+                | CustomerEvent::Claimed(_)
+                | CustomerEvent::Frozen(_)
+                | CustomerEvent::Unfrozen(_)
+                | CustomerEvent::AutoTransferEnabled(_)
+                | CustomerEvent::AutoTransferDisabled(_)
+                | CustomerEvent::Deleted(_) => false,
             },
             Self::Batch(..) => false,
         }

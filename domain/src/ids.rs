@@ -64,8 +64,12 @@ id!(
     CommandId
 );
 id!(
-    /// One batch assignment.
+    /// One batch: an assignment, a release or an import of many leads.
     BatchId
+);
+id!(
+    /// One follow-up on a customer.
+    FollowUpId
 );
 
 fn derive(parts: &[&str]) -> Uuid {

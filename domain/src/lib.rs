@@ -21,6 +21,6 @@ mod testing;
 pub use aggregate::{Aggregate, DecodeError, StoredEvent};
 pub use envelope::{Actor, Metadata, Recorded};
 pub use ids::{
-    BatchId, CommandId, CustomerId, DeliveryId, EventId, NotificationId, Position, Sequence, StaffId,
-    StreamId,
+    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NotificationId, Position, Sequence,
+    StaffId, StreamId,
 };

@@ -28,7 +28,7 @@ pub struct CommandContext {
 pub struct Plan<T> {
     /// Events by stream.
     pub streams: Vec<StreamAppend>,
-    /// Unique values taken and given back.
+    /// Unique values taken and given back, counts changed.
     pub guards: Vec<GuardChange>,
     /// Ids and sequences from which the answer is computed.
     pub result: T,
@@ -123,7 +123,13 @@ where
             {
                 attempt += 1;
             }
-            Err(taken @ AppendError::Taken { .. }) => {
+            // Somebody else used up the room meanwhile: the next plan sees how much is left, and says so.
+            Err(AppendError::LimitReached { .. }) if attempt < CONFLICT_RETRIES_MAX => attempt += 1,
+            Err(
+                taken @ (AppendError::Taken { .. }
+                | AppendError::LimitReached { .. }
+                | AppendError::TooSoon { .. }),
+            ) => {
                 return replay(bus, context).await?.ok_or(ExecuteError::Append(taken));
             }
             Err(error) => return Err(ExecuteError::Append(error)),

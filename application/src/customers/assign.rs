@@ -56,7 +56,7 @@ async fn plan<B: CommandBus>(
     }
     let found = existing(bus, request.customer).await?;
     check_version(&found, request.expected).map_err(ExecuteError::Refused)?;
-    if *first_seen.get_or_init(|| found.state.ownership) != found.state.ownership {
+    if *first_seen.get_or_init(|| found.state.ownership.clone()) != found.state.ownership {
         return Err(ExecuteError::Refused(stale(&found)));
     }
     assignable_staff(bus, request.to).await?;

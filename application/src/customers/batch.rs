@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use domain::batch::{Batch, BatchAssignmentCompleted, MovedCustomer};
+use domain::batch::{Batch, BatchAssignmentCompleted, BatchCommand, MovedCustomer};
 use domain::customer::{AssignmentSource, Customer, CustomerCommand, Ownership};
 use domain::{Aggregate, BatchId, CustomerId, StaffId, StreamId};
 use serde::{Deserialize, Serialize};
@@ -96,8 +96,8 @@ async fn plan<B: CommandBus>(
     let streams: Vec<StreamId> = request.customers.iter().map(|id| StreamId::from(*id)).collect();
     let found = bus.load_many::<Customer>(&streams).await?;
     let customers: Vec<_> = request.customers.iter().copied().zip(found).collect();
-    let seen =
-        first_seen.get_or_init(|| customers.iter().map(|(id, found)| (*id, found.state.ownership)).collect());
+    let seen = first_seen
+        .get_or_init(|| customers.iter().map(|(id, found)| (*id, found.state.ownership.clone())).collect());
 
     let mut receipt =
         BatchReceipt { to: request.to, moved: vec![], unchanged: vec![], failed: vec![], at: context.at };
@@ -118,12 +118,13 @@ async fn plan<B: CommandBus>(
         to: request.to,
         moved,
         reason: request.reason.clone(),
+        out_of_pool: false,
         by: context.metadata.actor.clone(),
         at: context.at,
     };
     // The batch's stream is new with the command, so its decision cannot be refused but for a repeated command,
     // which the receipt or the event ids answer.
-    let facts = Batch::default().decide(completed).unwrap_or_default();
+    let facts = Batch::default().decide(BatchCommand::CompleteAssignment(completed)).unwrap_or_default();
     appends.push(StreamAppend::of(request.batch, 0, &facts)?);
     Ok(Plan { streams: appends, guards: vec![], result: receipt })
 }

@@ -1,6 +1,8 @@
 //! Create a customer; its creator owns it unless somebody else is named.
 
-use domain::customer::{ContractStatus, Customer, CustomerCommand, CustomerNumber, LeadLevel, Profile};
+use domain::customer::{
+    ContractStatus, Customer, CustomerCommand, CustomerNumber, LeadLevel, Placement, Profile,
+};
 use domain::{Aggregate, CustomerId, StaffId, StreamId};
 
 use super::{
@@ -75,7 +77,8 @@ async fn plan<B: CommandBus>(
         profile: Box::new(request.profile.clone()),
         contract_status: request.contract_status,
         lead_level: request.lead_level,
-        owner: Some((owner, reason)),
+        placement: Placement::Owner(owner, reason),
+        import: None,
         by: context.metadata.actor.clone(),
         at: context.at,
     };

@@ -171,3 +171,29 @@ code_table! {
         FollowedUp = "已跟进",
     }
 }
+
+code_table! {
+    /// How somebody followed up 跟进方式.
+    FollowUpKind {
+        /// 电话
+        Phone = "phone",
+        /// 微信
+        Wechat = "wechat",
+        /// 到店
+        Visit = "visit",
+        /// 其他
+        Other = "other",
+    }
+}
+
+impl FollowUpKind {
+    /// The Chinese word on screens.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Phone => "电话",
+            Self::Wechat => "微信",
+            Self::Visit => "到店",
+            Self::Other => "其他",
+        }
+    }
+}

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::codes::{ContractStatus, LeadLevel};
+use super::codes::{ContractStatus, FollowUpKind, LeadLevel};
 use super::number::CustomerNumber;
 use super::profile::{Profile, ProfilePatch};
 use crate::envelope::Actor;
-use crate::ids::{BatchId, StaffId};
+use crate::ids::{BatchId, FollowUpId, StaffId};
 use crate::stored_events;
 
 stored_events! {
@@ -25,6 +25,22 @@ stored_events! {
         Assigned(CustomerAssigned) = 1,
         /// It went from one owner to another.
         Transferred(CustomerTransferred) = 1,
+        /// Somebody took it out of the public pool.
+        Claimed(CustomerClaimed) = 1,
+        /// It went into the public pool.
+        Released(CustomerReleased) = 1,
+        /// It must stay where it is.
+        Frozen(CustomerFrozen) = 1,
+        /// It may move again.
+        Unfrozen(CustomerUnfrozen) = 1,
+        /// Rules may hand it on.
+        AutoTransferEnabled(AutoTransferEnabled) = 1,
+        /// Rules must leave it.
+        AutoTransferDisabled(AutoTransferDisabled) = 1,
+        /// Somebody followed up.
+        FollowedUp(FollowUpRecorded) = 1,
+        /// It was deleted.
+        Deleted(CustomerDeleted) = 1,
     }
 }
 
@@ -40,14 +56,20 @@ pub enum AssignmentSource {
     MiniProgram,
     /// As part of a batch; the batch fact tells its owners once.
     Batch(BatchId),
+    /// One lead, out of the public pool.
+    Pool,
+    /// Out of the public pool, as part of a batch; the batch fact tells its owners once.
+    PoolBatch(BatchId),
+    /// With the rows of a file; the import's last fact tells its owners once.
+    Import(BatchId),
 }
 
 impl AssignmentSource {
     /// The batch it was part of.
     pub fn batch(self) -> Option<BatchId> {
         match self {
-            Self::Batch(batch) => Some(batch),
-            Self::Create | Self::Manual | Self::MiniProgram => None,
+            Self::Batch(batch) | Self::PoolBatch(batch) | Self::Import(batch) => Some(batch),
+            Self::Create | Self::Manual | Self::MiniProgram | Self::Pool => None,
         }
     }
 }
@@ -63,6 +85,12 @@ pub struct CustomerCreated {
     pub contract_status: ContractStatus,
     /// How promising it is.
     pub lead_level: LeadLevel,
+    /// Why it began in the public pool, if it did: a lead that came by itself and that nobody owns yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<String>,
+    /// The import it was part of; the import's last fact tells of it once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<BatchId>,
     /// Who created it.
     pub by: Actor,
     /// When.
@@ -106,7 +134,7 @@ pub struct CustomerLevelChanged {
     pub at: DateTime<Utc>,
 }
 
-/// A lead without an owner got one 客户分配.
+/// A lead without an owner got one 客户分配; it leaves the public pool with that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CustomerAssigned {
     /// The new owner.
@@ -118,6 +146,9 @@ pub struct CustomerAssigned {
     pub reason: Option<String>,
     /// By which path.
     pub source: AssignmentSource,
+    /// Whether it was in the public pool until now, whatever the path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_pool: bool,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -136,6 +167,103 @@ pub struct CustomerTransferred {
     pub reason: Option<String>,
     /// By which path.
     pub source: AssignmentSource,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Somebody took a lead out of the public pool 公海领取.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomerClaimed {
+    /// The new owner, who claimed it.
+    pub by: StaffId,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An owned lead went into the public pool 释放到公海.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomerReleased {
+    /// The owner until now.
+    pub from: StaffId,
+    /// Who decided.
+    pub by: Actor,
+    /// Why.
+    pub reason: String,
+    /// The batch it was part of; the batch fact tells its former owners once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchId>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A lead must stay where it is 冻结: no release, no recycling, no automatic move. A person may still assign it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomerFrozen {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who decided.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A frozen lead may move again 解冻.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomerUnfrozen {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who decided.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Rules may hand the lead on 允许自动流转.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AutoTransferEnabled {
+    /// Who decided.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Rules must leave the lead 禁止自动流转.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AutoTransferDisabled {
+    /// Who decided.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Somebody followed up 跟进记录.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FollowUpRecorded {
+    /// The follow-up.
+    pub id: FollowUpId,
+    /// How.
+    pub kind: FollowUpKind,
+    /// What came of it.
+    pub content: String,
+    /// When to follow up next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_follow_up_at: Option<DateTime<Utc>>,
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A lead was deleted 客户删除: a fact; nothing is removed from the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomerDeleted {
+    /// The owner until now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StaffId>,
+    /// Who decided.
+    pub by: Actor,
     /// When.
     pub at: DateTime<Utc>,
 }

@@ -1,48 +1,41 @@
 //! The customer 客户 (lead 线索): who owns it, and its life.
 //!
-//! One state machine for ownership (domain.md section 2): every path into [`Ownership::Owned`] goes through
-//! `Customer::handed_to` in `decide` and `Customer::owned_by` in `evolve`, so that owner, actor, time, reason
-//! and idle clock are always set together (faults ).
+//! Reading order: [`events`](CustomerEvent), [`Customer`] with `evolve` and `decide` below, [`Ownership`] (one state
+//! machine for every path), the follow-up rule ([`Customer::follow_up_status`]).
 
 pub mod codes;
+mod command;
 mod events;
+mod follow_up;
 mod number;
+mod ownership;
 mod profile;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use codes::{
-    ContractStatus, Education, FollowUpStatus, LeadLevel, LeadSource, RestSchedule, ServiceCategory,
+    ContractStatus, Education, FollowUpKind, FollowUpStatus, LeadLevel, LeadSource, RestSchedule,
+    ServiceCategory,
 };
+pub use command::{CustomerCommand, CustomerError, Placement};
 pub use events::{
-    AssignmentSource, CustomerAssigned, CustomerCreated, CustomerEvent, CustomerLevelChanged,
-    CustomerStatusChanged, CustomerTransferred, CustomerUpdated,
+    AssignmentSource, AutoTransferDisabled, AutoTransferEnabled, CustomerAssigned, CustomerClaimed,
+    CustomerCreated, CustomerDeleted, CustomerEvent, CustomerFrozen, CustomerLevelChanged, CustomerReleased,
+    CustomerStatusChanged, CustomerTransferred, CustomerUnfrozen, CustomerUpdated, FollowUpRecorded,
 };
+pub use follow_up::{FOLLOW_UP_CHARS_MAX, LastFollowUp, is_system_note};
 pub use number::{CustomerNumber, InvalidCustomerNumber};
+pub use ownership::Ownership;
 pub use profile::{Profile, ProfilePatch};
 
 use crate::Aggregate;
 use crate::envelope::Actor;
 use crate::ids::StaffId;
-
-/// Who has the lead.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-pub enum Ownership {
-    /// Nobody yet.
-    #[default]
-    Unassigned,
-    /// One person.
-    Owned {
-        /// The owner.
-        owner: StaffId,
-        /// Since when.
-        since: DateTime<Utc>,
-    },
-}
 
 /// A customer as its events left it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,11 +46,13 @@ pub struct Customer {
     pub profile: Profile,
     /// How far the contract is.
     pub contract_status: Option<ContractStatus>,
+    /// When the contract was signed; `None` while it is not.
+    pub signed_at: Option<DateTime<Utc>>,
     /// How promising it is.
     pub lead_level: Option<LeadLevel>,
     /// Who has it.
     pub ownership: Ownership,
-    /// Who gave it to the owner, and why.
+    /// Who gave it to the last owner, and why.
     pub assigned_by: Option<Actor>,
     /// The reason given with the last assignment.
     pub assignment_reason: Option<String>,
@@ -65,12 +60,26 @@ pub struct Customer {
     pub transfer_count: i64,
     /// When it last did.
     pub last_transferred_at: Option<DateTime<Utc>>,
-    /// The idle clock: when anything last happened to it.
+    /// How often it left the public pool.
+    pub claim_count: i64,
+    /// The freeze, while there is one.
+    pub freeze: Option<Freeze>,
+    /// Whether rules must leave it alone.
+    pub auto_transfer_disabled: bool,
+    /// Everybody who ever followed up, notes of system A apart.
+    pub followed_up_by: BTreeSet<StaffId>,
+    /// The last follow-up, notes of system A apart.
+    pub last_follow_up: Option<LastFollowUp>,
+    /// When to follow up next, as the last follow-up said.
+    pub next_follow_up_at: Option<DateTime<Utc>>,
+    /// The idle clock: when anybody last did something for it.
     pub last_activity_at: Option<DateTime<Utc>>,
     /// Who last changed a field.
     pub last_updated_by: Option<Actor>,
     /// When anything about it last changed.
     pub updated_at: Option<DateTime<Utc>>,
+    /// When it was deleted.
+    pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// How a customer came to be.
@@ -84,86 +93,21 @@ pub struct Creation {
     pub at: DateTime<Utc>,
 }
 
-/// What may be asked of a customer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CustomerCommand {
-    /// Bring it into being; with an owner it is assigned in the same breath.
-    Create {
-        /// Allocated by the store.
-        number: CustomerNumber,
-        /// What is known; phone or WeChat id must be there.
-        profile: Box<Profile>,
-        /// How far the contract is.
-        contract_status: ContractStatus,
-        /// How promising it is.
-        lead_level: LeadLevel,
-        /// The first owner, and the reason to record for it.
-        owner: Option<(StaffId, String)>,
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Change fields; never who owns it.
-    Update {
-        /// The fields.
-        changes: Box<ProfilePatch>,
-        /// New contract status.
-        contract_status: Option<ContractStatus>,
-        /// New level.
-        lead_level: Option<LeadLevel>,
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Give it to somebody.
-    Assign {
-        /// The new owner. That the person exists, is active and may own leads is checked by the use case.
-        to: StaffId,
-        /// Why.
-        reason: Option<String>,
-        /// By which path.
-        source: AssignmentSource,
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-}
-
-/// Why a customer refuses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CustomerError {
-    /// There is no such customer.
-    #[error("客户不存在")]
-    NotFound,
-    /// It exists already; a command id was reused with another stream.
-    #[error("客户已存在")]
-    AlreadyExists,
-    /// Neither phone nor WeChat id.
-    #[error("请填写手机号或微信号")]
-    MissingContact,
-    /// The name is blank.
-    #[error("客户姓名不能为空")]
-    MissingName,
+/// Why a customer must stay where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// Who decided.
+    pub by: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 impl Customer {
-    /// The owner, if somebody owns it.
-    pub fn owner(&self) -> Option<StaffId> {
-        match self.ownership {
-            Ownership::Owned { owner, .. } => Some(owner),
-            Ownership::Unassigned => None,
-        }
-    }
-
-    /// Since when the owner has it.
-    pub fn assigned_at(&self) -> Option<DateTime<Utc>> {
-        match self.ownership {
-            Ownership::Owned { since, .. } => Some(since),
-            Ownership::Unassigned => None,
-        }
+    /// Whether it was created and not deleted since.
+    pub fn exists(&self) -> bool {
+        self.created.is_some() && self.deleted_at.is_none()
     }
 
     /// Whether `staff` created it.
@@ -171,43 +115,21 @@ impl Customer {
         self.created.as_ref().and_then(|c| c.by.staff()) == Some(staff)
     }
 
-    /// Where the owner stands with it; `None` once it is signed. No follow-up is recorded yet, so nobody has
-    /// followed up.
-    pub fn follow_up_status(&self) -> Option<FollowUpStatus> {
-        let signed = self.contract_status == Some(ContractStatus::Signed);
-        match self.transfer_count {
-            _ if signed || self.lead_level == Some(LeadLevel::O) => None,
-            0 => Some(FollowUpStatus::NewUntouched),
-            _ => Some(FollowUpStatus::TransferredUntouched),
-        }
+    /// Whether it must stay where it is.
+    pub fn is_frozen(&self) -> bool {
+        self.freeze.is_some()
     }
 
-    /// The event that makes `to` the owner: assigned when nobody had it, transferred when somebody did.
-    fn handed_to(
-        &self,
-        to: StaffId,
-        reason: Option<String>,
-        source: AssignmentSource,
-        by: Actor,
-        at: DateTime<Utc>,
-    ) -> CustomerEvent {
-        match self.owner() {
-            None => CustomerAssigned { to, by, reason, source, at }.into(),
-            Some(from) => CustomerTransferred { from, to, by, reason, source, at }.into(),
-        }
-    }
-
-    /// The one way into `Owned`.
-    fn owned_by(&mut self, owner: StaffId, by: &Actor, reason: Option<&String>, at: DateTime<Utc>) {
-        self.ownership = Ownership::Owned { owner, since: at };
-        self.assigned_by = Some(by.clone());
-        self.assignment_reason = reason.cloned();
-        self.touched(at);
-    }
-
+    /// Somebody did something for it: the idle clock starts again.
     fn touched(&mut self, at: DateTime<Utc>) {
         self.last_activity_at = Some(at);
         self.updated_at = Some(at);
+    }
+
+    /// A field was changed by hand.
+    fn edited(&mut self, by: &Actor, at: DateTime<Utc>) {
+        self.last_updated_by = Some(by.clone());
+        self.touched(at);
     }
 }
 
@@ -218,66 +140,150 @@ impl Aggregate for Customer {
     type Error = CustomerError;
 
     fn decide(&self, command: CustomerCommand) -> Result<Vec<CustomerEvent>, CustomerError> {
-        let exists = self.created.is_some();
+        use CustomerCommand as C;
         match command {
-            CustomerCommand::Create { .. } if exists => Err(CustomerError::AlreadyExists),
-            CustomerCommand::Create { number, profile, contract_status, lead_level, owner, by, at } => {
+            C::Create { .. } if self.created.is_some() => Err(CustomerError::AlreadyExists),
+            C::Create { number, profile, contract_status, lead_level, placement, import, by, at } => {
                 require_identity(&profile)?;
-                let assigned = owner.map(|(to, reason)| {
-                    let source = AssignmentSource::Create;
-                    self.handed_to(to, Some(reason), source, by.clone(), at)
-                });
+                let (owner, pooled) = match placement {
+                    Placement::Nobody => (None, None),
+                    Placement::Owner(owner, reason) => (Some((owner, reason)), None),
+                    Placement::Pool(reason) => (None, Some(reason)),
+                };
+                let source = import.map_or(AssignmentSource::Create, AssignmentSource::Import);
+                let assigned =
+                    owner.map(|(to, reason)| self.handed_to(to, Some(reason), source, by.clone(), at));
+                let profile = *profile;
                 let created =
-                    CustomerCreated { number, profile: *profile, contract_status, lead_level, by, at };
+                    CustomerCreated { number, profile, contract_status, lead_level, pooled, import, by, at };
                 Ok(std::iter::once(created.into()).chain(assigned).collect())
             }
-            _ if !exists => Err(CustomerError::NotFound),
-            CustomerCommand::Update { changes, contract_status, lead_level, by, at } => {
+            _ if !self.exists() => Err(CustomerError::NotFound),
+            C::Update { changes, contract_status, lead_level, by, at } => {
                 self.decide_update(*changes, contract_status, lead_level, &by, at)
             }
-            // Already true: nothing happened, nobody is told (fault A-04).
-            CustomerCommand::Assign { to, .. } if self.owner() == Some(to) => Ok(vec![]),
-            CustomerCommand::Assign { to, reason, source, by, at } => {
-                Ok(vec![self.handed_to(to, reason, source, by, at)])
+            C::Assign { source: AssignmentSource::Pool | AssignmentSource::PoolBatch(_), .. }
+                if !self.in_pool() =>
+            {
+                Err(CustomerError::NotInPool)
             }
+            // Already true: nothing happened, nobody is told (fault A-04).
+            C::Assign { to, .. } if self.owner() == Some(to) => Ok(vec![]),
+            C::Assign { to, reason, source, by, at } => Ok(vec![self.handed_to(to, reason, source, by, at)]),
+            C::Claim { by, cool_off, at } => {
+                self.require_claimable(by, cool_off, at)?;
+                Ok(vec![CustomerClaimed { by, at }.into()])
+            }
+            C::Release { reason, batch, by, at } => {
+                let from = self.releasable()?;
+                Ok(vec![CustomerReleased { from, by, reason, batch, at }.into()])
+            }
+            C::Freeze { .. } if self.is_frozen() => Err(CustomerError::AlreadyFrozen),
+            C::Freeze { reason, by, at } => Ok(vec![CustomerFrozen { reason, by, at }.into()]),
+            C::Unfreeze { .. } if !self.is_frozen() => Err(CustomerError::NotFrozen),
+            C::Unfreeze { reason, by, at } => Ok(vec![CustomerUnfrozen { reason, by, at }.into()]),
+            C::SetAutoTransfer { enabled, .. } if enabled != self.auto_transfer_disabled => Ok(vec![]),
+            C::SetAutoTransfer { enabled: true, by, at } => Ok(vec![AutoTransferEnabled { by, at }.into()]),
+            C::SetAutoTransfer { enabled: false, by, at } => Ok(vec![AutoTransferDisabled { by, at }.into()]),
+            C::RecordFollowUp { content, .. } if content.trim().is_empty() => {
+                Err(CustomerError::EmptyFollowUp)
+            }
+            C::RecordFollowUp { id, kind, content, next_follow_up_at, by, at } => {
+                let content = content.trim().to_owned();
+                Ok(vec![FollowUpRecorded { id, kind, content, next_follow_up_at, by, at }.into()])
+            }
+            C::Delete { by, at } => Ok(vec![CustomerDeleted { from: self.owner(), by, at }.into()]),
         }
     }
 
     fn evolve(&mut self, event: &CustomerEvent) {
         match event {
-            CustomerEvent::Created(e) => {
-                self.created = Some(Creation { number: e.number.clone(), by: e.by.clone(), at: e.at });
-                self.profile = e.profile.clone();
-                self.contract_status = Some(e.contract_status);
-                self.lead_level = Some(e.lead_level);
-                self.touched(e.at);
-            }
+            CustomerEvent::Created(e) => self.begun(e),
             CustomerEvent::Updated(e) => {
                 self.profile.apply(&e.changes);
-                self.last_updated_by = Some(e.by.clone());
-                self.touched(e.at);
+                self.edited(&e.by, e.at);
             }
             CustomerEvent::StatusChanged(e) => {
                 self.contract_status = Some(e.to);
-                self.last_updated_by = Some(e.by.clone());
-                self.touched(e.at);
+                self.signed_at = (e.to == ContractStatus::Signed).then_some(e.at);
+                self.edited(&e.by, e.at);
             }
             CustomerEvent::LevelChanged(e) => {
                 self.lead_level = Some(e.to);
-                self.last_updated_by = Some(e.by.clone());
-                self.touched(e.at);
+                self.edited(&e.by, e.at);
             }
-            CustomerEvent::Assigned(e) => self.owned_by(e.to, &e.by, e.reason.as_ref(), e.at),
+            CustomerEvent::Assigned(e) => {
+                self.owned_by(e.to, &e.by, e.reason.as_ref(), e.at);
+                self.claim_count += i64::from(e.out_of_pool);
+            }
             CustomerEvent::Transferred(e) => {
                 self.owned_by(e.to, &e.by, e.reason.as_ref(), e.at);
                 self.transfer_count += 1;
                 self.last_transferred_at = Some(e.at);
+            }
+            CustomerEvent::Claimed(e) => {
+                self.owned_by(e.by, &Actor::Staff(e.by), None, e.at);
+                self.claim_count += 1;
+            }
+            CustomerEvent::Released(e) => self.pooled(&e.reason, Some(e.from), e.at),
+            CustomerEvent::Frozen(e) => {
+                self.freeze = Some(Freeze { by: e.by.clone(), reason: e.reason.clone(), at: e.at });
+                self.updated_at = Some(e.at);
+            }
+            CustomerEvent::Unfrozen(e) => {
+                self.freeze = None;
+                self.updated_at = Some(e.at);
+            }
+            CustomerEvent::AutoTransferEnabled(e) => {
+                self.auto_transfer_disabled = false;
+                self.updated_at = Some(e.at);
+            }
+            CustomerEvent::AutoTransferDisabled(e) => {
+                self.auto_transfer_disabled = true;
+                self.updated_at = Some(e.at);
+            }
+            CustomerEvent::FollowedUp(e) => self.followed_up(e),
+            CustomerEvent::Deleted(e) => {
+                self.ownership = Ownership::Unassigned;
+                self.deleted_at = Some(e.at);
+                self.updated_at = Some(e.at);
             }
         }
     }
 }
 
 impl Customer {
+    fn begun(&mut self, e: &CustomerCreated) {
+        self.created = Some(Creation { number: e.number.clone(), by: e.by.clone(), at: e.at });
+        self.profile = e.profile.clone();
+        self.contract_status = Some(e.contract_status);
+        self.signed_at = (e.contract_status == ContractStatus::Signed).then_some(e.at);
+        self.lead_level = Some(e.lead_level);
+        self.touched(e.at);
+        if let Some(reason) = &e.pooled {
+            self.pooled(reason, None, e.at);
+        }
+    }
+
+    fn followed_up(&mut self, e: &FollowUpRecorded) {
+        if is_system_note(e.kind, &e.content) {
+            return; // A's note about a move; the move itself is an event of its own
+        }
+        self.followed_up_by.extend(e.by.staff());
+        self.last_follow_up = Some(LastFollowUp { by: e.by.clone(), at: e.at });
+        self.next_follow_up_at = e.next_follow_up_at;
+        self.touched(e.at);
+    }
+
+    fn releasable(&self) -> Result<StaffId, CustomerError> {
+        match &self.ownership {
+            Ownership::InPool { .. } => Err(CustomerError::AlreadyInPool),
+            Ownership::Unassigned => Err(CustomerError::NotOwned),
+            Ownership::Owned { .. } if self.is_frozen() => Err(CustomerError::Frozen),
+            Ownership::Owned { owner, .. } => Ok(*owner),
+        }
+    }
+
     fn decide_update(
         &self,
         changes: ProfilePatch,

@@ -1,9 +1,11 @@
 //! The customer's rules, one sentence each.
 
+mod moves;
 mod properties;
 
 use super::*;
 use crate::contact::{Phone, WechatId};
+use crate::ids::StaffId;
 use crate::testing::{after, at, boss, given, staff};
 
 fn profile() -> Profile {
@@ -16,12 +18,18 @@ fn profile() -> Profile {
 }
 
 fn create(profile: Profile, owner: Option<(StaffId, String)>) -> CustomerCommand {
+    let placement = owner.map_or(Placement::Nobody, |(owner, reason)| Placement::Owner(owner, reason));
+    create_at(profile, placement)
+}
+
+fn create_at(profile: Profile, placement: Placement) -> CustomerCommand {
     CustomerCommand::Create {
         number: CustomerNumber::nth(1),
         profile: Box::new(profile),
         contract_status: ContractStatus::Pending,
         lead_level: LeadLevel::B,
-        owner,
+        placement,
+        import: None,
         by: boss(),
         at: at(0),
     }
@@ -48,6 +56,8 @@ fn created() -> CustomerEvent {
         profile: profile(),
         contract_status: ContractStatus::Pending,
         lead_level: LeadLevel::B,
+        pooled: None,
+        import: None,
         by: boss(),
         at: at(0),
     }
@@ -55,7 +65,9 @@ fn created() -> CustomerEvent {
 }
 
 fn assigned(to: StaffId, reason: &str, source: AssignmentSource, seconds: i64) -> CustomerEvent {
-    CustomerAssigned { to, by: boss(), reason: Some(reason.into()), source, at: at(seconds) }.into()
+    let out_of_pool = false;
+    CustomerAssigned { to, by: boss(), reason: Some(reason.into()), source, out_of_pool, at: at(seconds) }
+        .into()
 }
 
 fn owned_by(owner: StaffId) -> Vec<CustomerEvent> {

@@ -1,11 +1,16 @@
 //! Samples of everything but notices.
 
-use domain::batch::{BatchAssignmentCompleted, BatchEvent, MovedCustomer};
+use domain::batch::{
+    BatchAssignmentCompleted, BatchEvent, BatchReleaseCompleted, ImportChunkStored, ImportCompleted,
+    ImportStarted, MovedCustomer, OwnedCustomer,
+};
 use domain::contact::{OpenId, Phone, WechatId};
 use domain::customer::{
-    AssignmentSource, ContractStatus, CustomerAssigned, CustomerCreated, CustomerEvent, CustomerLevelChanged,
-    CustomerNumber, CustomerStatusChanged, CustomerTransferred, CustomerUpdated, Education, LeadLevel,
-    LeadSource, Profile, ProfilePatch, RestSchedule, ServiceCategory,
+    AssignmentSource, AutoTransferDisabled, AutoTransferEnabled, ContractStatus, CustomerAssigned,
+    CustomerClaimed, CustomerCreated, CustomerDeleted, CustomerEvent, CustomerFrozen, CustomerLevelChanged,
+    CustomerNumber, CustomerReleased, CustomerStatusChanged, CustomerTransferred, CustomerUnfrozen,
+    CustomerUpdated, Education, FollowUpKind, FollowUpRecorded, LeadLevel, LeadSource, Profile, ProfilePatch,
+    RestSchedule, ServiceCategory,
 };
 use domain::inbox::{AllNotificationsRead, InboxEvent, NotificationsRead};
 use domain::staff::{
@@ -15,7 +20,7 @@ use domain::subscription::{
     CreditConsumed, CreditReserved, CreditReturned, CreditsGranted, CreditsZeroed, GrantSource,
     SubscriptionEvent,
 };
-use domain::{BatchId, CustomerId, NotificationId};
+use domain::{BatchId, CustomerId, FollowUpId, NotificationId};
 
 use super::{at, boss, delivery, staff, system, uuid};
 
@@ -76,6 +81,8 @@ pub(crate) fn customer() -> Vec<CustomerEvent> {
             profile: profile(),
             contract_status,
             lead_level,
+            pooled: None,
+            import: None,
             by: by.clone(),
             at,
         }
@@ -89,18 +96,42 @@ pub(crate) fn customer() -> Vec<CustomerEvent> {
             by: by.clone(),
             reason: Some("创建默认分配给创建人".into()),
             source: AssignmentSource::Create,
+            out_of_pool: false,
             at,
         }
         .into(),
         CustomerTransferred {
             from: staff(1),
             to: staff(2),
-            by,
+            by: by.clone(),
             reason: None,
             source: AssignmentSource::Batch(BatchId(uuid(30))),
             at,
         }
         .into(),
+        CustomerClaimed { by: staff(1), at }.into(),
+        CustomerReleased {
+            from: staff(1),
+            by: by.clone(),
+            reason: "客户找到了".into(),
+            batch: Some(BatchId(uuid(30))),
+            at,
+        }
+        .into(),
+        CustomerFrozen { reason: Some("核实中".into()), by: by.clone(), at }.into(),
+        CustomerUnfrozen { reason: None, by: by.clone(), at }.into(),
+        AutoTransferEnabled { by: by.clone(), at }.into(),
+        AutoTransferDisabled { by: by.clone(), at }.into(),
+        FollowUpRecorded {
+            id: FollowUpId(uuid(60)),
+            kind: FollowUpKind::Visit,
+            content: "约了周六看阿姨".into(),
+            next_follow_up_at: Some(at),
+            by: by.clone(),
+            at,
+        }
+        .into(),
+        CustomerDeleted { from: Some(staff(1)), by, at }.into(),
     ]
 }
 
@@ -132,9 +163,25 @@ pub(crate) fn batch() -> Vec<BatchEvent> {
         MovedCustomer { customer: CustomerId(uuid(20)), from: Some(staff(1)) },
         MovedCustomer { customer: CustomerId(uuid(21)), from: None },
     ];
+    let leads = vec![OwnedCustomer { customer: CustomerId(uuid(22)), owner: staff(1) }];
+    let (by, at) = (boss(), at());
     vec![
-        BatchAssignmentCompleted { to: staff(2), moved, reason: Some("换班".into()), by: boss(), at: at() }
-            .into(),
+        BatchAssignmentCompleted {
+            to: staff(2),
+            moved,
+            reason: Some("换班".into()),
+            out_of_pool: false,
+            by: by.clone(),
+            at,
+        }
+        .into(),
+        BatchReleaseCompleted {
+            released: leads.clone(), reason: "客户不需要了".into(), by: by.clone(), at
+        }
+        .into(),
+        ImportStarted { rows: 1, by: by.clone(), at }.into(),
+        ImportChunkStored { created: leads.clone(), at }.into(),
+        ImportCompleted { created: leads, by, at }.into(),
     ]
 }
 

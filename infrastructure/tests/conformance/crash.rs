@@ -25,9 +25,11 @@ fn write_and_die(url: &str, answers: usize) -> Vec<CommandId> {
                 loop {
                     let draft = draft(vec![appended_to(&stream(), 0, 2), appended_to(&stream(), 0, 3)]);
                     let command = draft.metadata.command;
-                    if log.append(draft).await.is_ok() {
-                        acknowledged.lock().unwrap().push(command);
+                    // Refused means the appender is dying already: another try at once would keep this thread from ending.
+                    if log.append(draft).await.is_err() {
+                        return;
                     }
+                    acknowledged.lock().unwrap().push(command);
                 }
             });
         }

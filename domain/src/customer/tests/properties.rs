@@ -4,9 +4,11 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use uuid::Uuid;
+
 use super::*;
-use crate::BatchId;
 use crate::testing::play;
+use crate::{BatchId, FollowUpId};
 
 fn any_phone() -> impl Strategy<Value = Phone> {
     (0..100_u32).prop_map(|n| Phone::parse(&format!("138123489{n:02}")).unwrap())
@@ -69,24 +71,35 @@ fn any_actor() -> impl Strategy<Value = Actor> {
     prop_oneof![(0..4_u128).prop_map(|n| Actor::Staff(staff(n))), Just(Actor::System("policy".into()))]
 }
 
+fn any_batch(n: u128) -> BatchId {
+    BatchId(Uuid::from_u128(n))
+}
+
 fn any_source() -> impl Strategy<Value = AssignmentSource> {
     prop_oneof![
         Just(AssignmentSource::Manual),
         Just(AssignmentSource::MiniProgram),
-        (0..3_u128).prop_map(|n| AssignmentSource::Batch(BatchId(uuid::Uuid::from_u128(n)))),
+        Just(AssignmentSource::Pool),
+        (0..3_u128).prop_map(|n| AssignmentSource::Batch(any_batch(n))),
+        (0..3_u128).prop_map(|n| AssignmentSource::PoolBatch(any_batch(n))),
     ]
 }
 
 fn any_create() -> impl Strategy<Value = CustomerCommand> {
-    let owner = of((0..4_u128, ".{0,4}").prop_map(|(n, reason)| (staff(n), reason)));
+    let placement = prop_oneof![
+        Just(Placement::Nobody),
+        (0..4_u128, ".{0,4}").prop_map(|(n, reason)| Placement::Owner(staff(n), reason)),
+        ".{0,4}".prop_map(Placement::Pool),
+    ];
     let codes = (select(ContractStatus::ALL), select(LeadLevel::ALL));
-    (any_profile(), codes, owner, any_actor(), 0..1000_i64).prop_map(
-        |(profile, codes, owner, by, seconds)| CustomerCommand::Create {
+    (any_profile(), codes, placement, any_actor(), 0..1000_i64).prop_map(
+        |(profile, codes, placement, by, seconds)| CustomerCommand::Create {
             number: CustomerNumber::nth(1),
             profile: Box::new(profile),
             contract_status: codes.0,
             lead_level: codes.1,
-            owner,
+            placement,
+            import: None,
             by,
             at: at(seconds),
         },
@@ -113,37 +126,123 @@ fn any_command() -> impl Strategy<Value = CustomerCommand> {
             at: at(seconds),
         },
     );
-    prop_oneof![1 => any_create(), 4 => update, 4 => assign]
+    prop_oneof![1 => any_create(), 4 => update, 4 => assign, 8 => any_move()]
+}
+
+fn any_move() -> impl Strategy<Value = CustomerCommand> {
+    let who_when = || (any_actor(), (0..1000_i64).prop_map(at));
+    let cool_off = of((0..100_i64).prop_map(chrono::TimeDelta::seconds));
+    let claim = (0..4_u128, cool_off, (0..1000_i64).prop_map(at))
+        .prop_map(|(n, cool_off, at)| CustomerCommand::Claim { by: staff(n), cool_off, at });
+    let release = (".{0,4}", of(0..3_u128), who_when()).prop_map(|(reason, batch, (by, at))| {
+        CustomerCommand::Release { reason, batch: batch.map(any_batch), by, at }
+    });
+    let freeze = (of(".{0,4}"), any::<bool>(), who_when()).prop_map(|(reason, on, (by, at))| {
+        if on {
+            CustomerCommand::Freeze { reason, by, at }
+        } else {
+            CustomerCommand::Unfreeze { reason, by, at }
+        }
+    });
+    let rules = (any::<bool>(), who_when())
+        .prop_map(|(enabled, (by, at))| CustomerCommand::SetAutoTransfer { enabled, by, at });
+    let texts = "(系统：|负责人由|变更为|[ 好]){0,3}";
+    let follow_up = (select(FollowUpKind::ALL), texts, of(0..1000_i64), who_when()).prop_map(
+        |(kind, content, next, (by, at_))| CustomerCommand::RecordFollowUp {
+            id: FollowUpId(Uuid::from_u128(7)),
+            kind,
+            content,
+            next_follow_up_at: next.map(at),
+            by,
+            at: at_,
+        },
+    );
+    let delete = who_when().prop_map(|(by, at)| CustomerCommand::Delete { by, at });
+    prop_oneof![8 => claim, 8 => release, 2 => freeze, 2 => rules, 4 => follow_up, 1 => delete]
+}
+
+/// Who the history says has the lead: the naive re-statement of the state machine.
+#[derive(Debug, PartialEq)]
+enum Has {
+    Nobody,
+    Owner(StaffId, DateTime<Utc>),
+    Pool(DateTime<Utc>, Option<StaffId>),
+}
+
+fn has(history: &[CustomerEvent]) -> Has {
+    let moves = |event: &CustomerEvent| match event {
+        CustomerEvent::Created(e) => e.pooled.as_ref().map(|_| Has::Pool(e.at, None)),
+        CustomerEvent::Assigned(e) => Some(Has::Owner(e.to, e.at)),
+        CustomerEvent::Transferred(e) => Some(Has::Owner(e.to, e.at)),
+        CustomerEvent::Claimed(e) => Some(Has::Owner(e.by, e.at)),
+        CustomerEvent::Released(e) => Some(Has::Pool(e.at, Some(e.from))),
+        CustomerEvent::Deleted(_) => Some(Has::Nobody),
+        _ => None,
+    };
+    history.iter().rev().find_map(moves).unwrap_or(Has::Nobody)
+}
+
+fn state(customer: &Customer) -> Has {
+    match &customer.ownership {
+        Ownership::Unassigned => Has::Nobody,
+        Ownership::Owned { owner, since } => Has::Owner(*owner, *since),
+        Ownership::InPool { since, former_owner, .. } => Has::Pool(*since, *former_owner),
+    }
 }
 
 fn holds(customer: &Customer, history: &[CustomerEvent]) {
-    let mut entries = history.iter().filter_map(|event| match event {
-        CustomerEvent::Assigned(e) => Some((e.to, &e.by, e.reason.as_ref(), e.at)),
-        CustomerEvent::Transferred(e) => Some((e.to, &e.by, e.reason.as_ref(), e.at)),
-        _ => None,
-    });
-    let last = entries.next_back();
-    assert_eq!(customer.owner(), last.map(|(to, ..)| to), "owned exactly by the last one it was given to");
-    assert_eq!(customer.assigned_at(), last.map(|(.., at)| at));
-    assert_eq!(customer.assigned_by.as_ref(), last.map(|(_, by, ..)| by));
-    assert_eq!(customer.assignment_reason.as_ref(), last.and_then(|(_, _, reason, _)| reason));
-
+    assert_eq!(state(customer), has(history));
+    for (n, event) in history.iter().enumerate() {
+        let before = has(&history[..n]);
+        match event {
+            CustomerEvent::Assigned(e) => assert_eq!(e.out_of_pool, matches!(before, Has::Pool(..))),
+            CustomerEvent::Transferred(e) => {
+                assert!(matches!(before, Has::Owner(owner, _) if owner == e.from && owner != e.to));
+            }
+            CustomerEvent::Claimed(_) => assert!(matches!(before, Has::Pool(..))),
+            CustomerEvent::Released(e) => {
+                assert!(matches!(before, Has::Owner(owner, _) if owner == e.from));
+            }
+            CustomerEvent::Deleted(_) => {
+                assert_eq!(n + 1, history.len(), "nothing happens to a deleted lead")
+            }
+            _ => {}
+        }
+    }
     let count = |matches: fn(&CustomerEvent) -> bool| history.iter().filter(|e| matches(e)).count();
     let transfers = count(|e| matches!(e, CustomerEvent::Transferred(_)));
     assert_eq!(usize::try_from(customer.transfer_count).unwrap(), transfers);
-    assert!(count(|e| matches!(e, CustomerEvent::Assigned(_))) <= 1, "assigned once, then transferred");
+    let left_pool = count(|e| {
+        matches!(e, CustomerEvent::Claimed(_)) || matches!(e, CustomerEvent::Assigned(a) if a.out_of_pool)
+    });
+    assert_eq!(usize::try_from(customer.claim_count).unwrap(), left_pool);
     assert!(count(|e| matches!(e, CustomerEvent::Created(_))) <= 1);
-    for event in history {
-        if let CustomerEvent::Transferred(e) = event {
-            assert_ne!(e.from, e.to);
-        }
+    if let Has::Owner(_, since) = state(customer) {
+        // Times in these histories run in any order: the clock stands at the last thing somebody did.
+        let activity = history.iter().rev().find_map(activity);
+        assert_eq!(customer.last_activity_at, activity, "owned since {since}");
     }
     if customer.created.is_some() {
         assert!(!customer.profile.name.trim().is_empty());
         assert!(customer.profile.phone.is_some() || customer.profile.wechat_id.is_some());
-        assert!(customer.last_activity_at.is_some() && customer.last_activity_at == customer.updated_at);
+        assert!(customer.last_activity_at.is_some() && customer.updated_at.is_some());
     } else {
         assert!(history.is_empty());
+    }
+}
+
+/// When an event starts the idle clock again.
+fn activity(event: &CustomerEvent) -> Option<DateTime<Utc>> {
+    match event {
+        CustomerEvent::Created(e) => Some(e.at),
+        CustomerEvent::Updated(e) => Some(e.at),
+        CustomerEvent::StatusChanged(e) => Some(e.at),
+        CustomerEvent::LevelChanged(e) => Some(e.at),
+        CustomerEvent::Assigned(e) => Some(e.at),
+        CustomerEvent::Transferred(e) => Some(e.at),
+        CustomerEvent::Claimed(e) => Some(e.at),
+        CustomerEvent::FollowedUp(e) if !is_system_note(e.kind, &e.content) => Some(e.at),
+        _ => None,
     }
 }
 
@@ -154,7 +253,8 @@ proptest! {
         commands in prop::collection::vec(any_command(), 0..20),
     ) {
         let commands = std::iter::once(create).chain(commands).collect();
-        play::<Customer>(commands, |_| false, holds);
+        let adds_up = |command: &CustomerCommand| matches!(command, CustomerCommand::RecordFollowUp { .. });
+        play::<Customer>(commands, adds_up, holds);
     }
 
     #[test]
