@@ -9,7 +9,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use application::bus::{
-    AppendError, Appended, CommandBus, Draft, LoadError, NewEvent, Receipt, StreamAppend, Versioned,
+    AppendError, Appended, CommandBus, CountKind, Draft, LoadError, NewEvent, Receipt, StreamAppend,
+    Versioned,
 };
 use domain::{Aggregate, CommandId, Sequence, StreamId};
 use moka::sync::Cache;
@@ -289,6 +290,10 @@ impl CommandBus for Bus {
 
     async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, LoadError> {
         self.log.receipt(command).await.map_err(unavailable)
+    }
+
+    async fn count(&self, kind: CountKind, key: &str) -> Result<i64, LoadError> {
+        self.log.count(kind, key).await.map_err(unavailable)
     }
 
     async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {

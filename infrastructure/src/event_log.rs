@@ -7,9 +7,11 @@
 mod appender;
 mod attachment;
 mod batch;
+mod counts;
 mod prepare;
 mod read;
 mod sql;
+mod write;
 
 use std::sync::Arc;
 

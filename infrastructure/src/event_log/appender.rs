@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{self, BATCH_REQUESTS_MAX, GuardWrites, Judgement};
 use super::prepare::Request;
-use super::sql::{self, Placed};
+use super::sql;
+use super::write::{self, Placed};
 use super::{Answer, Attachment, Verdict};
 use crate::db::{BEGIN_SQLITE, Db, DbError, SqliteDb, Tx};
 
@@ -139,7 +140,7 @@ impl Writer {
     /// One batch, one transaction. Gives an outcome for each request, and the new head when the log grew.
     async fn commit(&mut self, batch: &mut [Request]) -> Result<(Vec<Outcome>, Option<Position>), DbError> {
         let mut tx = self.begin().await?;
-        let present = sql::present(&mut tx, batch).await?;
+        let mut present = sql::present(&mut tx, batch).await?;
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut accepted = Vec::with_capacity(batch.len());
         let mut head = present.head;
@@ -149,6 +150,7 @@ impl Writer {
                     outcomes.push(Err(AppendError::Fenced));
                 }
                 Judgement::Write(guards) => {
+                    present.counts.accepted(&guards.counts);
                     let first = head + 1;
                     head += Position::try_from(request.events.len()).unwrap_or(Position::MAX);
                     accepted.push((index, guards, first, head));
@@ -166,7 +168,7 @@ impl Writer {
             tx.rollback().await?;
             return Ok((outcomes, None));
         }
-        write(&mut tx, batch, &accepted).await?;
+        write_batch(&mut tx, batch, &accepted).await?;
         tx.commit().await?;
         Ok((outcomes, Some(head)))
     }
@@ -175,7 +177,7 @@ impl Writer {
 /// Index in the batch, guard changes, positions of the first and the last event.
 type Accepted = (usize, GuardWrites, Position, Position);
 
-async fn write(tx: &mut Tx<'_>, batch: &mut [Request], accepted: &[Accepted]) -> Result<(), DbError> {
+async fn write_batch(tx: &mut Tx<'_>, batch: &mut [Request], accepted: &[Accepted]) -> Result<(), DbError> {
     for (index, _, first, _) in accepted {
         let request = &mut batch[*index];
         if !request.attachments.is_empty() {
@@ -194,7 +196,7 @@ async fn write(tx: &mut Tx<'_>, batch: &mut [Request], accepted: &[Accepted]) ->
             last: *last,
         })
         .collect();
-    sql::write(tx, &placed).await
+    write::write(tx, &placed).await
 }
 
 /// Asks every attachment of one request. With several, the first may have written before the second refuses, so

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use application::bus::{AppendError, EVENTS_PER_COMMAND_MAX, GuardChange, GuardKind, Receipt};
 use domain::{CommandId, EventId, Position, Sequence, StreamId};
 
-use super::prepare::{DRAFT_BYTES_MAX, Request, guard_key};
+use super::counts::{CountKey, Counts};
+use super::prepare::{DRAFT_BYTES_MAX, Request, unique_key};
 
 /// Most commands in one transaction: enough to share the price of a commit, few enough to keep it short.
 pub(super) const BATCH_REQUESTS_MAX: usize = 512;
@@ -24,10 +25,7 @@ enum Touched<'r> {
 
 fn touched(request: &Request) -> impl Iterator<Item = Touched<'_>> {
     let streams = request.streams.iter().map(|expected| Touched::Stream(&expected.stream));
-    let guards = request.guards.iter().map(|change| {
-        let (kind, key) = guard_key(change);
-        Touched::Guard(kind, key)
-    });
+    let guards = request.guards.iter().filter_map(unique_key).map(|(kind, key)| Touched::Guard(kind, key));
     streams.chain(guards).chain([Touched::Command(request.command())])
 }
 
@@ -85,6 +83,8 @@ pub(super) struct Present {
     /// Positions of those commands' first events that are in the log already.
     pub(super) first_events: HashMap<EventId, Position>,
     pub(super) holders: HashMap<(String, String), StreamId>,
+    /// As the commands accepted so far leave them.
+    pub(super) counts: Counts,
 }
 
 /// What becomes of one command.
@@ -100,11 +100,12 @@ pub(super) enum Judgement {
     Refuse(AppendError),
 }
 
-/// The net change of one command to the unique values.
+/// The net change of one command to the unique values, and the counts after it.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct GuardWrites {
     pub(super) held: Vec<(GuardKind, String, StreamId)>,
     pub(super) freed: Vec<(GuardKind, String)>,
+    pub(super) counts: Vec<(CountKey, i64)>,
 }
 
 /// Judges one command. Replays come first: the first answer stands whatever happened since.
@@ -164,7 +165,7 @@ fn guard_writes(request: &Request, present: &Present) -> Result<GuardWrites, App
     let stored =
         |kind: GuardKind, key: &str| present.holders.get(&(kind.as_str().to_owned(), key.to_owned()));
     for change in &request.guards {
-        let (kind, key) = guard_key(change);
+        let Some((kind, key)) = unique_key(change) else { continue };
         let holder = now.entry((kind, key)).or_insert_with(|| {
             order.push((kind, key));
             stored(kind, key)
@@ -181,9 +182,11 @@ fn guard_writes(request: &Request, present: &Present) -> Result<GuardWrites, App
                     *holder = None;
                 }
             }
+            GuardChange::Count { .. } | GuardChange::Pace { .. } => {}
         }
     }
-    let mut writes = GuardWrites::default();
+    let counts = present.counts.judge(&request.guards)?;
+    let mut writes = GuardWrites { counts, ..GuardWrites::default() };
     for (kind, key) in order {
         let before = stored(kind, key);
         let after = now.get(&(kind, key)).copied().flatten();

@@ -14,7 +14,7 @@ use super::{Answer, Attachment, RecordedRaw};
 /// Most bytes of payload and metadata one command may append.
 pub const DRAFT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Most unique values one command may take or give back.
+/// Most unique values and counts one command may change.
 pub const GUARDS_PER_COMMAND_MAX: usize = 8192;
 
 /// Bytes a row needs beside its payload, roughly; only caps use it.
@@ -119,14 +119,18 @@ impl Request {
             return Err(AppendError::TooLarge("one command may append at most 4096 events"));
         }
         if self.guards.len() > GUARDS_PER_COMMAND_MAX {
-            return Err(AppendError::TooLarge("one command may change at most 8192 unique values"));
+            return Err(AppendError::TooLarge(
+                "one command may change at most 8192 unique values and counts",
+            ));
         }
         if self.bytes > DRAFT_BYTES_MAX {
             return Err(AppendError::TooLarge("one command may append at most 8 MiB"));
         }
         // PostgreSQL cannot store it, and one such key would fail the neighbours' batch.
-        if self.guards.iter().any(|change| guard_key(change).1.contains('\0')) {
-            return Err(AppendError::TooLarge("a unique value may not contain the character NUL"));
+        if self.guards.iter().any(|change| key_of(change).contains('\0')) {
+            return Err(AppendError::TooLarge(
+                "a unique value or the key of a count may not contain the character NUL",
+            ));
         }
         Ok(self)
     }
@@ -175,10 +179,20 @@ impl std::fmt::Debug for Request {
     }
 }
 
-/// Kind and key of a guard change.
-pub(super) fn guard_key(change: &GuardChange) -> (GuardKind, &str) {
+/// Kind and key of the unique value that a change is about, if it is about one.
+pub(super) fn unique_key(change: &GuardChange) -> Option<(GuardKind, &str)> {
     match change {
-        GuardChange::Claim { kind, key, .. } | GuardChange::Release { kind, key, .. } => (*kind, key),
+        GuardChange::Claim { kind, key, .. } | GuardChange::Release { kind, key, .. } => Some((*kind, key)),
+        GuardChange::Count { .. } | GuardChange::Pace { .. } => None,
+    }
+}
+
+fn key_of(change: &GuardChange) -> &str {
+    match change {
+        GuardChange::Claim { key, .. }
+        | GuardChange::Release { key, .. }
+        | GuardChange::Count { key, .. }
+        | GuardChange::Pace { key, .. } => key,
     }
 }
 

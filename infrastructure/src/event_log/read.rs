@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use application::bus::Receipt;
+use application::bus::{CountKind, Receipt};
 use chrono::{DateTime, Utc};
 use domain::{CommandId, EventId, Position, Recorded, Sequence, StreamId};
 use serde_json::json;
@@ -55,6 +55,7 @@ pub(super) const STREAMS_SQLITE: &str = select!(
      JOIN events e ON e.stream_id = s.value ->> 0 AND e.sequence > s.value ->> 1
      ORDER BY e.stream_id, e.sequence LIMIT $2"
 );
+pub(super) const COUNT: &str = "SELECT value FROM counts WHERE kind = $1 AND key = $2";
 pub(super) const RECEIPT: &str =
     "SELECT fingerprint, position, result FROM command_receipts WHERE command_id = $1";
 
@@ -224,6 +225,16 @@ impl EventLog {
             .await)?;
         row.map(|(fingerprint, position, result)| sql::receipt(command.0, fingerprint, position, &result))
             .transpose()
+    }
+
+    /// A count as the last commit left it.
+    pub async fn count(&self, kind: CountKind, key: &str) -> Result<i64, DbError> {
+        let value: Option<i64> = with_pool!(self.db(), pool => sqlx::query_scalar(COUNT)
+            .bind(kind.as_str())
+            .bind(key)
+            .fetch_optional(pool)
+            .await)?;
+        Ok(value.unwrap_or(0))
     }
 }
 

@@ -59,6 +59,14 @@ impl TestDb {
         Db::connect(&self.url, DbOptions::default()).await.unwrap()
     }
 
+    /// The same database as another process sees it. SQLite belongs to one process: there it is the same handle.
+    pub(crate) async fn reopened_beside(&self) -> Db {
+        match &self.place {
+            Place::File { .. } => self.db.clone(),
+            Place::Database { .. } => self.reopened().await,
+        }
+    }
+
     /// The address, to open the same database once more.
     pub(crate) fn url(&self) -> &str {
         &self.url
