@@ -8,6 +8,16 @@ use tokio::process::Command;
 
 const NAME: &str = "leadwire";
 
+/// Where everything lies that the program is made of.
+const SOURCES: [&str; 6] = [
+    "domain/src",
+    "application/src",
+    "infrastructure/src",
+    "infrastructure/migrations",
+    "projections/src",
+    "bin/leadwire/src",
+];
+
 /// The program beside the running test or runner, in the same profile.
 pub fn find() -> Result<PathBuf> {
     let here = current_exe().context("cannot tell where this program is")?;
@@ -34,14 +44,19 @@ pub async fn current() -> Result<PathBuf> {
     find()
 }
 
-/// Whether the program is younger than everything it was made of, as cargo's list beside it has it.
+/// Whether the program is younger than everything it may be made of.
 fn is_current(program: &Path) -> std::io::Result<bool> {
     let built = program.metadata()?.modified()?;
-    let list = std::fs::read_to_string(program.with_extension("d"))?;
-    let Some((_, sources)) = list.split_once(": ") else { return Ok(false) };
-    for source in sources.split_whitespace() {
-        if Path::new(source).metadata()?.modified()? > built {
-            return Ok(false);
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<PathBuf> = SOURCES.iter().map(|folder| repository.join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.metadata()?.modified()? > built {
+                return Ok(false);
+            }
         }
     }
     Ok(true)
