@@ -31,6 +31,30 @@ pub enum Action {
     UpdateCustomer,
     /// Assign one customer or a batch.
     AssignCustomer,
+    /// Assign customers out of the public pool.
+    AssignFromPool,
+    /// Take customers out of the public pool for oneself.
+    ClaimCustomer,
+    /// Put one's own customers into the public pool.
+    ReleaseOwn,
+    /// Put anybody's customers into the public pool.
+    ReleaseOthers,
+    /// Write down a follow-up; the row is checked too.
+    RecordFollowUp,
+    /// Delete a customer.
+    DeleteCustomer,
+    /// Freeze and unfreeze a customer.
+    FreezeCustomer,
+    /// Say whether rules may hand a customer on.
+    SetAutoTransfer,
+    /// Bring customers in a file.
+    ImportCustomers,
+    /// See the public pool.
+    ViewPool,
+    /// See how full the public pool is and what goes in and out.
+    ViewPoolStatistics,
+    /// See who changed what of a customer.
+    ViewOperationLogs,
     /// Pick somebody as the owner, e.g. while creating a customer.
     PickAssignee,
     /// Set the level of a customer to O by hand.
@@ -52,11 +76,23 @@ const ROLES: [Role; 6] =
     [Role::Admin, Role::Manager, Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions];
 
 /// One row an action, one column a role, in the order of domain.md section 3.
-const TABLE: [(Action, [bool; 6]); 11] = [
+const TABLE: [(Action, [bool; 6]); 23] = [
     (Action::ViewCustomers, [true, true, true, true, true, true]),
     (Action::CreateCustomer, [true, true, true, true, true, true]),
     (Action::UpdateCustomer, [true, true, true, true, true, true]),
     (Action::AssignCustomer, [true, true, true, false, false, false]),
+    (Action::AssignFromPool, [true, true, true, false, false, false]),
+    (Action::ClaimCustomer, [true, true, true, true, true, false]),
+    (Action::ReleaseOwn, [true, true, true, true, true, true]),
+    (Action::ReleaseOthers, [true, true, false, false, false, false]),
+    (Action::RecordFollowUp, [true, true, true, true, true, true]),
+    (Action::DeleteCustomer, [true, true, false, false, false, false]),
+    (Action::FreezeCustomer, [true, false, false, false, false, false]),
+    (Action::SetAutoTransfer, [true, true, true, false, false, false]),
+    (Action::ImportCustomers, [true, true, true, true, true, true]),
+    (Action::ViewPool, [true, true, true, true, true, true]),
+    (Action::ViewPoolStatistics, [true, true, true, false, false, false]),
+    (Action::ViewOperationLogs, [true, false, false, false, false, false]),
     (Action::PickAssignee, [true, true, true, true, false, true]),
     (Action::SetLevelO, [true, true, true, true, false, false]),
     (Action::EditStaff, [true, false, false, false, false, false]),
@@ -166,6 +202,18 @@ mod tests {
         CreateCustomer	yes	yes	yes	yes	yes	yes
         UpdateCustomer	yes	yes	yes	yes	yes	yes
         AssignCustomer	yes	yes	yes	-	-	-
+        AssignFromPool	yes	yes	yes	-	-	-
+        ClaimCustomer	yes	yes	yes	yes	yes	-
+        ReleaseOwn	yes	yes	yes	yes	yes	yes
+        ReleaseOthers	yes	yes	-	-	-	-
+        RecordFollowUp	yes	yes	yes	yes	yes	yes
+        DeleteCustomer	yes	yes	-	-	-	-
+        FreezeCustomer	yes	-	-	-	-	-
+        SetAutoTransfer	yes	yes	yes	-	-	-
+        ImportCustomers	yes	yes	yes	yes	yes	yes
+        ViewPool	yes	yes	yes	yes	yes	yes
+        ViewPoolStatistics	yes	yes	yes	-	-	-
+        ViewOperationLogs	yes	-	-	-	-	-
         PickAssignee	yes	yes	yes	yes	-	yes
         SetLevelO	yes	yes	yes	yes	-	-
         EditStaff	yes	-	-	-	-	-

@@ -73,6 +73,28 @@ kinds! {
     DUPLICATE_PHONE = CONFLICT "DUPLICATE_PHONE", "Phone already known", "该手机号已存在客户记录", "A customer with this phone exists already";
     /// Another customer has the WeChat id.
     DUPLICATE_WECHAT = CONFLICT "DUPLICATE_WECHAT", "WeChat id already known", "该微信号已存在客户记录", "A customer with this WeChat id exists already";
+    /// Somebody has it already.
+    NOT_IN_POOL = CONFLICT "NOT_IN_POOL", "Not in the pool", "客户不在公海中", "The customer is not in the public pool";
+    /// It was released before.
+    ALREADY_IN_POOL = CONFLICT "ALREADY_IN_POOL", "Already in the pool", "客户已在公海中", "The customer is in the public pool already";
+    /// Nobody has it.
+    NOT_OWNED = CONFLICT "NOT_OWNED", "Nobody owns it", "客户没有负责人，无法释放到公海", "Nobody owns the customer, so it cannot be released";
+    /// It must stay where it is.
+    FROZEN = CONFLICT "FROZEN", "Frozen", "该线索已被冻结，无法释放到公海", "The customer is frozen and cannot be released";
+    /// It is frozen already.
+    ALREADY_FROZEN = CONFLICT "ALREADY_FROZEN", "Already frozen", "该线索已处于冻结状态", "The customer is frozen already";
+    /// It is not frozen.
+    NOT_FROZEN = CONFLICT "NOT_FROZEN", "Not frozen", "该线索未处于冻结状态", "The customer is not frozen";
+    /// Who gave it back leaves it to others for a while.
+    COOL_OFF = CONFLICT "COOL_OFF", "Released too recently", "您刚释放过该客户，暂时不能领取", "You released this customer recently and cannot claim it yet";
+    /// The person owns as many as one may.
+    HOLDING_LIMIT = CONFLICT "HOLDING_LIMIT", "Holding limit reached", "已达到客户持有上限", "The holding limit is reached";
+    /// The person claimed as many today as one may.
+    CLAIM_QUOTA = CONFLICT "CLAIM_QUOTA", "Claim quota used up", "今日领取次数已用完", "Today's claims are used up";
+    /// The last claim was a moment ago.
+    CLAIM_TOO_SOON = TOO_MANY_REQUESTS "CLAIM_TOO_SOON", "Claimed too recently", "领取过于频繁，请稍后再试", "You claimed a moment ago, please wait";
+    /// Nothing of a batch could be done.
+    BATCH_REFUSED = CONFLICT "BATCH_REFUSED", "Nothing could be done", "没有客户操作成功", "None of the customers could be processed";
     /// The command cannot be carried out as things stand.
     CONFLICT = CONFLICT "CONFLICT", "Conflict", "操作冲突，请刷新后重试", "The operation conflicts with another one, please reload";
     /// The body is larger than anybody needs.

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::problem::{self, Problem};
 use super::text::Text;
+use super::time::Millis;
 use crate::app::App;
 
 /// Seconds after which a client may try again when the appender's queue is full: it drains within one.
@@ -64,6 +65,17 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Rule(CustomerError::MissingContact) => Problem::of(&problem::MISSING_CONTACT),
         Refusal::Rule(error @ CustomerError::MissingName) => Problem::of(&problem::REFUSED_VALUE)
             .text(Text::with(error.to_string(), "The name must not be empty")),
+        Refusal::Rule(error @ CustomerError::EmptyFollowUp) => Problem::of(&problem::REFUSED_VALUE)
+            .text(Text::with(error.to_string(), "The follow-up must say something")),
+        Refusal::Rule(CustomerError::NotInPool) => Problem::of(&problem::NOT_IN_POOL),
+        Refusal::Rule(CustomerError::AlreadyInPool) => Problem::of(&problem::ALREADY_IN_POOL),
+        Refusal::Rule(CustomerError::NotOwned) => Problem::of(&problem::NOT_OWNED),
+        Refusal::Rule(CustomerError::Frozen) => Problem::of(&problem::FROZEN),
+        Refusal::Rule(CustomerError::AlreadyFrozen) => Problem::of(&problem::ALREADY_FROZEN),
+        Refusal::Rule(CustomerError::NotFrozen) => Problem::of(&problem::NOT_FROZEN),
+        Refusal::Rule(CustomerError::CoolOff { until }) => {
+            Problem::of(&problem::COOL_OFF).details(json!({ "until": Millis(*until) }))
+        }
         Refusal::Forbidden(zh) => {
             let forbidden = Problem::of(&problem::FORBIDDEN);
             let en = forbidden.text.en.clone();
@@ -136,6 +148,14 @@ mod tests {
             (Refusal::Rule(CustomerError::NotFound), 404, "CUSTOMER_NOT_FOUND"),
             (Refusal::Rule(CustomerError::MissingContact), 422, "MISSING_CONTACT"),
             (Refusal::Rule(CustomerError::MissingName), 422, "VALIDATION_FAILED"),
+            (Refusal::Rule(CustomerError::EmptyFollowUp), 422, "VALIDATION_FAILED"),
+            (Refusal::Rule(CustomerError::NotInPool), 409, "NOT_IN_POOL"),
+            (Refusal::Rule(CustomerError::AlreadyInPool), 409, "ALREADY_IN_POOL"),
+            (Refusal::Rule(CustomerError::NotOwned), 409, "NOT_OWNED"),
+            (Refusal::Rule(CustomerError::Frozen), 409, "FROZEN"),
+            (Refusal::Rule(CustomerError::AlreadyFrozen), 409, "ALREADY_FROZEN"),
+            (Refusal::Rule(CustomerError::NotFrozen), 409, "NOT_FROZEN"),
+            (Refusal::Rule(CustomerError::CoolOff { until: chrono::DateTime::UNIX_EPOCH }), 409, "COOL_OFF"),
             (Refusal::Forbidden("无权限创建客户"), 403, "FORBIDDEN"),
             (Refusal::StaffNotFound, 422, "STAFF_NOT_FOUND"),
             (Refusal::StaffInactive, 422, "STAFF_INACTIVE"),
