@@ -18,6 +18,7 @@ mod login;
 mod scalars;
 #[cfg(test)]
 mod tests;
+mod users;
 mod violation;
 
 pub use assign::{Assign, BatchAssign};
@@ -25,6 +26,7 @@ pub use customer::{CreateCustomer, UpdateCustomer};
 pub use inbox::MarkRead;
 pub use legacy::fill_from_legacy;
 pub use login::Login;
+pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
 
 /// Most characters of a customer's name. System A's page stops at 20; the server leaves room for foreign names.
@@ -44,6 +46,18 @@ pub const FREE_TEXT_CHARS_MAX: usize = 2000;
 
 /// Most characters of an assignment's reason. System A checks it on assign only; one reason has one limit here.
 pub const REASON_CHARS_MAX: usize = 200;
+
+/// Fewest characters of a password that may be set.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+
+/// Most characters of an e-mail address (RFC 5321).
+pub const EMAIL_CHARS_MAX: usize = 254;
+
+/// Most characters of the one-time code of `wx.login`; real ones have 32.
+pub const WECHAT_CODE_CHARS_MAX: usize = 128;
+
+/// Most deals a month that may be asked of a person.
+pub const MONTHLY_TASK_MAX: u32 = 10_000;
 
 /// Most characters of a password that is looked at: hashing a longer one is work for an attacker's benefit.
 pub const PASSWORD_CHARS_MAX: usize = 128;

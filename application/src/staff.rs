@@ -1,11 +1,12 @@
-//! Use cases of staff accounts: register, suspend, activate, bind a WeChat openid, grant subscribe credits.
+//! Use cases of staff accounts: register, update, change the role, suspend, activate, bind a WeChat openid, grant
+//! subscribe credits.
 
 use domain::contact::OpenId;
 use domain::staff::{Staff, StaffCommand, StaffError, normalise_username};
 use domain::subscription::{
     CreditsGranted, GrantSource, SubscriptionCommand, SubscriptionError, SubscriptionLedger,
 };
-use domain::{Aggregate, StaffId, StreamId};
+use domain::{Actor, Aggregate, StaffId, StreamId};
 use serde::{Deserialize, Serialize};
 
 use crate::bus::{
@@ -37,6 +38,9 @@ pub enum StaffRefusal {
     /// Another account has the openid: a person's notices would go to somebody else (fault A-11).
     #[error("该微信已绑定其他账号")]
     OpenidTaken,
+    /// Nobody cuts off or demotes the own account: the last administrator would lock everybody out.
+    #[error("不能停用自己的账号或修改自己的角色")]
+    OwnAccount,
     /// The account has no openid for the app.
     #[error("该账号未绑定微信")]
     NotBound,
@@ -52,20 +56,46 @@ pub async fn command<B: CommandBus>(
     id: StaffId,
     request: StaffCommand,
 ) -> StaffResult {
+    commands(bus, context, id, &[request]).await
+}
+
+/// Carries out several commands on one account, all of them or none, in this order.
+pub async fn commands<B: CommandBus>(
+    bus: &B,
+    context: &CommandContext,
+    id: StaffId,
+    requests: &[StaffCommand],
+) -> StaffResult {
     execute(bus, context, async || {
         let stream = StreamId::from(id);
         let found = bus.load::<Staff>(&stream).await?;
-        let guards = guards(&stream, &found.state, &request).map_err(refused)?;
-        let events = found.state.decide(request.clone()).map_err(refused)?;
+        let mut staff = found.state;
+        let (mut events, mut guards) = (vec![], vec![]);
+        for request in requests {
+            let own = context.metadata.actor == Actor::Staff(id);
+            let taken = guards_of(&stream, &staff, request).map_err(refused)?;
+            let decided = staff.decide(request.clone()).map_err(refused)?;
+            if own && !decided.is_empty() && locks_out(request) {
+                return Err(refused(StaffRefusal::OwnAccount));
+            }
+            decided.iter().for_each(|event| staff.evolve(event));
+            guards.extend(if decided.is_empty() { vec![] } else { taken });
+            events.extend(decided);
+        }
         let changed = !events.is_empty();
         Ok(Plan {
             streams: vec![StreamAppend::of(stream, found.sequence, &events)?],
-            guards: if changed { guards } else { vec![] },
+            guards,
             result: StaffReceipt { staff: id, changed },
         })
     })
     .await
     .map_err(taken_as_refusal)
+}
+
+/// What a person may not do to the own account.
+fn locks_out(request: &StaffCommand) -> bool {
+    matches!(request, StaffCommand::Suspend { .. } | StaffCommand::ChangeRole { .. })
 }
 
 /// Grants subscribe credits for the openid that the account has bound in `app`.
@@ -105,7 +135,11 @@ fn refused(refusal: impl Into<StaffRefusal>) -> ExecuteError<StaffRefusal> {
     ExecuteError::Refused(refusal.into())
 }
 
-fn guards(stream: &StreamId, before: &Staff, request: &StaffCommand) -> Result<Vec<GuardChange>, StaffError> {
+fn guards_of(
+    stream: &StreamId,
+    before: &Staff,
+    request: &StaffCommand,
+) -> Result<Vec<GuardChange>, StaffError> {
     let claim = |kind, key| GuardChange::Claim { kind, key, holder: stream.clone() };
     let release = |app: &str, openid: &OpenId| GuardChange::Release {
         kind: GuardKind::StaffOpenid,
@@ -123,11 +157,15 @@ fn guards(stream: &StreamId, before: &Staff, request: &StaffCommand) -> Result<V
         StaffCommand::UnbindWechat { app, .. } => {
             before.openids.get(app).map(|old| release(app, old)).into_iter().collect()
         }
-        StaffCommand::Suspend { .. } | StaffCommand::Activate { .. } => vec![],
+        StaffCommand::Update { .. }
+        | StaffCommand::ChangeRole { .. }
+        | StaffCommand::Suspend { .. }
+        | StaffCommand::Activate { .. } => vec![],
     })
 }
 
-fn openid_key(app: &str, openid: &OpenId) -> String {
+/// The key under which the guard of openids knows a person of an app.
+pub fn openid_key(app: &str, openid: &OpenId) -> String {
     format!("{app}:{}", openid.as_str())
 }
 

@@ -44,6 +44,17 @@ const LABELS: &[(&str, &str)] = &[
     ("notificationIds", "通知ID"),
     ("username", "用户名"),
     ("password", "密码"),
+    ("oldPassword", "原密码"),
+    ("newPassword", "新密码"),
+    ("email", "邮箱"),
+    ("department", "部门"),
+    ("role", "角色"),
+    ("monthlyTask", "月度任务"),
+    ("suspended", "停用状态"),
+    ("active", "启用状态"),
+    ("code", "微信登录凭证"),
+    ("scopes", "权限范围"),
+    ("expiresAt", "到期时间"),
 ];
 
 /// The Chinese name of the field at `path`, of a list entry's list too; a field without one is called by its path.

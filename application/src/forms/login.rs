@@ -34,7 +34,7 @@ impl Login {
 }
 
 /// A password is never trimmed: blanks may be part of it.
-fn password(value: Value) -> Result<String, Rule> {
+pub(super) fn password(value: Value) -> Result<String, Rule> {
     match value {
         Value::Null => Err(Rule::Required),
         Value::String(text) if text.is_empty() => Err(Rule::Required),

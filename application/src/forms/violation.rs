@@ -77,6 +77,17 @@ pub enum Rule {
     WechatId,
     /// It is no user name.
     Username,
+    /// It is no e-mail address.
+    Email,
+    /// It is neither true nor false.
+    NotABool,
+    /// It has too few characters.
+    TooShort {
+        /// The fewest.
+        min: usize,
+    },
+    /// It never changes once it is there.
+    Fixed,
     /// It is no UUID.
     Id,
     /// It is no ISO 8601 date.
@@ -106,6 +117,10 @@ impl Rule {
             Self::Phone => "phone",
             Self::WechatId => "wechat_id",
             Self::Username => "username",
+            Self::Email => "email",
+            Self::NotABool => "not_a_bool",
+            Self::TooShort { .. } => "too_short",
+            Self::Fixed => "fixed",
             Self::Id => "id",
             Self::Date => "date",
             Self::MissingContact => "missing_contact",
@@ -116,7 +131,12 @@ impl Rule {
     pub fn is_malformed(&self) -> bool {
         matches!(
             self,
-            Self::NotAnObject | Self::UnknownField | Self::Ownership | Self::NotText | Self::NotAList
+            Self::NotAnObject
+                | Self::UnknownField
+                | Self::Ownership
+                | Self::NotText
+                | Self::NotAList
+                | Self::NotABool
         )
     }
 
@@ -140,7 +160,10 @@ impl Rule {
             Self::Phone => InvalidPhone.to_string(),
             Self::WechatId => InvalidWechatId.to_string(),
             Self::Username => StaffError::InvalidUsername.to_string(),
-            Self::Id => format!("{label}格式不正确"),
+            Self::Email | Self::Id => format!("{label}格式不正确"),
+            Self::NotABool => format!("{label}必须是true或false"),
+            Self::TooShort { min } => format!("{label}至少{min}个字符"),
+            Self::Fixed => format!("{label}不能修改"),
             Self::Date => format!("{label}必须是有效的日期（ISO 8601）"),
             Self::MissingContact => CustomerError::MissingContact.to_string(),
         }
@@ -167,6 +190,10 @@ impl Rule {
             Self::Username => {
                 format!("{path} must have 1 to {USERNAME_CHARS_MAX} characters and no blanks")
             }
+            Self::Email => format!("{path} must be an e-mail address"),
+            Self::NotABool => format!("{path} must be true or false"),
+            Self::TooShort { min } => format!("{path} must have at least {min} characters"),
+            Self::Fixed => format!("{path} cannot be changed"),
             Self::Id => format!("{path} must be a UUID"),
             Self::Date => format!("{path} must be an ISO 8601 date"),
             Self::MissingContact => "A phone number or a WeChat id is required".into(),

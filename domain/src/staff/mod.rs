@@ -2,6 +2,9 @@
 //!
 //! Passwords are not events (domain.md section 1); they live in a table of their own.
 
+mod command;
+mod events;
+mod patch;
 mod role;
 #[cfg(test)]
 mod tests;
@@ -11,99 +14,19 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use command::StaffCommand;
+pub use events::{
+    StaffActivated, StaffEvent, StaffRegistered, StaffRoleChanged, StaffSuspended, StaffUpdated,
+    StaffWechatBound, StaffWechatUnbound,
+};
+pub use patch::StaffPatch;
 pub use role::Role;
 
 use crate::Aggregate;
 use crate::contact::{OpenId, Phone};
-use crate::envelope::Actor;
-use crate::stored_events;
 
 /// Most characters of a user name.
 pub const USERNAME_CHARS_MAX: usize = 64;
-
-stored_events! {
-    /// A fact about one member of staff.
-    StaffEvent {
-        /// The account exists.
-        Registered(StaffRegistered) = 1,
-        /// The account is cut off.
-        Suspended(StaffSuspended) = 1,
-        /// The account works again.
-        Activated(StaffActivated) = 1,
-        /// Notices can reach the person through a WeChat app.
-        WechatBound(StaffWechatBound) = 1,
-        /// They no longer can.
-        WechatUnbound(StaffWechatUnbound) = 1,
-    }
-}
-
-/// An account was made 员工注册.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StaffRegistered {
-    /// Login name, unique, lower case.
-    pub username: String,
-    /// Name on screens and in notices.
-    pub name: String,
-    /// What the person is.
-    pub role: Role,
-    /// Department 部门.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub department: Option<String>,
-    /// Phone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<Phone>,
-    /// E-mail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// Who made it.
-    pub by: Actor,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// An account was cut off 员工停用.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StaffSuspended {
-    /// Who did it.
-    pub by: Actor,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// An account works again 员工启用.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StaffActivated {
-    /// Who did it.
-    pub by: Actor,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// An openid was bound 微信绑定: one per app, because openids differ between apps (fault A-16).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StaffWechatBound {
-    /// The app's id.
-    pub app: String,
-    /// Who the person is to that app.
-    pub openid: OpenId,
-    /// Who bound it.
-    pub by: Actor,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// An openid was taken off 微信解绑.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StaffWechatUnbound {
-    /// The app's id.
-    pub app: String,
-    /// Why.
-    pub reason: String,
-    /// Who did it.
-    pub by: Actor,
-    /// When.
-    pub at: DateTime<Utc>,
-}
 
 /// A member of staff as the events left it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -133,68 +56,11 @@ pub struct Account {
     pub phone: Option<Phone>,
     /// E-mail.
     pub email: Option<String>,
+    /// Deals a month the person is to make 月度任务.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_task: Option<u32>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
-}
-
-/// What may be asked of a member of staff's account.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StaffCommand {
-    /// Make it.
-    Register {
-        /// Login name; trimmed and lower-cased here.
-        username: String,
-        /// Name on screens.
-        name: String,
-        /// What the person is.
-        role: Role,
-        /// Department.
-        department: Option<String>,
-        /// Phone.
-        phone: Option<Phone>,
-        /// E-mail.
-        email: Option<String>,
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Cut it off.
-    Suspend {
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Let it work again.
-    Activate {
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Let notices reach the person through a WeChat app.
-    BindWechat {
-        /// The app.
-        app: String,
-        /// The openid.
-        openid: OpenId,
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Stop that.
-    UnbindWechat {
-        /// The app.
-        app: String,
-        /// Why.
-        reason: String,
-        /// Who asks.
-        by: Actor,
-        /// When.
-        at: DateTime<Utc>,
-    },
 }
 
 /// Why an account refuses.
@@ -249,6 +115,16 @@ impl Aggregate for Staff {
                 Ok(vec![StaffRegistered { username, name, role, department, phone, email, by, at }.into()])
             }
             _ if !exists => Err(StaffError::NotFound),
+            StaffCommand::Update { changes, .. } if changes.blanks_the_name() => Err(StaffError::MissingName),
+            StaffCommand::Update { changes, by, at } => {
+                let changes = self.account.as_ref().map_or_else(StaffPatch::default, |a| changes.against(a));
+                let updated = || StaffUpdated { changes: changes.clone(), by, at }.into();
+                Ok(if changes.is_empty() { vec![] } else { vec![updated()] })
+            }
+            StaffCommand::ChangeRole { role: to, by, at } => {
+                let from = self.account.as_ref().map(|account| account.role).filter(|from| *from != to);
+                Ok(from.map(|from| StaffRoleChanged { from, to, by, at }.into()).into_iter().collect())
+            }
             StaffCommand::Suspend { .. } if self.suspended => Ok(vec![]),
             StaffCommand::Suspend { by, at } => Ok(vec![StaffSuspended { by, at }.into()]),
             StaffCommand::Activate { .. } if !self.suspended => Ok(vec![]),
@@ -276,6 +152,7 @@ impl Aggregate for Staff {
                     department: e.department.clone(),
                     phone: e.phone.clone(),
                     email: e.email.clone(),
+                    monthly_task: None,
                     created_at: e.at,
                 });
                 e.at
@@ -294,6 +171,18 @@ impl Aggregate for Staff {
             }
             StaffEvent::WechatUnbound(e) => {
                 self.openids.remove(&e.app);
+                e.at
+            }
+            StaffEvent::Updated(e) => {
+                if let Some(account) = &mut self.account {
+                    e.changes.apply(account);
+                }
+                e.at
+            }
+            StaffEvent::RoleChanged(e) => {
+                if let Some(account) = &mut self.account {
+                    account.role = e.to;
+                }
                 e.at
             }
         };

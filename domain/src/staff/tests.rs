@@ -48,6 +48,26 @@ fn activated() -> StaffEvent {
     StaffActivated { by: boss(), at: at(2) }.into()
 }
 
+fn update(changes: StaffPatch) -> StaffCommand {
+    StaffCommand::Update { changes, by: boss(), at: at(5) }
+}
+
+fn change_role(role: Role) -> StaffCommand {
+    StaffCommand::ChangeRole { role, by: boss(), at: at(6) }
+}
+
+fn named(name: &str) -> StaffPatch {
+    StaffPatch { name: Some(name.into()), ..StaffPatch::default() }
+}
+
+fn updated(changes: StaffPatch) -> StaffEvent {
+    StaffUpdated { changes, by: boss(), at: at(5) }.into()
+}
+
+fn role_changed(from: Role, to: Role) -> StaffEvent {
+    StaffRoleChanged { from, to, by: boss(), at: at(6) }.into()
+}
+
 fn bind(app: &str, openid: &str) -> StaffCommand {
     let openid = OpenId::parse(openid).unwrap();
     StaffCommand::BindWechat { app: app.into(), openid, by: boss(), at: at(3) }
@@ -91,7 +111,14 @@ fn wrong_user_names_and_names_are_refused() {
 
 #[test]
 fn an_account_that_does_not_exist_cannot_be_changed() {
-    for command in [suspend(), activate(), bind("wx1", "o1"), unbind("wx1")] {
+    for command in [
+        suspend(),
+        activate(),
+        bind("wx1", "o1"),
+        unbind("wx1"),
+        update(named("李四")),
+        change_role(Role::Admin),
+    ] {
         given::<Staff>(vec![]).when(command).then_expect_error(StaffError::NotFound);
     }
 }
@@ -113,9 +140,40 @@ fn what_is_already_true_is_no_event() {
         (vec![registered(), suspended()], suspend()),
         (vec![registered(), bound("wx1", "o1")], bind("wx1", "o1")),
         (vec![registered()], unbind("wx1")),
+        (vec![registered()], update(named(" 张三 "))),
+        (vec![registered()], update(StaffPatch { department: Some(None), ..StaffPatch::default() })),
+        (vec![registered()], change_role(Role::Employee)),
     ] {
         given::<Staff>(past).when(command).then_expect_events(vec![]);
     }
+}
+
+#[test]
+fn a_change_names_only_what_changed() {
+    let asked = StaffPatch {
+        name: Some("张三".into()),
+        department: Some(Some("销售一部".into())),
+        monthly_task: Some(Some(8)),
+        ..StaffPatch::default()
+    };
+    let changed = StaffPatch { name: None, ..asked.clone() };
+    given::<Staff>(vec![registered()]).when(update(asked)).then_expect_events(vec![updated(changed.clone())]);
+    given::<Staff>(vec![registered()]).when(update(named("  "))).then_expect_error(StaffError::MissingName);
+
+    let cleared = StaffPatch { department: Some(None), ..StaffPatch::default() };
+    let person: Staff = after(&[registered(), updated(changed), updated(cleared)]);
+    let account = person.account.unwrap();
+    assert_eq!((account.name.as_str(), account.department, account.monthly_task), ("张三", None, Some(8)));
+    assert_eq!(person.updated_at, Some(at(5)));
+}
+
+#[test]
+fn a_role_changes_as_a_fact_of_its_own() {
+    given::<Staff>(vec![registered()])
+        .when(change_role(Role::Manager))
+        .then_expect_events(vec![role_changed(Role::Employee, Role::Manager)]);
+    let person: Staff = after(&[registered(), role_changed(Role::Employee, Role::Manager)]);
+    assert_eq!(person.account.unwrap().role, Role::Manager);
 }
 
 #[test]
@@ -168,6 +226,10 @@ fn any_command() -> impl Strategy<Value = StaffCommand> {
         Just(activate()),
         ("wx[12]", "o[12]").prop_map(|(app, openid)| bind(&app, &openid)),
         "wx[12]".prop_map(|app| unbind(&app)),
+        "[张三 ]{0,2}".prop_map(|name| update(named(&name))),
+        prop::option::of(0_u32..3)
+            .prop_map(|task| { update(StaffPatch { monthly_task: Some(task), ..StaffPatch::default() }) }),
+        prop::sample::select(Role::ALL.to_vec()).prop_map(change_role),
     ]
 }
 

@@ -14,7 +14,8 @@ use domain::customer::{
 };
 use domain::inbox::{AllNotificationsRead, InboxEvent, NotificationsRead};
 use domain::staff::{
-    Role, StaffActivated, StaffEvent, StaffRegistered, StaffSuspended, StaffWechatBound, StaffWechatUnbound,
+    Role, StaffActivated, StaffEvent, StaffPatch, StaffRegistered, StaffRoleChanged, StaffSuspended,
+    StaffUpdated, StaffWechatBound, StaffWechatUnbound,
 };
 use domain::subscription::{
     CreditConsumed, CreditReserved, CreditReturned, CreditsGranted, CreditsZeroed, GrantSource,
@@ -139,6 +140,13 @@ pub(crate) fn staff_member() -> Vec<StaffEvent> {
     let (by, at) = (boss(), at());
     let app = "wx0123456789abcdef".to_owned();
     let openid = OpenId::parse("oABC-def_123").unwrap();
+    let changes = StaffPatch {
+        name: Some("张三丰".into()),
+        department: Some(None),
+        phone: Some(Some(phone())),
+        email: Some(Some("zhang@example.com".into())),
+        monthly_task: Some(Some(8)),
+    };
     vec![
         StaffRegistered {
             username: "zhang.san".into(),
@@ -154,7 +162,9 @@ pub(crate) fn staff_member() -> Vec<StaffEvent> {
         StaffSuspended { by: by.clone(), at }.into(),
         StaffActivated { by: by.clone(), at }.into(),
         StaffWechatBound { app: app.clone(), openid, by: by.clone(), at }.into(),
-        StaffWechatUnbound { app, reason: "离职".into(), by, at }.into(),
+        StaffWechatUnbound { app, reason: "离职".into(), by: by.clone(), at }.into(),
+        StaffUpdated { changes, by: by.clone(), at }.into(),
+        StaffRoleChanged { from: Role::Admissions, to: Role::Manager, by, at }.into(),
     ]
 }
 
