@@ -14,6 +14,8 @@ pub enum Endpoint {
     StableToken,
     /// `POST /cgi-bin/message/subscribe/send`.
     SubscribeSend,
+    /// `GET /sns/jscode2session`.
+    CodeToSession,
 }
 
 /// The counters of one endpoint.

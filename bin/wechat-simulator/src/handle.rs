@@ -47,6 +47,17 @@ pub struct CreditGrant {
     pub count: u32,
 }
 
+/// A person opens the mini program: `wx.login` gives a code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginCodeOrder {
+    /// The app; the first configured one without it.
+    #[serde(default)]
+    pub appid: Option<String>,
+    /// The person.
+    pub openid: String,
+}
+
 /// What waiting requests and waiting tests listen to.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
@@ -125,6 +136,27 @@ impl SimulatorHandle {
     /// Adds credits of the first app's templates: the short form of [`Self::grant`] for tests with one app.
     pub fn grant_credits(&self, openid: &str, count: u32) -> Result<(), ControlError> {
         self.grant(&CreditGrant { appid: None, openid: openid.to_owned(), template_id: None, count })
+    }
+
+    /// A fresh login code, as the person's phone would get one from `wx.login`. Refused for an unknown app and an empty
+    /// openid.
+    pub fn issue_login_code(&self, order: &LoginCodeOrder) -> Result<String, ControlError> {
+        let mut world = self.world();
+        let mut apps = world.apps().iter();
+        let app = match &order.appid {
+            None => apps.next(),
+            Some(appid) => apps.find(|app| app.appid == *appid),
+        };
+        let appid = app.ok_or_else(|| ControlError("unknown appid".to_owned()))?.appid.clone();
+        if order.openid.is_empty() {
+            return Err(ControlError("openid is empty".to_owned()));
+        }
+        Ok(world.issue_login_code(&appid, &order.openid))
+    }
+
+    /// A login code of the first app: the short form of [`Self::issue_login_code`] for tests with one app.
+    pub fn login_code(&self, openid: &str) -> Result<String, ControlError> {
+        self.issue_login_code(&LoginCodeOrder { appid: None, openid: openid.to_owned() })
     }
 
     /// The credits left, by person and template.

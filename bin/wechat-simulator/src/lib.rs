@@ -33,6 +33,7 @@
 //! | `GET /cgi-bin/token` | a new token on every call, the one before is good for 5 more minutes |
 //! | `POST /cgi-bin/stable_token` | the same token with decreasing `expires_in`; forced refresh within its limits |
 //! | `POST /cgi-bin/message/subscribe/send` | token, quota, receiver, template, field rules, credit; then the ledger |
+//! | `GET /sns/jscode2session` | the openid of a login code, once; 40029, 40163, 45011 |
 //!
 //! Every answer is HTTP 200 with JSON; a no carries `errcode` and an `errmsg` that ends in ` rid: …`. What WeChat
 //! leaves undocumented is a switch ([`Switches`]), a quota is a number ([`Limits`]).
@@ -52,6 +53,7 @@
 //! | `DELETE /__sim/ledger` | | |
 //! | `POST /__sim/credits` | [`CreditGrant`] | as GET |
 //! | `GET /__sim/credits` | | `{"credits": [`[`Credit`]`]}` |
+//! | `POST /__sim/login-codes` | [`LoginCodeOrder`] | `{"code": "…"}` |
 //! | `POST /__sim/clock` | `{"advance_seconds": 7200}` | as GET |
 //! | `GET /__sim/clock` | | `{"now": "…Z", "offset_seconds": 7200}` |
 //! | `GET /__sim/calls`, `DELETE` | | [`Calls`] |
@@ -88,6 +90,7 @@ mod field;
 mod handle;
 mod http;
 mod ledger;
+mod login;
 mod quota;
 mod simulator;
 mod subscribe;
@@ -102,7 +105,7 @@ pub use config::SimulatorConfig;
 pub use credits::Credit;
 pub use faults::{ActiveFault, Fault, FaultRule, Forever, Times};
 pub use field::FieldKind;
-pub use handle::{ControlError, CreditGrant, SimulatorHandle};
+pub use handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle};
 pub use ledger::{ClientSaw, Received};
 pub use simulator::{RunningSimulator, Simulator};
 pub use switches::{Check, Limits, Switches, ValidationOrder};

@@ -42,6 +42,7 @@ impl Quota {
             Endpoint::Token => (None, limits.token_per_day),
             Endpoint::StableToken => (limits.stable_token_per_minute, limits.stable_token_per_day),
             Endpoint::SubscribeSend => (limits.send_per_minute, limits.send_per_day),
+            Endpoint::CodeToSession => (limits.code_to_session_per_minute, None),
         };
         let used = self.used.entry((appid.to_owned(), endpoint)).or_default();
         let (day, minute) = (day(now), now.timestamp().div_euclid(MINUTE_SECONDS));

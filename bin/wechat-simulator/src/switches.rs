@@ -115,6 +115,9 @@ pub struct Limits {
     pub send_per_minute: Option<u64>,
     /// `POST /cgi-bin/message/subscribe/send` per day.
     pub send_per_day: Option<u64>,
+    /// `GET /sns/jscode2session` per minute. The real limit is 100 a minute for each person; here it counts for the
+    /// app, so that a test reaches it without making a crowd.
+    pub code_to_session_per_minute: Option<u64>,
     /// Forced refreshes per day; beyond it the current token is answered.
     pub force_refresh_per_day: u64,
     /// Seconds between two forced refreshes; sooner the current token is answered.
@@ -128,6 +131,7 @@ impl Default for Limits {
             stable_token_per_minute: Some(10_000),
             stable_token_per_day: Some(500_000),
             send_per_minute: None,
+            code_to_session_per_minute: None,
             send_per_day: Some(10_000_000),
             force_refresh_per_day: 20,
             force_refresh_apart_seconds: 30,

@@ -15,6 +15,7 @@ use crate::{
     errcode::Refusal,
     faults::Faults,
     ledger::{ClientSaw, Ledger, Received},
+    login::{LoginCodes, session_key},
     quota::Quota,
     subscribe::{Message, Scene, text},
     switches::{Limits, Switches},
@@ -28,6 +29,10 @@ const FIRST_MSGID: u64 = 2_097_683_633_284_153_344;
 const MSGID_PLACE: u64 = 1 << 20;
 /// They grow by an odd step, so that the low digits are never zero for long.
 const MSGID_STEP_MAX: u64 = 10_007;
+
+/// What a token is asked for with, and what a login code is.
+const CLIENT_CREDENTIAL: &str = "client_credential";
+const AUTHORIZATION_CODE: &str = "authorization_code";
 
 /// A call as it came over the wire.
 #[derive(Clone, Debug)]
@@ -79,6 +84,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Calls,
+    login_codes: LoginCodes,
     quota: Quota,
     under_way: HashMap<String, u32>,
     last_msgid: u64,
@@ -97,6 +103,7 @@ impl World {
             faults: Faults::default(),
             ledger: Ledger::default(),
             calls: Calls::default(),
+            login_codes: LoginCodes::default(),
             quota: Quota::default(),
             under_way: HashMap::new(),
             last_msgid: FIRST_MSGID + u64::from(rng.random::<u32>()) * MSGID_PLACE,
@@ -167,6 +174,7 @@ impl World {
             Endpoint::Token => self.token(request).map(|grant| grant_body(&grant)),
             Endpoint::StableToken => self.stable_token(request).map(|grant| grant_body(&grant)),
             Endpoint::SubscribeSend => self.send(request, how),
+            Endpoint::CodeToSession => self.code_to_session(request),
         }
     }
 
@@ -175,7 +183,8 @@ impl World {
             return Err(Refusal::RequireGet);
         }
         let parameter = |name| request.parameter(name);
-        let appid = self.authenticate(parameter("grant_type"), parameter("appid"), parameter("secret"))?;
+        require_grant(parameter("grant_type"), CLIENT_CREDENTIAL)?;
+        let appid = self.authenticate(parameter("appid"), parameter("secret"))?;
         let now = self.now();
         self.quota.take(&appid, Endpoint::Token, &self.limits, now)?;
         Ok(self.tokens.classic(&appid, now, &mut self.rng))
@@ -189,7 +198,8 @@ impl World {
             Some(Value::Bool(force)) => *force,
             Some(_) => return Err(Refusal::BadJson),
         };
-        let appid = self.authenticate(member("grant_type"), member("appid"), member("secret"))?;
+        require_grant(member("grant_type"), CLIENT_CREDENTIAL)?;
+        let appid = self.authenticate(member("appid"), member("secret"))?;
         let now = self.now();
         self.quota.take(&appid, Endpoint::StableToken, &self.limits, now)?;
         Ok(if force {
@@ -199,16 +209,30 @@ impl World {
         })
     }
 
-    /// The appid, once the caller has shown its secret.
-    fn authenticate(
-        &self,
-        grant_type: Option<&str>,
-        appid: Option<&str>,
-        secret: Option<&str>,
-    ) -> Result<String, Refusal> {
-        if grant_type != Some("client_credential") {
-            return Err(Refusal::InvalidGrantType);
+    /// Who a login code stands for.
+    fn code_to_session(&mut self, request: &WireRequest) -> Result<Value, Refusal> {
+        if !request.is_get {
+            return Err(Refusal::RequireGet);
         }
+        let parameter = |name| request.parameter(name);
+        let appid = self.authenticate(parameter("appid"), parameter("secret"))?;
+        let code = parameter("js_code").ok_or(Refusal::MissingCode)?;
+        require_grant(parameter("grant_type"), AUTHORIZATION_CODE)?;
+        let now = self.now();
+        self.quota.take(&appid, Endpoint::CodeToSession, &self.limits, now)?;
+        let openid = self.login_codes.redeem(&appid, code, now)?;
+        Ok(json!({ "session_key": session_key(&mut self.rng), "openid": openid }))
+    }
+
+    /// A fresh login code, as `wx.login` gives one on a person's phone; the person is known to the app from now on.
+    pub(crate) fn issue_login_code(&mut self, appid: &str, openid: &str) -> String {
+        let now = self.now();
+        self.credits.register(appid, openid);
+        self.login_codes.issue(appid, openid, now, &mut self.rng)
+    }
+
+    /// The appid, once the caller has shown its secret.
+    fn authenticate(&self, appid: Option<&str>, secret: Option<&str>) -> Result<String, Refusal> {
         let appid = appid.ok_or(Refusal::MissingAppid)?;
         let app = self.apps().iter().find(|app| app.appid == appid).ok_or(Refusal::InvalidAppid)?;
         let secret = secret.ok_or(Refusal::MissingSecret)?;
@@ -265,6 +289,10 @@ impl World {
         }
         body
     }
+}
+
+fn require_grant(grant_type: Option<&str>, wanted: &str) -> Result<(), Refusal> {
+    if grant_type == Some(wanted) { Ok(()) } else { Err(Refusal::InvalidGrantType) }
 }
 
 fn grant_body(grant: &Grant) -> Value {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     faults::FaultRule,
-    handle::{ControlError, CreditGrant, SimulatorHandle},
+    handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle},
 };
 
 type Handle = State<SimulatorHandle>;
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/wake", post(wake))
         .route("/ledger", get(ledger).delete(clear_ledger))
         .route("/credits", get(credits).post(grant))
+        .route("/login-codes", post(issue_login_code))
         .route("/clock", get(clock).post(advance))
         .route("/calls", get(calls).delete(clear_calls))
         .route("/switches", get(switches).post(set_switches))
@@ -114,6 +115,11 @@ async fn credits(State(handle): Handle) -> Json<Value> {
 async fn grant(State(handle): Handle, body: Bytes) -> Answer {
     handle.grant(&parse::<CreditGrant>(&body)?)?;
     Ok(Json(json!({ "credits": handle.credits() })))
+}
+
+async fn issue_login_code(State(handle): Handle, body: Bytes) -> Answer {
+    let code = handle.issue_login_code(&parse::<LoginCodeOrder>(&body)?)?;
+    Ok(Json(json!({ "code": code })))
 }
 
 async fn clock(State(handle): Handle) -> Json<Value> {

@@ -1,4 +1,4 @@
-//! The WeChat side: three paths, any method, one flow. WeCom, cloud functions and callbacks join here.
+//! The WeChat side: four paths, any method, one flow. WeCom, cloud functions and callbacks join here.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/cgi-bin/token", serve(Endpoint::Token))
         .route("/cgi-bin/stable_token", serve(Endpoint::StableToken))
         .route("/cgi-bin/message/subscribe/send", serve(Endpoint::SubscribeSend))
+        .route("/sns/jscode2session", serve(Endpoint::CodeToSession))
 }
 
 fn serve(endpoint: Endpoint) -> MethodRouter<SimulatorHandle> {

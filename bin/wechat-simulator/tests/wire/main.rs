@@ -8,4 +8,6 @@ mod faults;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod wechat_side;
