@@ -8,15 +8,19 @@ mod about;
 mod batches;
 mod customers;
 mod directory;
+mod imports;
 mod phone;
+mod recall;
 mod routing;
+mod staff;
 #[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
-use domain::customer::{Customer, CustomerEvent};
+use domain::customer::{Customer, CustomerEvent, is_system_note};
 use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
+use domain::staff::StaffEvent;
 use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent};
 
 use crate::channels::ChannelSettings;
@@ -24,6 +28,7 @@ use crate::texts::MissingVariable;
 
 pub use directory::StaffDirectory;
 pub use phone::Outgoing;
+pub use recall::{Loss, loss, recall_reasons};
 pub use routing::reasons;
 
 /// Name of the policy: its consumer, and the actor of the notices it asks for.
@@ -47,6 +52,8 @@ pub enum Fact {
     Customer(CustomerId, Box<CustomerEvent>),
     /// In a batch.
     Batch(BatchId, BatchEvent),
+    /// To a member of staff's account.
+    Staff(StaffId, Box<StaffEvent>),
 }
 
 impl Fact {
@@ -55,6 +62,7 @@ impl Fact {
         match self {
             Self::Customer(_, event) => event.name(),
             Self::Batch(_, event) => event.name(),
+            Self::Staff(_, event) => event.name(),
         }
     }
 
@@ -62,11 +70,12 @@ impl Fact {
     pub fn needs_customer(&self) -> bool {
         match self {
             Self::Customer(_, event) => match &**event {
-                CustomerEvent::Created(_) | CustomerEvent::StatusChanged(_) => true,
+                CustomerEvent::StatusChanged(_) => true,
+                CustomerEvent::Created(created) => created.import.is_none(),
                 CustomerEvent::Assigned(assigned) => assigned.source.batch().is_none(),
                 CustomerEvent::Transferred(transferred) => transferred.source.batch().is_none(),
                 CustomerEvent::Released(released) => released.batch.is_none(),
-                CustomerEvent::FollowedUp(_) => true,
+                CustomerEvent::FollowedUp(followed) => !is_system_note(followed.kind, &followed.content),
                 CustomerEvent::Updated(_)
                 | CustomerEvent::LevelChanged(_)
                 | CustomerEvent::Claimed(_)
@@ -76,9 +85,18 @@ impl Fact {
                 | CustomerEvent::AutoTransferDisabled(_)
                 | CustomerEvent::Deleted(_) => false,
             },
-            Self::Batch(..) => false,
+            Self::Batch(..) | Self::Staff(..) => false,
         }
     }
+}
+
+/// The owner that a creation's command went on to name, and the event that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstOwner {
+    /// Who.
+    pub owner: StaffId,
+    /// The assignment; its notice tells the owner of the lead.
+    pub event: EventId,
 }
 
 /// What was true when the event happened.
@@ -88,7 +106,7 @@ pub struct View<'v> {
     pub customer: Option<&'v Customer>,
     /// The customer's owner once the whole command was through: a lead created with an owner has none right after
     /// its creation, and yet its owner is told of the assignment only.
-    pub owner_after_command: Option<StaffId>,
+    pub owner_after_command: Option<FirstOwner>,
     /// The staff as of the event.
     pub staff: &'v StaffDirectory,
     /// The channels of this installation.
@@ -180,7 +198,8 @@ pub enum Who {
     Told(Handler),
 }
 
-const ABOUT_STAFF: &str = "a person's own account; notices about it come with the security settings";
+const AN_ORDER: &str = "an order to the rules, not to people; it is seen when the customer is opened";
+const ABOUT_IMPORTS: &str = "the import tells of all its rows once, at its end";
 const ABOUT_NOTICES: &str = "a notice about a notice would never end";
 const ABOUT_READING: &str = "what a person reads concerns only that person";
 
@@ -192,12 +211,32 @@ pub const ROWS: &[(&str, Who)] = &[
     ("CustomerLevelChanged", Who::Nobody("the level is the judgement of those who work with the lead")),
     ("CustomerAssigned", Who::Told(customers::assigned)),
     ("CustomerTransferred", Who::Told(customers::transferred)),
+    ("CustomerClaimed", Who::Nobody("who claims a lead did it and knows")),
+    ("CustomerReleased", Who::Told(customers::released)),
+    ("CustomerFrozen", Who::Nobody(AN_ORDER)),
+    ("CustomerUnfrozen", Who::Nobody(AN_ORDER)),
+    ("AutoTransferEnabled", Who::Nobody(AN_ORDER)),
+    ("AutoTransferDisabled", Who::Nobody(AN_ORDER)),
+    ("FollowUpRecorded", Who::Told(customers::followed_up)),
+    (
+        "CustomerDeleted",
+        Who::Nobody("nobody can act on a lead that is gone; what was not sent yet is recalled"),
+    ),
     ("BatchAssignmentCompleted", Who::Told(batches::completed)),
-    ("StaffRegistered", Who::Nobody(ABOUT_STAFF)),
-    ("StaffSuspended", Who::Nobody(ABOUT_STAFF)),
-    ("StaffActivated", Who::Nobody(ABOUT_STAFF)),
-    ("StaffWechatBound", Who::Nobody(ABOUT_STAFF)),
-    ("StaffWechatUnbound", Who::Nobody(ABOUT_STAFF)),
+    ("BatchReleaseCompleted", Who::Told(batches::released)),
+    ("ImportStarted", Who::Nobody(ABOUT_IMPORTS)),
+    ("ImportChunkStored", Who::Nobody(ABOUT_IMPORTS)),
+    ("ImportCompleted", Who::Told(imports::completed)),
+    ("StaffRegistered", Who::Nobody("nobody can have read anything before the account existed")),
+    ("StaffSuspended", Who::Told(staff::suspended)),
+    ("StaffActivated", Who::Told(staff::activated)),
+    ("StaffWechatBound", Who::Told(staff::wechat_bound)),
+    ("StaffWechatUnbound", Who::Told(staff::wechat_unbound)),
+    (
+        "StaffUpdated",
+        Who::Nobody("what is known about a person is seen on their page; no right depends on it"),
+    ),
+    ("StaffRoleChanged", Who::Told(staff::role_changed)),
     ("NotificationRequested", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryStarted", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryAccepted", Who::Nobody(ABOUT_NOTICES)),
@@ -206,6 +245,7 @@ pub const ROWS: &[(&str, Who)] = &[
     ("DeliveryUncertain", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryDied", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryRequeued", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryCancelled", Who::Nobody(ABOUT_NOTICES)),
     ("NotificationsRead", Who::Nobody(ABOUT_READING)),
     ("AllNotificationsRead", Who::Nobody(ABOUT_READING)),
     ("CreditsGranted", Who::Nobody(ABOUT_NOTICES)),

@@ -54,6 +54,19 @@ impl<'a> About<'a> {
         Self { variables, data, customers: ids }
     }
 
+    /// So many customers that a notice for several people names only the first `named` of them.
+    pub(super) fn many(mut ids: Vec<CustomerId>, named: usize) -> Self {
+        let count = ids.len();
+        ids.truncate(named);
+        Self::customers(ids).word("count", count.to_string()).facts(json!({ "customerCount": count }))
+    }
+
+    /// A person's account; no customer.
+    pub(super) fn account(staff: StaffId) -> Self {
+        let data = facts(json!({ "staffId": staff.to_string() }));
+        Self { variables: Variables::new(), data, customers: Vec::new() }
+    }
+
     /// Adds a word for the texts.
     pub(super) fn word(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
         self.variables.insert(name, value.into());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::batch::{BatchAssignmentCompleted, BatchEvent};
+use domain::batch::{BatchEvent, BatchReleaseCompleted};
 use domain::{CustomerId, StaffId};
 use serde_json::json;
 
@@ -30,20 +30,43 @@ pub(super) fn completed(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reac
             "source": source,
         }))
     };
+    let template =
+        if batch.out_of_pool { &texts::ASSIGNED_FROM_POOL_SUMMARY } else { &texts::ASSIGNED_SUMMARY };
     let gained = batch.moved.iter().map(|moved| moved.customer).collect();
-    let mut reactions = about(gained).tell(&texts::ASSIGNED_SUMMARY, [batch.to], view)?;
-    for (loser, lost) in losses(batch) {
+    let mut reactions = about(gained).tell(template, [batch.to], view)?;
+    let losses = batch.moved.iter().filter_map(|moved| Some((moved.from?, moved.customer)));
+    for (loser, lost) in by_person(losses) {
         reactions.extend(about(lost).tell(&texts::TRANSFERRED_OUT_SUMMARY, [loser], view)?);
     }
     Ok(reactions)
 }
 
-fn losses(batch: &BatchAssignmentCompleted) -> BTreeMap<StaffId, Vec<CustomerId>> {
-    let mut losses: BTreeMap<StaffId, Vec<CustomerId>> = BTreeMap::new();
-    for moved in &batch.moved {
-        if let Some(loser) = moved.from {
-            losses.entry(loser).or_default().push(moved.customer);
-        }
+/// Everybody who lost a lead to the pool, unless they released it themselves.
+pub(super) fn released(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reaction>, ReactError> {
+    let Fact::Batch(_, BatchEvent::Released(batch)) = &event.fact else {
+        return Err(ReactError::WrongRow(event.fact.event_type()));
+    };
+    let BatchReleaseCompleted { released, reason, by, at } = batch;
+    let mut reactions = Vec::new();
+    for (loser, lost) in by_person(released.iter().map(|lead| (lead.owner, lead.customer))) {
+        let about = About::customers(lost).word("reason", reason.as_str()).facts(json!({
+            "oldOwner": view.staff.name(loser),
+            "operatorName": view.staff.actor_name(by),
+            "reason": reason,
+            "releasedAt": instant(*at),
+        }));
+        reactions.extend(about.tell_unless_actor(&texts::RECLAIMED_SUMMARY, loser, by.staff(), view)?);
     }
-    losses
+    Ok(reactions)
+}
+
+/// Each person's leads, in the order of the persons' ids.
+pub(super) fn by_person(
+    leads: impl Iterator<Item = (StaffId, CustomerId)>,
+) -> BTreeMap<StaffId, Vec<CustomerId>> {
+    let mut people: BTreeMap<StaffId, Vec<CustomerId>> = BTreeMap::new();
+    for (person, lead) in leads {
+        people.entry(person).or_default().push(lead);
+    }
+    people
 }

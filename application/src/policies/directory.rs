@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::customer::LeadSource;
 use domain::staff::{Role, Staff, StaffEvent};
 use domain::{Actor, Aggregate, StaffId};
 
@@ -42,9 +43,14 @@ impl StaffDirectory {
             .map_or(UNKNOWN_PERSON, |account| &account.name)
     }
 
-    /// The name of whoever acted.
+    /// The name of whoever acted. A lead from the website was created by the website, in the words of its source.
     pub fn actor_name(&self, actor: &Actor) -> &str {
-        actor.staff().map_or(SYSTEM, |staff| self.name(staff))
+        let website = LeadSource::Website.as_str();
+        match actor {
+            Actor::Staff(staff) => self.name(*staff),
+            Actor::System(name) if name == website => website,
+            Actor::System(_) => SYSTEM,
+        }
     }
 
     /// Every active admin, manager and operator, in the order of their ids.

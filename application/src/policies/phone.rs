@@ -62,11 +62,11 @@ impl Reaction {
         let message = &self.notice.as_ref()?.message;
         let fact = |name: &str| message.data.get(name).and_then(Json::as_str);
         let count = self.customers.len();
-        let name = fact("customerName").map_or_else(|| format!("{count}个客户"), str::to_owned);
+        let name = fact("customerName").map_or(Value::Leads(count), Value::from);
         let mut values = BTreeMap::from([
             ("title", Value::from(message.title.as_str())),
             ("content", Value::from(message.content.as_str())),
-            ("customer_name", Value::from(name)),
+            ("customer_name", name),
             ("count", Value::Number(i64::try_from(count).unwrap_or(i64::MAX))),
             ("assign_time", Value::Time(cause.at)),
         ]);
@@ -81,6 +81,9 @@ impl Reaction {
             ("reason", fact("source")),
         ];
         values.extend(facts.into_iter().filter_map(|(name, fact)| Some((name, Value::from(fact?)))));
+        if fact("customerName").is_none() {
+            values.insert("phone_masked", Value::Leads(count)); // a summary has no one number to show
+        }
         Some(values)
     }
 }

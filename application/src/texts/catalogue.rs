@@ -39,6 +39,11 @@ templates! {
         "/customers/{{customerId}}" ["creatorName", "customerName", "phone", "leadSource", "customerId"],
         words("新客户创建", "{{creatorName}} 创建了新客户：{{customerName}}（{{phone}}），来源：{{leadSource}}", "查看详情"),
         words("New customer", "{{creatorName}} created {{customerName}} ({{phone}}), source: {{leadSource}}", "View");
+    /// To admins, managers and operators, of an import.
+    CREATED_SUMMARY = CUSTOMER_CREATED v 1, Medium, "UserAddOutlined" "#52c41a",
+        "/customers" ["creatorName", "count"],
+        words("新客户创建", "{{creatorName}} 导入了 {{count}} 个新客户", "查看客户"),
+        words("New customers", "{{creatorName}} imported {{count}} new customers", "View customers");
     /// To the new owner.
     ASSIGNED = CUSTOMER_ASSIGNED v 1, High, "BellOutlined" "#ff4d4f",
         "/customers/{{customerId}}" ["customerName", "phone", "leadSource", "customerId"],
@@ -69,6 +74,11 @@ templates! {
         "/customers/public-pool" ["customerName", "reason"],
         words("客户回收通知", "您的客户 {{customerName}} 已被回收到公海，原因：{{reason}}", "查看公海"),
         words("Customer reclaimed", "Your customer {{customerName}} went back to the pool: {{reason}}", "View pool");
+    /// To a person who lost customers to a batch.
+    RECLAIMED_SUMMARY = CUSTOMER_RECLAIMED v 1, Medium, "WarningOutlined" "#ff7a45",
+        "/customers/public-pool" ["count", "reason"],
+        words("客户回收通知", "您的 {{count}} 个客户已被回收到公海，原因：{{reason}}", "查看公海"),
+        words("Customers reclaimed", "{{count}} of your customers went back to the pool: {{reason}}", "View pool");
     /// To the owner, before it happens.
     RECYCLE_WARNING = CUSTOMER_RECYCLE_WARNING v 1, High, "ClockCircleOutlined" "#ff7a45",
         "/customers/{{customerId}}" ["customerName", "time", "customerId"],
@@ -79,6 +89,11 @@ templates! {
         "/customers/{{customerId}}" ["customerName", "customerId"],
         words("公海客户分配", "管理员从公海分配了客户 {{customerName}} 给您，请及时跟进", "立即跟进"),
         words("Customer from the pool", "{{customerName}} was given to you from the pool. Please follow up soon", "Follow up");
+    /// To the person who gained a batch out of the pool.
+    ASSIGNED_FROM_POOL_SUMMARY = CUSTOMER_ASSIGNED_FROM_POOL v 1, High, "ThunderboltOutlined" "#1890ff",
+        "/customers" ["count"],
+        words("公海客户分配", "管理员从公海分配了 {{count}} 个客户给您，请及时跟进", "立即跟进"),
+        words("Customers from the pool", "{{count}} customers were given to you from the pool. Please follow up soon", "Follow up");
     /// To the owner.
     STATUS_CHANGED = CUSTOMER_STATUS_CHANGED v 1, Medium, "SwapOutlined" "#1890ff",
         "/customers/{{customerId}}" ["customerName", "oldStatus", "newStatus", "customerId"],

@@ -28,6 +28,8 @@ stored_events! {
         Died(DeliveryDied) = 1,
         /// An operator wants it sent again.
         Requeued(DeliveryRequeued) = 1,
+        /// It was taken back before it left.
+        Cancelled(DeliveryCancelled) = 1,
     }
 }
 
@@ -211,6 +213,19 @@ pub struct DeliveryRequeued {
     /// Who decided.
     pub by: Actor,
     /// Why.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A delivery was taken back before it left 投递撤回: what it would have said is no longer true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryCancelled {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its channel.
+    pub channel: Channel,
+    /// Why, e.g. `lead_transferred`.
     pub reason: String,
     /// When.
     pub at: DateTime<Utc>,

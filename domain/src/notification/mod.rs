@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub use codes::{Channel, DeliveryState, FailureClass, Priority};
 pub use events::{
-    Decision, DeliveryAccepted, DeliveryDied, DeliveryRejected, DeliveryRequeued, DeliveryRetryScheduled,
-    DeliveryStarted, DeliveryUncertain, Failure, Message, NotificationEvent, NotificationRequested,
-    PlannedDelivery,
+    Decision, DeliveryAccepted, DeliveryCancelled, DeliveryDied, DeliveryRejected, DeliveryRequeued,
+    DeliveryRetryScheduled, DeliveryStarted, DeliveryUncertain, Failure, Message, NotificationEvent,
+    NotificationRequested, PlannedDelivery,
 };
 
 use crate::Aggregate;
@@ -108,6 +108,15 @@ pub enum NotificationCommand {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Take a delivery back that has not left.
+    Cancel {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Why.
+        reason: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 /// Why a notice refuses.
@@ -125,6 +134,9 @@ pub enum NotificationError {
     /// Only a delivery that ended without arriving can be sent again.
     #[error("投递当前状态为 {0}，不能重新投递")]
     NotRequeueable(DeliveryState),
+    /// Bytes may have left, or nothing more will happen by itself.
+    #[error("投递当前状态为 {0}，不能撤回")]
+    NotCancellable(DeliveryState),
 }
 
 impl Aggregate for Notification {
@@ -165,6 +177,16 @@ impl Aggregate for Notification {
                     other => Err(NotificationError::NotRequeueable(other)),
                 }
             }
+            NotificationCommand::Cancel { delivery, reason, at } => {
+                let Delivery { channel, state, .. } = *self.delivery(delivery)?;
+                match state {
+                    DeliveryState::Pending | DeliveryState::Retry | DeliveryState::Held => {
+                        Ok(vec![DeliveryCancelled { delivery, channel, reason, at }.into()])
+                    }
+                    DeliveryState::Cancelled => Ok(vec![]),
+                    other => Err(NotificationError::NotCancellable(other)),
+                }
+            }
         }
     }
 
@@ -193,6 +215,7 @@ impl Aggregate for Notification {
                 d.counted = 0;
                 d.due_at = None;
             }),
+            NotificationEvent::Cancelled(e) => self.moved(e.delivery, DeliveryState::Cancelled),
         }
     }
 }

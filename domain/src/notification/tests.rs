@@ -82,6 +82,15 @@ fn requeued() -> NotificationEvent {
     DeliveryRequeued { delivery: delivery(WECHAT), by: boss(), reason, at: at(3) }.into()
 }
 
+fn cancel(delivery: DeliveryId, seconds: i64) -> NotificationCommand {
+    NotificationCommand::Cancel { delivery, reason: "lead_transferred".into(), at: at(seconds) }
+}
+
+fn cancelled() -> NotificationEvent {
+    let (delivery, channel) = (delivery(WECHAT), Channel::WechatSubscribe);
+    DeliveryCancelled { delivery, channel, reason: "lead_transferred".into(), at: at(4) }.into()
+}
+
 fn accepted() -> Conclusion {
     Conclusion::Accepted { provider_message_id: Some("m1".into()) }
 }
@@ -254,6 +263,43 @@ fn what_waits_or_arrived_cannot_be_sent_again() {
     given::<Notification>(past([]))
         .when(inbox)
         .then_expect_error(NotificationError::NotRequeueable(DeliveryState::Delivered));
+}
+
+#[test]
+fn what_has_not_left_can_be_taken_back_for_good() {
+    let held = Decision::Hold { until: at(60) };
+    let held = request(vec![planned(WECHAT, Channel::WechatSubscribe, held)]);
+    for events in [past([]), past([started(1), concluded(1, retry(true))]), vec![held.into()]] {
+        given::<Notification>(events.clone())
+            .when(cancel(delivery(WECHAT), 4))
+            .then_expect_events(vec![cancelled()]);
+        let gone: Vec<_> = events.into_iter().chain([cancelled()]).collect();
+        given::<Notification>(gone.clone()).when(cancel(delivery(WECHAT), 5)).then_expect_events(vec![]);
+        let state = DeliveryState::Cancelled;
+        given::<Notification>(gone.clone())
+            .when(start())
+            .then_expect_error(NotificationError::NotWaiting(state));
+        given::<Notification>(gone)
+            .when(requeue())
+            .then_expect_error(NotificationError::NotRequeueable(state));
+    }
+}
+
+#[test]
+fn what_may_have_left_or_is_over_is_not_taken_back() {
+    for (events, state) in [
+        (vec![started(1)], DeliveryState::InFlight),
+        (vec![started(1), concluded(1, accepted())], DeliveryState::Accepted),
+        (vec![started(1), concluded(1, Conclusion::Uncertain(failure()))], DeliveryState::Unknown),
+        (vec![started(1), concluded(1, Conclusion::Died(failure()))], DeliveryState::Dead),
+    ] {
+        given::<Notification>(past(events))
+            .when(cancel(delivery(WECHAT), 4))
+            .then_expect_error(NotificationError::NotCancellable(state));
+    }
+    given::<Notification>(past([]))
+        .when(cancel(delivery(1), 4))
+        .then_expect_error(NotificationError::NotCancellable(DeliveryState::Delivered));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Samples of notices.
 
 use domain::notification::{
-    Channel, Decision, DeliveryAccepted, DeliveryDied, DeliveryRejected, DeliveryRequeued,
+    Channel, Decision, DeliveryAccepted, DeliveryCancelled, DeliveryDied, DeliveryRejected, DeliveryRequeued,
     DeliveryRetryScheduled, DeliveryStarted, DeliveryUncertain, Failure, FailureClass, Message,
     NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
 };
@@ -70,5 +70,12 @@ pub(crate) fn notification() -> Vec<NotificationEvent> {
         DeliveryUncertain { delivery, attempt, failure: failure(FailureClass::Uncertain, None), at }.into(),
         DeliveryDied { delivery, attempt, failure: failure(FailureClass::Busy, Some(-1)), at }.into(),
         DeliveryRequeued { delivery, by: boss(), reason: "已充值".into(), at }.into(),
+        DeliveryCancelled {
+            delivery,
+            channel: Channel::WechatSubscribe,
+            reason: "lead_transferred".into(),
+            at,
+        }
+        .into(),
     ]
 }

@@ -177,6 +177,10 @@ impl Page {
                 self.started(id, e.attempt, at, event.position);
                 return Ok(());
             }
+            NotificationEvent::Cancelled(e) => {
+                row.reason = Some(e.reason.clone());
+                return Ok(());
+            }
             NotificationEvent::Accepted(e) => {
                 row.accepted_at = Some(at);
                 row.provider_message_id.clone_from(&e.provider_message_id);
@@ -225,6 +229,7 @@ fn subject(event: &NotificationEvent) -> Option<(DeliveryId, DateTime<Utc>)> {
         NotificationEvent::Uncertain(e) => Some((e.delivery, e.at)),
         NotificationEvent::Died(e) => Some((e.delivery, e.at)),
         NotificationEvent::Requeued(e) => Some((e.delivery, e.at)),
+        NotificationEvent::Cancelled(e) => Some((e.delivery, e.at)),
     }
 }
 

@@ -283,6 +283,7 @@ impl History {
             NotificationEvent::Uncertain(e) => (e.delivery, DeliveryState::Unknown),
             NotificationEvent::Died(e) => (e.delivery, DeliveryState::Dead),
             NotificationEvent::Requeued(e) => (e.delivery, DeliveryState::Pending),
+            NotificationEvent::Cancelled(e) => (e.delivery, DeliveryState::Cancelled),
         };
         match self.deliveries.get_mut(&delivery) {
             Some(found) => found.state = state,

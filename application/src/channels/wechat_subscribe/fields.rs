@@ -25,6 +25,8 @@ pub enum Value {
     Number(i64),
     /// An instant, shown in Beijing time.
     Time(DateTime<Utc>),
+    /// So many leads, where a field expects the name or the phone of one.
+    Leads(usize),
 }
 
 impl From<&str> for Value {
@@ -93,7 +95,17 @@ impl FieldKind {
             (kind, Some(Value::Time(time))) => kind.cut(&moment(*time)),
             (kind, Some(Value::Number(number))) => kind.cut(&number.to_string()),
             (kind, Some(Value::Text(text))) => kind.cut(text),
+            (kind, Some(Value::Leads(count))) => kind.cut(&kind.leads(*count)),
             (kind, None) => kind.cut(""),
+        }
+    }
+
+    /// How many leads, in the characters of this kind. Brackets keep a count from being read, or dialled, as a number.
+    fn leads(self, count: usize) -> String {
+        match self {
+            Self::PhoneNumber => format!("({count})"),
+            Self::Name | Self::Phrase => "多个客户".to_owned(),
+            _ => format!("{count}个客户"),
         }
     }
 
@@ -122,7 +134,8 @@ impl FieldKind {
     /// What a field shows that has nothing to show: WeChat refuses an empty one.
     fn nothing(self) -> &'static str {
         match self {
-            Self::Number | Self::Amount | Self::PhoneNumber | Self::CarNumber => "0",
+            Self::Number | Self::Amount | Self::CarNumber => "0",
+            Self::PhoneNumber => "(0)", // no number, and nothing that looks like one
             Self::Letter => "N",
             Self::Phrase | Self::Name => "无",
             _ => "-",
@@ -264,13 +277,29 @@ mod tests {
             &[
                 ("138****8999", "138****8999"),
                 ("+86-0766-66888866", "+86-0766-66888866"),
-                ("无", "0"),
-                ("----", "0"),
+                ("无", "(0)"),
+                ("----", "(0)"),
             ],
         );
         let count = Some(Value::Number(12));
         assert_eq!(FieldKind::Thing.show(count.as_ref(), at()), "12");
         assert_eq!(FieldKind::Number.show(count.as_ref(), at()), "12");
+    }
+
+    #[test]
+    fn several_leads_are_counted_where_one_is_expected() {
+        let shown = |key: &str| FieldKind::of_key(key).unwrap().show(Some(&Value::Leads(12)), at());
+        for (key, expected) in [
+            ("thing1", "12个客户"),
+            ("name1", "多个客户"),
+            ("phrase1", "多个客户"),
+            ("number1", "12"),
+            ("character_string1", "12"),
+            ("phone_number1", "(12)"),
+        ] {
+            assert_eq!(shown(key), expected, "{key}");
+        }
+        assert_eq!(FieldKind::PhoneNumber.show(None, at()), "(0)");
     }
 
     #[test]

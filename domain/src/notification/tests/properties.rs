@@ -57,6 +57,7 @@ fn any_command() -> impl Strategy<Value = NotificationCommand> {
         6 => (which(), 0..100_i64).prop_map(|(delivery, s)| NotificationCommand::Start { delivery, at: at(s) }),
         8 => conclude,
         1 => requeue,
+        1 => which().prop_map(|delivery| cancel(delivery, 4)),
     ]
 }
 
@@ -71,6 +72,7 @@ fn subject(event: &NotificationEvent) -> Option<DeliveryId> {
         NotificationEvent::Uncertain(e) => Some(e.delivery),
         NotificationEvent::Died(e) => Some(e.delivery),
         NotificationEvent::Requeued(e) => Some(e.delivery),
+        NotificationEvent::Cancelled(e) => Some(e.delivery),
     }
 }
 
@@ -87,6 +89,11 @@ fn holds(notice: &Notification, history: &[NotificationEvent]) {
         assert!(!old.state.is_final() || requeued, "{} stays final but for a requeue: {event:?}", old.state);
         assert_eq!(new.attempt, old.attempt + i64::from(started), "each start is one attempt: {event:?}");
         assert!(!started || old.state != DeliveryState::InFlight, "one attempt at a time: {event:?}");
+        let cancelled = matches!(event, NotificationEvent::Cancelled(_));
+        assert!(
+            !cancelled || old.state != DeliveryState::InFlight,
+            "nothing under way is taken back: {event:?}"
+        );
         if matches!(event, NotificationEvent::Accepted(_)) {
             assert_eq!(old.state, DeliveryState::InFlight, "only what is under way is accepted");
         }

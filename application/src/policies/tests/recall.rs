@@ -1,0 +1,45 @@
+//! Who loses a lead, and which notices say that somebody gained one.
+
+use domain::customer::{CustomerClaimed, CustomerDeleted, CustomerReleased};
+
+use super::super::{Loss, loss, recall_reasons as reasons};
+use super::*;
+
+fn lost(event: impl Into<CustomerEvent>) -> Option<(StaffId, &'static str)> {
+    let loss = loss(&Fact::Customer(LEAD, Box::new(event.into())))?;
+    let Loss { customer, former_owner, reason } = loss;
+    assert_eq!(customer, LEAD);
+    Some((former_owner, reason))
+}
+
+#[test]
+fn a_lead_is_lost_by_each_way_out_also_within_a_batch() {
+    let (by, at) = (Actor::Staff(ADMIN), at());
+    let release = |batch| CustomerReleased { from: OLD, by: by.clone(), reason: "x".to_owned(), batch, at };
+    let delete = |from| CustomerDeleted { from, by: by.clone(), at };
+    assert_eq!(lost(transferred(OLD, NEW, ADMIN, Manual)), Some((OLD, reasons::LEAD_TRANSFERRED)));
+    assert_eq!(lost(transferred(OLD, NEW, ADMIN, Batch(BATCH))), Some((OLD, reasons::LEAD_TRANSFERRED)));
+    assert_eq!(lost(release(None)), Some((OLD, reasons::LEAD_RELEASED)));
+    assert_eq!(lost(release(Some(BATCH))), Some((OLD, reasons::LEAD_RELEASED)));
+    assert_eq!(lost(delete(Some(OLD))), Some((OLD, reasons::LEAD_DELETED)));
+    assert_eq!(lost(delete(None)), None);
+    assert_eq!(lost(assigned(NEW, ADMIN, Manual)), None);
+    assert_eq!(lost(CustomerClaimed { by: NEW, at }), None);
+    assert_eq!(loss(&batch(&[(1, Some(OLD))])), None, "the leads of a batch say it themselves");
+}
+
+#[test]
+fn only_a_notice_of_one_gained_lead_can_be_taken_back() {
+    let gained = |happened: Happened| -> Vec<Option<CustomerId>> {
+        let (_, reactions) = answer(happened, &wechat());
+        reactions.iter().map(Reaction::gained).collect()
+    };
+    let owned = vec![created(ADMIN), assigned(OLD, ADMIN, Create)];
+    let one = CustomerId(Uuid::from_u128(1));
+    assert_eq!(gained(lead(owned.clone())), [Some(LEAD)]);
+    let moved = owned.into_iter().chain([transferred(OLD, NEW, ADMIN, Manual)]).collect();
+    assert_eq!(gained(lead(moved)), [Some(LEAD), None]);
+    assert_eq!(gained(lead(vec![created(OLD)])), [None, None, None]);
+    assert_eq!(gained(batch(&[(1, None)]).into()), [Some(one)], "a batch of one names one lead");
+    assert_eq!(gained(batch(&[(1, None), (2, None)]).into()), [None]);
+}

@@ -1,0 +1,72 @@
+//! The table itself: it is complete, and every row leads where it says.
+
+use std::collections::BTreeSet;
+
+use domain::StoredEvent;
+use domain::batch::BatchEvent;
+use domain::inbox::InboxEvent;
+use domain::notification::NotificationEvent;
+use domain::staff::StaffEvent;
+use domain::subscription::SubscriptionEvent;
+
+use super::super::{ROWS, ReactError, Who, row};
+use super::*;
+
+#[test]
+fn an_event_whose_customer_is_missing_is_refused() {
+    let staff = directory();
+    let fact = Fact::Customer(LEAD, Box::new(assigned(NEW, ADMIN, Manual)));
+    let event = PolicyEvent { id: EventId(Uuid::nil()), fact, at: at() };
+    let view = View { customer: None, owner_after_command: None, staff: &staff, channels: &wechat() };
+    assert_eq!(react(&event, &view), Err(ReactError::NoCustomer("CustomerAssigned")));
+}
+
+#[test]
+fn every_event_type_has_exactly_one_row() {
+    let declared: Vec<&str> = [
+        CustomerEvent::TYPES,
+        BatchEvent::TYPES,
+        StaffEvent::TYPES,
+        NotificationEvent::TYPES,
+        InboxEvent::TYPES,
+        SubscriptionEvent::TYPES,
+    ]
+    .concat()
+    .into_iter()
+    .map(|(name, _)| name)
+    .collect();
+    for name in &declared {
+        assert!(row(name).is_some(), "{name} has no row in the decision table");
+    }
+    let rows: BTreeSet<&str> = ROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(rows.len(), ROWS.len(), "a row stands twice");
+    assert_eq!(rows, declared.into_iter().collect(), "a row names an event that does not exist");
+}
+
+#[test]
+fn every_row_leads_to_the_handler_of_its_event() {
+    // A handler that meets another event says so; the checks above met each of these with its own.
+    let staff = directory();
+    let view = View { customer: None, owner_after_command: None, staff: &staff, channels: &wechat() };
+    let foreign = PolicyEvent {
+        id: EventId(Uuid::nil()),
+        fact: Fact::Customer(
+            LEAD,
+            Box::new(
+                domain::customer::CustomerLevelChanged {
+                    from: LeadLevel::A,
+                    to: LeadLevel::B,
+                    by: Actor::Staff(ADMIN),
+                    at: at(),
+                }
+                .into(),
+            ),
+        ),
+        at: at(),
+    };
+    for (name, who) in ROWS {
+        if let Who::Told(handler) = who {
+            assert_eq!(handler(&foreign, &view), Err(ReactError::WrongRow("CustomerLevelChanged")), "{name}");
+        }
+    }
+}
