@@ -3,11 +3,13 @@
 //! The row is work, not truth: the notice's events say what happened. Both change in one transaction, through
 //! attachments of the event log, so a row that says `in_flight` and a notice that says otherwise cannot exist.
 //! Rows are leased by any process ([`lease`]); what a process writes about a row is fenced by the token of its lease
-//! ([`fences`]); an operator reopens a row through [`requeue`].
+//! ([`fences`]); an operator reopens a row through [`requeue`]; what a later event made untrue before it left is taken
+//! back through [`recall`].
 
 pub mod fences;
 pub mod lease;
 mod lease_sql;
+pub mod recall;
 pub mod requeue;
 
 use std::collections::HashMap;
@@ -17,7 +19,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::contact::OpenId;
 use domain::notification::Channel;
-use domain::{DeliveryId, NotificationId, StreamId};
+use domain::{CustomerId, DeliveryId, NotificationId, Position, StaffId, StreamId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -33,7 +35,8 @@ macro_rules! insert {
         concat!(
             "
 INSERT INTO outbox (delivery_id, notification_id, position, correlation, causation, channel, app, recipient_key,
-                    ledger, request_body, due_at, created_at, state, attempt, busy_answers, maybe_arrived)
+                    ledger, request_body, due_at, created_at, lead, lead_owner, cause_position,
+                    state, attempt, busy_answers, maybe_arrived)
 SELECT ",
             $rows,
             "
@@ -45,12 +48,14 @@ ON CONFLICT (delivery_id) DO NOTHING"
 const INSERT_POSTGRES: &str = insert!(
     "w.*, 'pending', 0, 0, false
   FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-              $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[]) AS w WHERE true"
+              $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::uuid[],
+              $15::bigint[]) AS w WHERE true"
 );
 
 const INSERT_SQLITE: &str = insert!(
     "unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5, value ->> 6,
-       value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, 'pending', 0, 0, false
+       value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, unhex(value ->> 12), unhex(value ->> 13),
+       value ->> 14, 'pending', 0, 0, false
   FROM json_each($1) WHERE true"
 );
 
@@ -69,6 +74,9 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     fences::CLOSE,
     fences::REOPEN,
     requeue::NOTIFICATION_OF,
+    recall::WAITING_POSTGRES,
+    recall::STILL_WAITING_POSTGRES,
+    recall::CANCEL_POSTGRES,
 ];
 
 /// Every statement about the outbox for SQLite, for the test that prepares them.
@@ -85,7 +93,21 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     fences::CLOSE,
     fences::REOPEN,
     requeue::NOTIFICATION_OF,
+    recall::WAITING_SQLITE,
+    recall::STILL_WAITING_SQLITE,
+    recall::CANCEL_SQLITE,
 ];
+
+/// The lead that a delivery tells its recipient to have gained: what it can be found by when the lead moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gained {
+    /// The lead.
+    pub lead: CustomerId,
+    /// Who gained it: the recipient.
+    pub owner: StaffId,
+    /// Position of the event by which it was gained.
+    pub cause: Position,
+}
 
 /// A delivery to be made.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,6 +130,8 @@ pub struct NewWork {
     pub due_at: DateTime<Utc>,
     /// When it was requested.
     pub created_at: DateTime<Utc>,
+    /// The one lead it is about, when it says that the recipient gained it.
+    pub gained: Option<Gained>,
 }
 
 impl std::fmt::Debug for NewWork {
@@ -136,7 +160,14 @@ impl NewWork {
             request_body,
             due_at: at,
             created_at: at,
+            gained: None,
         }
+    }
+
+    /// The same delivery, to be taken back when the recipient loses the lead before it left.
+    #[must_use]
+    pub fn about(self, gained: Option<Gained>) -> Self {
+        Self { gained, ..self }
     }
 }
 
@@ -213,6 +244,9 @@ async fn insert(tx: &mut Tx<'_>, rows: &[Inserted<'_>]) -> Result<(), DbError> {
                 .bind(column(|work| &work.request_body))
                 .bind(rows.iter().map(|r| r.work.due_at).collect::<Vec<_>>())
                 .bind(rows.iter().map(|r| r.work.created_at).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.gained.map(|g| g.lead.0)).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.gained.map(|g| g.owner.0)).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.gained.map(|g| g.cause)).collect::<Vec<_>>())
                 .execute(&mut **tx)
                 .await?;
         }
@@ -233,6 +267,9 @@ async fn insert(tx: &mut Tx<'_>, rows: &[Inserted<'_>]) -> Result<(), DbError> {
                     r.work.request_body,
                     instant(r.work.due_at),
                     instant(r.work.created_at),
+                    r.work.gained.map(|g| g.lead.0.simple().to_string()),
+                    r.work.gained.map(|g| g.owner.0.simple().to_string()),
+                    r.work.gained.map(|g| g.cause),
                 ])
             });
             let rows = serde_json::Value::Array(rows.collect()).to_string();

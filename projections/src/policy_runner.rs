@@ -12,6 +12,7 @@ mod commit;
 mod decisions;
 mod parked;
 mod planner;
+mod recall;
 mod reconcile;
 mod states;
 

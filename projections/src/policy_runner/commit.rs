@@ -18,6 +18,7 @@ use infrastructure::outbox::{NewWork, OutboxInsert};
 use super::decisions::{self, NewDecision};
 use super::parked::{self, NewParked};
 use super::planner::{Answer, NewNotice};
+use super::recall::{Lost, Recall};
 use crate::consumer::{ConsumerState, Consumers, HandleError, Lease};
 
 /// Most notices of one append, below the log's own limit of 4096 events a command; one event's are never cut.
@@ -26,9 +27,12 @@ const NOTICES_MAX: usize = 2000;
 /// Most bytes of one append, below the log's own limit of 8 MiB a command.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How often notices that are in the log already are dropped and the rest tried again. Once is enough unless another
-/// runner, whose lease is lost, still writes.
-const CONFLICTS_MAX: usize = 3;
+/// How often the rest is tried again when a notice is in the log already or an attempt began that should have been
+/// taken back. Once is enough unless another runner, whose lease is lost, still writes, or the dispatchers are busy.
+const TRIES_MAX: usize = 16;
+
+/// From this try on, messages that a dispatcher has leased are left to it: it is faster.
+const SPARING_FROM: usize = 4;
 
 /// Answers that commit together.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub(super) struct Chunk {
     notices: Vec<NewNotice>,
     decisions: Vec<NewDecision>,
     parked: Vec<NewParked>,
+    lost: Vec<Lost>,
 }
 
 impl Chunk {
@@ -70,13 +75,14 @@ impl Chunk {
     }
 
     fn empty() -> Self {
-        Self { to: 0, notices: Vec::new(), decisions: Vec::new(), parked: Vec::new() }
+        Self { to: 0, notices: Vec::new(), decisions: Vec::new(), parked: Vec::new(), lost: Vec::new() }
     }
 
     fn add(&mut self, answer: Answer) {
         self.to = answer.position;
         self.decisions.extend(decisions::of(&answer));
         self.parked.extend(NewParked::of(&answer));
+        self.lost.extend(answer.lost);
         self.notices.extend(answer.outcome.into_iter().flatten().filter_map(|told| told.notice));
     }
 
@@ -85,9 +91,12 @@ impl Chunk {
         self.to
     }
 
-    /// The same notices give the same command, so that a repetition meets its own events; others give another one.
-    fn command(&self) -> CommandId {
-        let ids: Vec<String> = self.notices.iter().map(|notice| notice.id.to_string()).collect();
+    /// The same notices and cancellations give the same command, so that a repetition meets its own events; others
+    /// give another one.
+    fn command(&self, recall: &Recall) -> CommandId {
+        let notices = self.notices.iter().map(|notice| notice.id.to_string());
+        let cancelled = recall.deliveries().map(|delivery| format!("-{delivery}"));
+        let ids: Vec<String> = notices.chain(cancelled).collect();
         CommandId::from_key(POLICY, &ids.join(","))
     }
 
@@ -96,11 +105,16 @@ impl Chunk {
             let id: NotificationId = notice.id;
             let work = notice.outgoing.iter().map(move |sent| {
                 let receiver = (sent.app.as_str(), &sent.openid, sent.template.as_str());
-                NewWork::wechat_subscribe(id, receiver, sent.body.clone(), at)
+                NewWork::wechat_subscribe(id, receiver, sent.body.clone(), at).about(notice.gained)
             });
             work.collect::<Vec<_>>()
         };
         self.notices.iter().flat_map(of_notice).collect()
+    }
+
+    fn settled(&mut self) {
+        self.notices.clear();
+        self.lost.clear();
     }
 
     fn drop_notices(&mut self, known: &HashSet<StreamId>) {
@@ -148,22 +162,28 @@ impl Committer {
     /// asks the same questions again, or the new one and goes on.
     pub(super) async fn commit(&self, fence: Fence, mut chunk: Chunk) -> Result<(), HandleError> {
         let at = self.clock.now();
-        for _ in 0..CONFLICTS_MAX {
-            if chunk.notices.is_empty() {
+        for tries in 0..TRIES_MAX {
+            let spare_leased = (tries >= SPARING_FROM).then_some(at);
+            let recall = Recall::of(&self.bus, &chunk.lost, &chunk.notices, at, spare_leased).await?;
+            if chunk.notices.is_empty() && recall.is_empty() {
                 return self.write_rows(&fence, &chunk, at).await;
             }
-            let written = Arc::new(AtomicBool::new(false));
+            let (written, left) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
             let rows = Rows::of(self, &fence, &chunk, at, written.clone());
             let outbox = OutboxInsert(chunk.work(at));
-            let attachments: Vec<Box<dyn Attachment>> = vec![Box::new(rows), Box::new(outbox)];
-            match self.bus.append_with(draft(&chunk, at), attachments).await {
+            let attachments: Vec<Box<dyn Attachment>> =
+                vec![Box::new(rows), Box::new(outbox), recall.attachment(left.clone())];
+            match self.bus.append_with(draft(&chunk, recall, at), attachments).await {
                 Ok(_) if written.load(Ordering::Acquire) => return Ok(()),
-                // These very notices are in the log: their work was given out then, only the rest is left to write.
-                Ok(_) => chunk.notices.clear(),
+                // These very notices are in the log: their work was given out or taken back then, only the rest is
+                // left to write.
+                Ok(_) => chunk.settled(),
+                // A notice is there already, or an attempt began: look again.
                 Err(AppendError::Conflict { .. }) => {
                     let known = self.known(&chunk).await?;
                     chunk.drop_notices(&known);
                 }
+                Err(AppendError::Fenced) if left.load(Ordering::Acquire) => {}
                 Err(AppendError::Fenced) => return Err(HandleError::Fenced),
                 Err(AppendError::TooLarge(reason)) => {
                     return Err(HandleError::Poison { position: chunk.to, reason: reason.to_owned() });
@@ -194,10 +214,12 @@ impl Committer {
     }
 }
 
-fn draft(chunk: &Chunk, at: DateTime<Utc>) -> Draft {
-    let streams: Vec<StreamAppend> = chunk.notices.iter().map(|notice| notice.append.clone()).collect();
+fn draft(chunk: &Chunk, recall: Recall, at: DateTime<Utc>) -> Draft {
+    let command = chunk.command(&recall);
+    let mut streams: Vec<StreamAppend> = chunk.notices.iter().map(|notice| notice.append.clone()).collect();
+    streams.extend(recall.streams);
     let metadata = Metadata {
-        command: chunk.command(),
+        command,
         // Every stream says which event it answers, and carries on that event's correlation.
         correlation: POLICY.to_owned(),
         causation: None,

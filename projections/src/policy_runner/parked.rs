@@ -169,18 +169,19 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
             reason: "the log holds another event there".to_owned(),
         });
     };
-    let outcome = answer_again(runner, event).await?;
+    let fact = match read(runner.bus.upcasters(), event) {
+        Known::Fact(fact) => Ok(fact),
+        Known::Unreadable(reason) => Err(reason),
+    };
+    let outcome = match &fact {
+        Ok(fact) => answer_again(runner, event, fact).await?,
+        Err(reason) => Err(reason.clone()),
+    };
     if let Err(reason) = &outcome {
         still(runner, waiting.position, reason).await?;
         return Ok(false);
     }
-    let answer = Answer {
-        event: event.event_id,
-        position: event.position,
-        stream: event.stream.clone(),
-        event_type: event.event_type.clone(),
-        outcome,
-    };
+    let answer = Answer::of(event, outcome, fact.as_ref().ok());
     let fence = Fence::Parked(event.position);
     match runner.committer().commit(fence, Chunk::of_one(answer)).await {
         // Another retry was faster; the event is answered.
@@ -193,13 +194,8 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
 async fn answer_again(
     runner: &PolicyRunner,
     event: &RecordedRaw,
+    fact: &Fact,
 ) -> Result<Result<Vec<super::planner::Told>, String>, DbError> {
-    let fact = match read(runner.bus.upcasters(), event) {
-        Known::Fact(fact) => fact,
-        // Nobody is told of staff events; readable again, it need not wait.
-        Known::Staff(..) => return Ok(Ok(Vec::new())),
-        Known::Unreadable(reason) => return Ok(Err(reason)),
-    };
     let mut staff = StaffDirectory::default();
     fold_staff(&runner.bus, &mut staff, 0, event.position).await?;
     let (mut customer, mut owner) = (None, None);
@@ -210,10 +206,10 @@ async fn answer_again(
             Err(error) => return Ok(Err(error.to_string())),
         }
     }
-    if matches!(&fact, Fact::Customer(_, change) if matches!(**change, CustomerEvent::Created(_))) {
+    if matches!(fact, Fact::Customer(_, change) if matches!(**change, CustomerEvent::Created(_))) {
         owner = owner_in_log(&runner.bus, event).await?;
     }
-    Ok(answer_one(event, &fact, customer.as_ref(), owner, &staff, &runner.channels))
+    Ok(answer_one(event, fact, customer.as_ref(), owner, &staff, &runner.channels))
 }
 
 async fn still(runner: &PolicyRunner, position: Position, reason: &str) -> Result<(), DbError> {

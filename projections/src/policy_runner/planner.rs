@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use application::bus::StreamAppend;
 use application::channels::ChannelSettings;
-use application::policies::{Fact, Outgoing, PolicyEvent, Reaction, StaffDirectory, View, Who, react, row};
+use application::policies::{
+    Fact, FirstOwner, Outgoing, PolicyEvent, Reaction, StaffDirectory, View, Who, loss, react, row,
+};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
 use domain::notification::NotificationEvent;
-use domain::staff::StaffEvent;
 use domain::{BatchId, CustomerId, EventId, NotificationId, Position, StaffId, StoredEvent, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::db::DbError;
 use infrastructure::event_log::{EventLog, Filter, PAGE_MAX, RecordedRaw};
+use infrastructure::outbox::Gained;
 use infrastructure::upcasters::Upcasters;
 
+use super::recall::Lost;
 use super::states::States;
 
 /// Most people told of one event; beyond that something is wrong, and a person should look at it.
@@ -36,6 +39,22 @@ pub(super) struct Answer {
     pub(super) event_type: String,
     /// The notices and decisions, or why the event is parked.
     pub(super) outcome: Result<Vec<Told>, String>,
+    /// The lead somebody lost with it: what was not sent yet is taken back. Not while the event is parked.
+    pub(super) lost: Option<Lost>,
+}
+
+impl Answer {
+    pub(super) fn of(event: &RecordedRaw, outcome: Result<Vec<Told>, String>, fact: Option<&Fact>) -> Self {
+        let lost = fact.filter(|_| outcome.is_ok()).and_then(loss).map(|loss| Lost::of(event, loss));
+        Self {
+            event: event.event_id,
+            position: event.position,
+            stream: event.stream.clone(),
+            event_type: event.event_type.clone(),
+            outcome,
+            lost,
+        }
+    }
 }
 
 /// One person's part in it.
@@ -52,12 +71,13 @@ pub(super) struct NewNotice {
     pub(super) id: NotificationId,
     pub(super) append: StreamAppend,
     pub(super) outgoing: Vec<Outgoing>,
+    /// The lead it tells the recipient to have gained.
+    pub(super) gained: Option<Gained>,
 }
 
 /// An event as the policy reads it.
 pub(super) enum Known {
     Fact(Fact),
-    Staff(StaffId, StaffEvent),
     Unreadable(String),
 }
 
@@ -109,7 +129,6 @@ impl Planner {
             let owner = || owner_after_command(&page[at..], &known[at..]).or(behind);
             let outcome = match known_event {
                 Known::Unreadable(reason) => Err(reason.clone()),
-                Known::Staff(..) => continue,
                 Known::Fact(fact) if !concerns_somebody(fact) => continue,
                 Known::Fact(_) if blocked.contains(&event.stream) => Err(BEHIND.to_owned()),
                 Known::Fact(fact) => self.ask(event, fact, owner()),
@@ -117,13 +136,11 @@ impl Planner {
             if outcome.is_err() {
                 blocked.insert(event.stream.clone());
             }
-            answers.push(Answer {
-                event: event.event_id,
-                position: event.position,
-                stream: event.stream.clone(),
-                event_type: event.event_type.clone(),
-                outcome,
-            });
+            let fact = match known_event {
+                Known::Fact(fact) => Some(fact),
+                Known::Unreadable(_) => None,
+            };
+            answers.push(Answer::of(event, outcome, fact));
         }
         Ok(answers)
     }
@@ -131,7 +148,7 @@ impl Planner {
     /// Folds an event into what the next one is answered with.
     fn take_in(&mut self, event: &RecordedRaw, known: &Known) {
         match known {
-            Known::Staff(staff, change) => {
+            Known::Fact(Fact::Staff(staff, change)) => {
                 self.staff.evolve(*staff, change);
                 self.staff_to = event.position;
             }
@@ -142,7 +159,7 @@ impl Planner {
         }
     }
 
-    fn ask(&self, event: &RecordedRaw, fact: &Fact, owner: Option<StaffId>) -> Result<Vec<Told>, String> {
+    fn ask(&self, event: &RecordedRaw, fact: &Fact, owner: Option<FirstOwner>) -> Result<Vec<Told>, String> {
         let customer = self.customers.get(&event.stream, event.sequence);
         answer_one(event, fact, customer, owner, &self.staff, &self.channels)
     }
@@ -162,7 +179,11 @@ impl Planner {
     }
 
     /// A page may end between a creation and the assignment that belongs to it.
-    async fn owner_behind(&self, page: &[RecordedRaw], known: &[Known]) -> Result<Option<StaffId>, DbError> {
+    async fn owner_behind(
+        &self,
+        page: &[RecordedRaw],
+        known: &[Known],
+    ) -> Result<Option<FirstOwner>, DbError> {
         match (page.last(), known.last()) {
             (Some(last), Some(Known::Fact(Fact::Customer(_, change))))
                 if matches!(**change, CustomerEvent::Created(_)) =>
@@ -179,7 +200,7 @@ pub(super) fn answer_one(
     event: &RecordedRaw,
     fact: &Fact,
     customer: Option<&Customer>,
-    owner_after_command: Option<StaffId>,
+    owner_after_command: Option<FirstOwner>,
     staff: &StaffDirectory,
     channels: &ChannelSettings,
 ) -> Result<Vec<Told>, String> {
@@ -197,14 +218,16 @@ pub(super) fn answer_one(
             .map_err(|error| format!("a notice cannot be written: {error}"))?
             .because(event.event_id, event.metadata.correlation.clone());
         let outgoing = reaction.outgoing(&cause, &view);
-        Ok(Told { reaction, notice: Some(NewNotice { id, append, outgoing }) })
+        let (owner, cause) = (reaction.recipient, event.position);
+        let gained = reaction.gained().map(|lead| Gained { lead, owner, cause });
+        Ok(Told { reaction, notice: Some(NewNotice { id, append, outgoing, gained }) })
     };
     reactions.into_iter().map(told).collect()
 }
 
 fn concerns_somebody(fact: &Fact) -> bool {
-    // A type without a row is asked about, and so parked and seen.
-    !matches!(row(fact.event_type()), Some(Who::Nobody(_)))
+    // A type without a row is asked about, and so parked and seen. A loss takes something back even if it tells nobody.
+    !matches!(row(fact.event_type()), Some(Who::Nobody(_))) || loss(fact).is_some()
 }
 
 fn payload<E: StoredEvent>(upcasters: &Upcasters, event: &RecordedRaw) -> Result<E, String> {
@@ -223,35 +246,31 @@ pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
     } else if declares(BatchEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Batch(BatchId(id), change)))
     } else {
-        payload(upcasters, event).map(|change| Known::Staff(StaffId(id), change))
+        payload(upcasters, event).map(|change| Known::Fact(Fact::Staff(StaffId(id), Box::new(change))))
     };
     known.unwrap_or_else(Known::Unreadable)
 }
 
 /// The owner that the command of the first event left behind, as far as the page shows it.
-fn owner_after_command(page: &[RecordedRaw], known: &[Known]) -> Option<StaffId> {
+fn owner_after_command(page: &[RecordedRaw], known: &[Known]) -> Option<FirstOwner> {
     let (first, rest) = page.split_first()?;
     let own = |event: &RecordedRaw| event.metadata.command == first.metadata.command;
     let mine = rest.iter().zip(&known[1..]).take_while(|(event, _)| own(event));
-    mine.filter(|(event, _)| event.stream == first.stream).filter_map(|(_, known)| new_owner(known)).last()
+    let mine = mine.filter(|(event, _)| event.stream == first.stream);
+    mine.filter_map(|(event, known)| new_owner(event, known)).last()
 }
 
 /// The same, read from the log.
-pub(super) async fn owner_in_log(bus: &Bus, first: &RecordedRaw) -> Result<Option<StaffId>, DbError> {
+pub(super) async fn owner_in_log(bus: &Bus, first: &RecordedRaw) -> Result<Option<FirstOwner>, DbError> {
     let rest = bus.log().stream(&first.stream, first.sequence, COMMAND_EVENTS_MAX).await?;
     let mine = rest.iter().take_while(|event| event.metadata.command == first.metadata.command);
-    Ok(mine.filter_map(|event| new_owner(&read(bus.upcasters(), event))).last())
+    Ok(mine.filter_map(|event| new_owner(event, &read(bus.upcasters(), event))).last())
 }
 
-fn new_owner(known: &Known) -> Option<StaffId> {
-    match known {
-        Known::Fact(Fact::Customer(_, change)) => match &**change {
-            CustomerEvent::Assigned(assigned) => Some(assigned.to),
-            CustomerEvent::Transferred(transferred) => Some(transferred.to),
-            _ => None,
-        },
-        _ => None,
-    }
+fn new_owner(event: &RecordedRaw, known: &Known) -> Option<FirstOwner> {
+    let Known::Fact(Fact::Customer(_, change)) = known else { return None };
+    let CustomerEvent::Assigned(assigned) = &**change else { return None };
+    Some(FirstOwner { owner: assigned.to, event: event.event_id })
 }
 
 /// Folds the staff events between two positions, the last one included.
@@ -269,7 +288,7 @@ pub(super) async fn fold_staff(
                 return Ok(());
             }
             after = event.position;
-            if let Known::Staff(id, change) = read(bus.upcasters(), &event) {
+            if let Known::Fact(Fact::Staff(id, change)) = read(bus.upcasters(), &event) {
                 staff.evolve(id, &change); // an unreadable one was parked where it was met
             }
         }
