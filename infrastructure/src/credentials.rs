@@ -5,23 +5,24 @@
 
 use std::sync::{Arc, OnceLock};
 
+pub use application::forms::PASSWORD_CHARS_MIN;
+use application::staff::openid_key;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::{DateTime, Utc};
+use domain::contact::OpenId;
 use domain::{StaffId, StreamId};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::db::{Db, DbError};
+use crate::sessions::end_all_in;
 use crate::{with_pool, with_tx};
 
 /// Hashes computed at the same time by one process.
 const HASHES_AT_ONCE_MAX: usize = 4;
-
-/// Fewest characters of a password that may be set.
-pub const PASSWORD_CHARS_MIN: usize = 8;
 
 const UPSERT: &str = "INSERT INTO credentials (staff_id, password_hash, updated_at) VALUES ($1, $2, $3)
      ON CONFLICT (staff_id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at";
@@ -29,8 +30,11 @@ const HASH_OF: &str = "SELECT password_hash FROM credentials WHERE staff_id = $1
 /// The appender's guard on user names answers at once, also for an account that no read model knows yet.
 const HOLDER_OF_USERNAME: &str = "SELECT holder FROM guards WHERE kind = 'staff_username' AND key = $1";
 
+/// The same of openids; the key is [`application::staff::openid_key`].
+const HOLDER_OF_OPENID: &str = "SELECT holder FROM guards WHERE kind = 'staff_openid' AND key = $1";
+
 /// Every statement of this module, for the test that prepares them on both databases.
-pub const STATEMENTS: [&str; 3] = [UPSERT, HASH_OF, HOLDER_OF_USERNAME];
+pub const STATEMENTS: [&str; 4] = [UPSERT, HASH_OF, HOLDER_OF_USERNAME, HOLDER_OF_OPENID];
 
 /// Sets and checks passwords. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -61,7 +65,8 @@ impl Credentials {
         Self { db, turns: Arc::new(Semaphore::new(HASHES_AT_ONCE_MAX)), dummy: Arc::default() }
     }
 
-    /// Sets or replaces a person's password.
+    /// Sets or replaces a person's password, and ends every session the person has with us: whoever knew the old one is
+    /// out. [`Sessions::refresh`](crate::sessions::Sessions::refresh) makes that known in this process at once.
     pub async fn set_password(
         &self,
         staff: StaffId,
@@ -82,6 +87,7 @@ impl Credentials {
             .await
             .map(drop))
         .map_err(DbError::from)?;
+        end_all_in(&mut tx, staff).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -110,8 +116,17 @@ impl Credentials {
 
     /// Who has this user name, in its normalised form.
     pub async fn staff_named(&self, username: &str) -> Result<Option<StaffId>, DbError> {
-        let holder: Option<String> = with_pool!(&self.db, pool => sqlx::query_scalar(HOLDER_OF_USERNAME)
-            .bind(username)
+        self.holder(HOLDER_OF_USERNAME, username).await
+    }
+
+    /// Who has bound this person of a WeChat app to the own account.
+    pub async fn staff_bound(&self, app: &str, openid: &OpenId) -> Result<Option<StaffId>, DbError> {
+        self.holder(HOLDER_OF_OPENID, &openid_key(app, openid)).await
+    }
+
+    async fn holder(&self, statement: &'static str, key: &str) -> Result<Option<StaffId>, DbError> {
+        let holder: Option<String> = with_pool!(&self.db, pool => sqlx::query_scalar(statement)
+            .bind(key)
             .fetch_optional(pool)
             .await)?;
         Ok(holder.and_then(|holder| StreamId::parse(&holder)?.uuid()).map(StaffId))

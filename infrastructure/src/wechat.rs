@@ -4,11 +4,13 @@
 //! decided in `application::channels`, and what becomes of a delivery in [`crate::dispatcher`].
 
 mod answer;
+mod login;
 mod subscribe;
 mod token_api;
 mod token_row;
 mod token_store;
 
+pub use login::{CodeExchange, CodeProblem};
 pub use subscribe::WechatSubscribe;
 pub use token_store::{AccessToken, TokenProblem, TokenStore};
 

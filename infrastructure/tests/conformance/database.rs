@@ -2,7 +2,7 @@
 
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
-use infrastructure::{credentials, customer_numbers};
+use infrastructure::{credentials, customer_numbers, service_tokens, sessions};
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;
 use sqlx::{Executor, SqlSafeStr};
@@ -10,16 +10,15 @@ use sqlx::{Executor, SqlSafeStr};
 use crate::kit::{Backend, TestDb, appended_to, assert_whole, draft, postgres_url, stream};
 
 /// The statements of every module, by database.
-const POSTGRES: &[&[&str]] =
-    &[event_log::POSTGRES_STATEMENTS, customer_numbers::POSTGRES_STATEMENTS, &credentials::STATEMENTS];
-const SQLITE: &[&[&str]] =
-    &[event_log::SQLITE_STATEMENTS, customer_numbers::SQLITE_STATEMENTS, &credentials::STATEMENTS];
+const POSTGRES: &[&[&str]] = &[event_log::POSTGRES_STATEMENTS, customer_numbers::POSTGRES_STATEMENTS];
+const SQLITE: &[&[&str]] = &[event_log::SQLITE_STATEMENTS, customer_numbers::SQLITE_STATEMENTS];
+const BOTH: &[&[&str]] = &[&credentials::STATEMENTS, &sessions::STATEMENTS, &service_tokens::STATEMENTS];
 
 #[tokio::test]
 async fn every_statement_prepares_on_postgres() {
     let test = TestDb::fresh(Backend::Postgres).await;
     let Db::Postgres(pool) = &test.db else { unreachable!() };
-    for statement in POSTGRES.iter().copied().flatten() {
+    for statement in POSTGRES.iter().chain(BOTH).copied().flatten() {
         let prepared = pool.prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
     }
@@ -29,7 +28,7 @@ async fn every_statement_prepares_on_postgres() {
 async fn every_statement_prepares_on_sqlite() {
     let test = TestDb::fresh(Backend::Sqlite).await;
     let Db::Sqlite(sqlite) = &test.db else { unreachable!() };
-    for statement in SQLITE.iter().copied().flatten() {
+    for statement in SQLITE.iter().chain(BOTH).copied().flatten() {
         let prepared = sqlite.writer().prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
     }

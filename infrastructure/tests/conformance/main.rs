@@ -14,3 +14,5 @@ mod guards;
 mod kit;
 mod numbers;
 mod read;
+mod service_tokens;
+mod sessions;
