@@ -1,14 +1,14 @@
 //! Assign one customer. Of two people who act on one lead at once exactly one wins; the other learns who has it now
 //! (product.md G3).
 
-use std::sync::OnceLock;
+use domain::customer::{AssignmentSource, CustomerCommand};
+use domain::{CustomerId, Sequence, StaffId};
 
-use domain::customer::{AssignmentSource, CustomerCommand, Ownership};
-use domain::{Aggregate, CustomerId, Sequence, StaffId};
-
-use super::{CustomerReceipt, CustomerResult, Refusal, assignable_staff, check_version, existing, stale};
+use super::limits::Limits;
+use super::single::{FirstSeen, Single};
+use super::{CustomerReceipt, CustomerResult, Refusal, assignable_staff, taken_as_refusal};
 use crate::access::{self, Action, Caller};
-use crate::bus::{CommandBus, CommandContext, ExecuteError, Plan, StreamAppend, execute};
+use crate::bus::{CommandBus, CommandContext, ExecuteError, execute};
 
 /// Refusal of existing-systems.md section 2.1.
 const MAY_NOT_ASSIGN: &str = "只有管理员、经理或运营可以分配客户";
@@ -34,49 +34,28 @@ pub struct Assign {
 /// Makes somebody the owner; the present owner again changes nothing and tells nobody.
 pub async fn assign<B: CommandBus>(
     bus: &B,
+    limits: &Limits,
     caller: &Caller,
     context: &CommandContext,
     request: Assign,
 ) -> CustomerResult<CustomerReceipt> {
-    // Whoever had the lead when this command first looked: if somebody else moves it before the append, this
-    // command lost the race and must not move it on.
-    let first_seen = OnceLock::new();
-    execute(bus, context, async || plan(bus, caller, context, &request, &first_seen).await).await
-}
-
-async fn plan<B: CommandBus>(
-    bus: &B,
-    caller: &Caller,
-    context: &CommandContext,
-    request: &Assign,
-    first_seen: &OnceLock<Ownership>,
-) -> Result<Plan<CustomerReceipt>, ExecuteError<Refusal>> {
-    if !access::allows(caller.role, Action::AssignCustomer) {
-        return Err(ExecuteError::Refused(Refusal::Forbidden(MAY_NOT_ASSIGN)));
-    }
-    let found = existing(bus, request.customer).await?;
-    check_version(&found, request.expected).map_err(ExecuteError::Refused)?;
-    if *first_seen.get_or_init(|| found.state.ownership.clone()) != found.state.ownership {
-        return Err(ExecuteError::Refused(stale(&found)));
-    }
-    assignable_staff(bus, request.to).await?;
-    let command = CustomerCommand::Assign {
-        to: request.to,
-        reason: request.reason.clone(),
-        source: request.source,
-        by: context.metadata.actor.clone(),
-        at: context.at,
-    };
-    let events = found.state.decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
-    let stream = StreamAppend::of(request.customer, found.sequence, &events)?;
-    let written = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    Ok(Plan {
-        streams: vec![stream],
-        guards: vec![],
-        result: CustomerReceipt {
-            customer: request.customer,
-            sequence: found.sequence + written,
-            changed: written > 0,
-        },
-    })
+    let first_seen = FirstSeen::default();
+    let single = Single { customer: request.customer, expected: request.expected };
+    let planned = execute(bus, context, async || {
+        if !access::allows(caller.role, Action::AssignCustomer) {
+            return Err(ExecuteError::Refused(Refusal::Forbidden(MAY_NOT_ASSIGN)));
+        }
+        let found = single.load(bus).await?;
+        first_seen.check(&found)?;
+        let owner = assignable_staff(bus, request.to).await?;
+        let command = CustomerCommand::Assign {
+            to: request.to,
+            reason: request.reason.clone(),
+            source: request.source,
+            by: context.metadata.actor.clone(),
+            at: context.at,
+        };
+        single.plan(&found, command, limits.cap_of_assignment(owner.role))
+    });
+    planned.await.map_err(taken_as_refusal)
 }

@@ -5,6 +5,7 @@ use domain::customer::{
 };
 use domain::{Aggregate, CustomerId, StaffId, StreamId};
 
+use super::limits::{Limits, moved};
 use super::{
     CustomerReceipt, CustomerResult, Refusal, assignable_staff, phone_claim, taken_as_refusal, wechat_claim,
 };
@@ -41,11 +42,12 @@ pub struct Create {
 pub async fn create<B: CommandBus>(
     bus: &B,
     numbers: &dyn CustomerNumbers,
+    limits: &Limits,
     caller: &Caller,
     context: &CommandContext,
     request: Create,
 ) -> CustomerResult<CustomerReceipt> {
-    execute(bus, context, async || plan(bus, numbers, caller, context, &request).await)
+    execute(bus, context, async || plan(bus, numbers, limits, caller, context, &request).await)
         .await
         .map_err(taken_as_refusal)
 }
@@ -53,6 +55,7 @@ pub async fn create<B: CommandBus>(
 async fn plan<B: CommandBus>(
     bus: &B,
     numbers: &dyn CustomerNumbers,
+    limits: &Limits,
     caller: &Caller,
     context: &CommandContext,
     request: &Create,
@@ -64,42 +67,78 @@ async fn plan<B: CommandBus>(
     if owner != caller.id && !access::allows(caller.role, Action::PickAssignee) {
         return Err(ExecuteError::Refused(Refusal::Forbidden("无权限分配客户")));
     }
-    assignable_staff(bus, owner).await?;
-    let number = numbers
-        .next()
-        .await
-        .map_err(|error| ExecuteError::Append(AppendError::Unavailable(error.to_string())))?;
-    let number = CustomerNumber::nth(number);
+    let held_to = limits.cap_of_assignment(assignable_staff(bus, owner).await?.role);
     let default_reason = if request.owner.is_some() { REASON_NAMED } else { REASON_DEFAULT };
     let reason = request.reason.clone().unwrap_or_else(|| default_reason.to_owned());
-    let command = CustomerCommand::Create {
-        number: number.clone(),
-        profile: Box::new(request.profile.clone()),
-        contract_status: request.contract_status,
-        lead_level: request.lead_level,
-        placement: Placement::Owner(owner, reason),
-        import: None,
-        by: context.metadata.actor.clone(),
-        at: context.at,
-    };
-    let events =
-        Customer::default().decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
-    let stream = StreamAppend::of(request.id, 0, &events)?;
-    let sequence = i64::try_from(stream.events.len()).unwrap_or(i64::MAX);
-    Ok(Plan {
-        streams: vec![stream],
-        guards: guards(request, &number),
-        result: CustomerReceipt { customer: request.id, sequence, changed: true },
-    })
+    let placement = Placement::Owner(owner, reason);
+    New::of(request).plan(numbers, context, placement, held_to).await
 }
 
-fn guards(request: &Create, number: &CustomerNumber) -> Vec<GuardChange> {
+/// A customer that is about to be.
+#[derive(Debug, Clone)]
+pub(super) struct New {
+    pub(super) id: CustomerId,
+    pub(super) profile: Profile,
+    pub(super) contract_status: ContractStatus,
+    pub(super) lead_level: LeadLevel,
+}
+
+impl New {
+    fn of(request: &Create) -> Self {
+        Self {
+            id: request.id,
+            profile: request.profile.clone(),
+            contract_status: request.contract_status,
+            lead_level: request.lead_level,
+        }
+    }
+
+    /// Draws a number, decides, and takes what only one customer may hold. `max` is what an owner is held to.
+    pub(super) async fn plan(
+        self,
+        numbers: &dyn CustomerNumbers,
+        context: &CommandContext,
+        placement: Placement,
+        max: Option<i64>,
+    ) -> Result<Plan<CustomerReceipt>, ExecuteError<Refusal>> {
+        let number = numbers
+            .next()
+            .await
+            .map_err(|error| ExecuteError::Append(AppendError::Unavailable(error.to_string())))?;
+        let number = CustomerNumber::nth(number);
+        let owner = match &placement {
+            Placement::Owner(owner, _) => Some(*owner),
+            Placement::Nobody | Placement::Pool(_) => None,
+        };
+        let mut guards = taken(self.id, &self.profile, &number);
+        guards.extend(moved(None, owner, max));
+        let command = CustomerCommand::Create {
+            number,
+            profile: Box::new(self.profile),
+            contract_status: self.contract_status,
+            lead_level: self.lead_level,
+            placement,
+            import: None,
+            by: context.metadata.actor.clone(),
+            at: context.at,
+        };
+        let events =
+            Customer::default().decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
+        let stream = StreamAppend::of(self.id, 0, &events)?;
+        let sequence = i64::try_from(stream.events.len()).unwrap_or(i64::MAX);
+        let result = CustomerReceipt { customer: self.id, sequence, changed: true };
+        Ok(Plan { streams: vec![stream], guards, result })
+    }
+}
+
+/// What a new customer takes for itself: its number, its phone, its WeChat id.
+pub(crate) fn taken(id: CustomerId, profile: &Profile, number: &CustomerNumber) -> Vec<GuardChange> {
     let number = GuardChange::Claim {
         kind: GuardKind::CustomerNumber,
         key: number.as_str().to_owned(),
-        holder: StreamId::from(request.id),
+        holder: StreamId::from(id),
     };
-    let phone = request.profile.phone.as_ref().map(|phone| phone_claim(request.id, phone));
-    let wechat = request.profile.wechat_id.as_ref().map(|wechat| wechat_claim(request.id, wechat));
+    let phone = profile.phone.as_ref().map(|phone| phone_claim(id, phone));
+    let wechat = profile.wechat_id.as_ref().map(|wechat| wechat_claim(id, wechat));
     [Some(number), phone, wechat].into_iter().flatten().collect()
 }

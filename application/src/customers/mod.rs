@@ -1,25 +1,44 @@
-//! Use cases of a customer: create, update, assign, batch-assign.
+//! Use cases of a customer, from creation to deletion.
 //!
 //! Each loads what it needs, lets the aggregates decide and hands the bus one plan. Who may ask is
-//! [`crate::access`]; what may happen is [`domain::customer`].
+//! [`crate::access`]; what may happen is [`domain::customer`]; what people are held to is [`Limits`]. Commands on one
+//! lead share `single`, commands on many share `items`.
 
 mod assign;
 mod batch;
+mod batch_release;
+mod claim;
 mod create;
+mod items;
+mod limits;
+mod release;
+mod single;
+mod treat;
 mod update;
+mod website;
 
+use chrono::{DateTime, Utc};
 use domain::customer::{Customer, CustomerError};
-use domain::staff::Staff;
+use domain::staff::{Account, Staff};
 use domain::{Aggregate, CustomerId, Sequence, StaffId, StreamId};
 use serde::{Deserialize, Serialize};
 
 pub use assign::{Assign, SOURCE_BY_HAND, assign};
-pub use batch::{BatchAssign, BatchItemRefusal, BatchReceipt, SOURCE_BY_BATCH, batch_assign};
+pub use batch::{BatchAssign, BatchFrom, SOURCE_BY_BATCH, SOURCE_FROM_POOL, batch_assign};
+pub use batch_release::{BatchRelease, batch_release};
+pub use claim::claim;
 pub use create::{Create, create};
+pub use items::{BatchItemRefusal, BatchReceipt};
+pub use limits::{HOLDING_CAP, Limits, holding};
+pub use release::{Release, release};
+pub use treat::{FollowUp, Treat, Treatment, treat};
 pub use update::{Update, update};
+pub use website::{Submitted, WEBSITE, WebsiteLead, website_lead};
 
 use crate::access;
-use crate::bus::{AppendError, CommandBus, ExecuteError, Executed, GuardChange, GuardKind, Versioned};
+use crate::bus::{
+    AppendError, CommandBus, CountKind, ExecuteError, Executed, GuardChange, GuardKind, Versioned,
+};
 
 /// What is remembered of a command on one customer: the answer is the customer at `sequence`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +78,23 @@ pub enum Refusal {
     /// Another customer has the WeChat id.
     #[error("该微信号已存在客户记录")]
     DuplicateWechat,
+    /// The wanted owner owns as many as one may.
+    #[error("指定的负责人已达到客户持有上限（{limit}个）")]
+    HoldingLimit {
+        /// Most there may be.
+        limit: i64,
+        /// How many there are.
+        current: i64,
+    },
+    /// The caller claimed a moment ago.
+    #[error("领取过于频繁，请稍后再试")]
+    ClaimTooSoon {
+        /// From when on it is allowed.
+        until: DateTime<Utc>,
+    },
+    /// Nothing of a batch could be done: why, item by item.
+    #[error("没有客户操作成功")]
+    Batch(Vec<(CustomerId, BatchItemRefusal)>),
     /// The caller's version is old, or somebody else was faster.
     #[error("客户已被其他人修改，请刷新后重试")]
     Stale {
@@ -70,15 +106,16 @@ pub enum Refusal {
 }
 
 /// Loads the wanted owner and checks that the person may own leads.
-async fn assignable_staff<B: CommandBus>(bus: &B, id: StaffId) -> Result<Staff, ExecuteError<Refusal>> {
+async fn assignable_staff<B: CommandBus>(bus: &B, id: StaffId) -> Result<Account, ExecuteError<Refusal>> {
     let staff = bus.load::<Staff>(&StreamId::from(id)).await?.state;
-    let refused = match &staff.account {
-        None => Some(Refusal::StaffNotFound),
-        Some(_) if !staff.is_active() => Some(Refusal::StaffInactive),
-        Some(account) if !access::assignable(account.role) => Some(Refusal::StaffNotAssignable),
-        Some(_) => None,
+    let active = staff.is_active();
+    let owner = match staff.account {
+        None => Err(Refusal::StaffNotFound),
+        Some(_) if !active => Err(Refusal::StaffInactive),
+        Some(account) if !access::assignable(account.role) => Err(Refusal::StaffNotAssignable),
+        Some(account) => Ok(account),
     };
-    refused.map_or(Ok(staff), |refusal| Err(ExecuteError::Refused(refusal)))
+    owner.map_err(ExecuteError::Refused)
 }
 
 /// A customer that exists; anything else is "not found", whether unknown or not visible.
@@ -87,7 +124,7 @@ async fn existing<B: CommandBus>(
     id: CustomerId,
 ) -> Result<Versioned<Customer>, ExecuteError<Refusal>> {
     let found = bus.load::<Customer>(&StreamId::from(id)).await?;
-    if found.exists() { Ok(found) } else { Err(ExecuteError::Refused(CustomerError::NotFound.into())) }
+    if found.state.exists() { Ok(found) } else { Err(ExecuteError::Refused(CustomerError::NotFound.into())) }
 }
 
 /// Refuses when the caller saw another version.
@@ -123,7 +160,7 @@ fn wechat_claim(id: CustomerId, wechat: &domain::contact::WechatId) -> GuardChan
     GuardChange::Claim { kind: GuardKind::CustomerWechat, key, holder: id.into() }
 }
 
-/// Says in the caller's words what a guard found.
+/// Says in the caller's words what a guard or a count found.
 fn taken_as_refusal(error: ExecuteError<Refusal>) -> ExecuteError<Refusal> {
     match error {
         ExecuteError::Append(AppendError::Taken { kind: GuardKind::CustomerPhone, .. }) => {
@@ -131,6 +168,12 @@ fn taken_as_refusal(error: ExecuteError<Refusal>) -> ExecuteError<Refusal> {
         }
         ExecuteError::Append(AppendError::Taken { kind: GuardKind::CustomerWechat, .. }) => {
             ExecuteError::Refused(Refusal::DuplicateWechat)
+        }
+        ExecuteError::Append(AppendError::LimitReached {
+            kind: CountKind::OwnedLeads, max, current, ..
+        }) => ExecuteError::Refused(Refusal::HoldingLimit { limit: max, current }),
+        ExecuteError::Append(AppendError::TooSoon { until }) => {
+            ExecuteError::Refused(Refusal::ClaimTooSoon { until })
         }
         other => other,
     }

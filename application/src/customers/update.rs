@@ -12,6 +12,9 @@ use crate::bus::{
     CommandBus, CommandContext, ExecuteError, GuardChange, GuardKind, Plan, StreamAppend, execute,
 };
 
+/// Refusal of existing-systems.md section 1.3, word for word; managers may too, as the same section says.
+pub(super) const LEVEL_O: &str = "只有管理员、运营或派单老师可以手动设置线索等级为O类";
+
 /// What to change.
 #[derive(Debug, Clone)]
 pub struct Update {
@@ -68,8 +71,6 @@ async fn plan<B: CommandBus>(
 }
 
 fn may_update(caller: &Caller, customer: &Customer, request: &Update) -> Result<(), Refusal> {
-    /// Refusal of existing-systems.md section 1.3, word for word; managers may too, as the same section says.
-    const LEVEL_O: &str = "只有管理员、运营或派单老师可以手动设置线索等级为O类";
     if !access::detail_scope(caller).contains(customer) {
         return Err(domain::customer::CustomerError::NotFound.into());
     }
