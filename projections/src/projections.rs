@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::consumer::{Consumer, ConsumerStatus, Consumers, HandleError, Progress};
+use crate::queries::Roster;
 use crate::read_models::{Projector, ReadModel};
 
 /// The read models of a database, as one process keeps and asks them. Cheap to clone.
@@ -23,6 +24,7 @@ pub struct Projections {
     pub(crate) consumers: Consumers,
     pub(crate) upcasters: Arc<Upcasters>,
     progress: Progress,
+    roster: Roster,
     rebuilds: Arc<AtomicU64>,
 }
 
@@ -37,7 +39,8 @@ impl Projections {
     pub fn new(log: EventLog, clock: Arc<dyn Clock>, owner: Uuid, upcasters: Arc<Upcasters>) -> Self {
         let consumers = Consumers::new(log.db().clone(), clock.clone(), owner);
         let progress = Progress::new(consumers.clone());
-        Self { log, clock, consumers, upcasters, progress, rebuilds: Arc::default() }
+        let roster = Roster::new(log.db().clone());
+        Self { log, clock, consumers, upcasters, progress, roster, rebuilds: Arc::default() }
     }
 
     /// The consumers under a name of its own for each rebuild: two of them in one process are rivals too.
@@ -54,6 +57,11 @@ impl Projections {
     /// How far each consumer is.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// The leads as lists see them.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// Another consumer of the same log, which shares leases and progress with the read models.

@@ -5,12 +5,20 @@
 pub mod assignments;
 pub mod customers;
 pub mod deliveries;
+pub mod follow_ups;
 pub mod inbox;
+pub mod pool;
+mod roster;
 pub mod staff;
 mod statement;
+pub mod work;
 
 use infrastructure::db::DbError;
 use serde::Serialize;
+
+pub use roster::Roster;
+
+use customers::Place;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +31,9 @@ pub struct Page<T> {
     pub page: u32,
     /// Most rows of one page.
     pub limit: u32,
+    /// Where the next page begins, for lists that can be read on from a place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
@@ -34,6 +45,10 @@ impl<T> Page<T> {
     /// Whether a later page has more.
     pub fn has_more(&self) -> bool {
         i64::from(self.page) < self.total_pages()
+    }
+
+    fn continued(self, next_cursor: Option<String>) -> Self {
+        Self { next_cursor, ..self }
     }
 }
 
@@ -55,9 +70,16 @@ impl PageRequest {
     }
 
     fn holds<T>(self, items: Vec<T>, total: i64) -> Page<T> {
-        Page { items, total, page: self.page, limit: self.limit }
+        Page { items, total, page: self.page, limit: self.limit, next_cursor: None }
+    }
+
+    fn place(self) -> Place<'static> {
+        Place { offset: self.offset(), limit: self.limit, behind: None }
     }
 }
+
+#[cfg(test)]
+pub(crate) use roster::STATEMENTS as ROSTER_STATEMENTS;
 
 /// A row of a read model holds something this program does not write.
 fn corrupt(table: &'static str, at: impl std::fmt::Display, reason: &str) -> DbError {

@@ -8,7 +8,9 @@ pub(crate) mod customer_list;
 mod deliveries;
 mod fact;
 mod folded;
+mod follow_ups;
 pub(crate) mod inbox;
+pub(crate) mod pool_log;
 mod projector;
 mod staff_directory;
 
@@ -28,6 +30,10 @@ domain::code_table! {
         CustomerList = "customer_list",
         /// Who was given which lead, when and by whom.
         AssignmentLog = "assignment_log",
+        /// What was done about each lead.
+        FollowUps = "follow_ups",
+        /// Which lead went into the public pool or came out of it, when and by whom.
+        PoolLog = "pool_log",
         /// The staff.
         StaffDirectory = "staff_directory",
         /// What each reader was told.
@@ -48,6 +54,8 @@ impl ReadModel {
         match self {
             Self::CustomerList => customer_list::FILTER,
             Self::AssignmentLog => assignment_log::FILTER,
+            Self::FollowUps => follow_ups::FILTER,
+            Self::PoolLog => pool_log::FILTER,
             Self::StaffDirectory => staff_directory::FILTER,
             Self::Inbox => inbox::FILTER,
             Self::Deliveries => deliveries::FILTER,
@@ -59,6 +67,8 @@ impl ReadModel {
         match self {
             Self::CustomerList => &[&customer_list::TABLE],
             Self::AssignmentLog => &[&assignment_log::TABLE],
+            Self::FollowUps => &[&follow_ups::TABLE],
+            Self::PoolLog => &[&pool_log::TABLE],
             Self::StaffDirectory => &[&staff_directory::TABLE],
             Self::Inbox => &[&inbox::TABLE],
             Self::Deliveries => &[&deliveries::TABLE, &deliveries::ATTEMPTS],
@@ -75,6 +85,8 @@ impl ReadModel {
         match self {
             Self::CustomerList => customer_list::apply(tx, target, page).await,
             Self::AssignmentLog => assignment_log::apply(tx, target, page).await,
+            Self::FollowUps => follow_ups::apply(tx, target, page).await,
+            Self::PoolLog => pool_log::apply(tx, target, page).await,
             Self::StaffDirectory => staff_directory::apply(tx, target, page).await,
             Self::Inbox => inbox::apply(tx, target, page).await,
             Self::Deliveries => deliveries::apply(tx, target, page).await,

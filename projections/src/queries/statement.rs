@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use infrastructure::db::{Db, DbError};
-use sea_query::{
-    Cond, Expr, ExprTrait, LikeExpr, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder, Value,
-};
+use sea_query::{Cond, Expr, ExprTrait, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder, Value};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
@@ -75,31 +73,11 @@ impl Filters {
             self.add(Expr::col(column).lte(self.time(to)));
         }
     }
-
-    /// The column holds the text literally, whatever `LIKE` thinks of its characters.
-    pub(super) fn contains(&mut self, column: &'static str, wanted: &str) {
-        let pattern = format!("%{}%", escape_like(&clean(wanted)));
-        self.add(Expr::col(column).like(LikeExpr::new(pattern).escape(LIKE_ESCAPE)));
-    }
 }
 
 /// Text as the projectors wrote it: PostgreSQL refuses NUL.
 fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
-}
-
-/// Not `\`, which string literals of some servers treat specially.
-const LIKE_ESCAPE: char = '!';
-
-fn escape_like(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | LIKE_ESCAPE) {
-            escaped.push(LIKE_ESCAPE);
-        }
-        escaped.push(character);
-    }
-    escaped
 }
 
 /// A statement ready to run.
@@ -150,14 +128,4 @@ impl Statement {
 fn unexpected(value: &Value) -> DbError {
     let reason = format!("a filter holds a value of an unexpected kind: {:?}", value.array_type());
     DbError::Sql(sqlx::Error::Encode(reason.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn like_characters_are_literal() {
-        assert_eq!(escape_like("50%_!x"), "50!%!_!!x");
-    }
 }

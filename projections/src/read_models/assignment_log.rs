@@ -1,6 +1,8 @@
-//! The assignment log 分配记录: one row for each time a lead was given to somebody.
+//! The assignment log 分配记录: one row for each time a lead was given to somebody, or given up.
 
-use domain::customer::{CustomerAssigned, CustomerEvent, CustomerTransferred};
+use domain::customer::{
+    CustomerAssigned, CustomerClaimed, CustomerEvent, CustomerReleased, CustomerTransferred,
+};
 use domain::{Actor, Recorded};
 use infrastructure::db::Tx;
 use infrastructure::event_log::Filter;
@@ -9,10 +11,14 @@ use super::Fact;
 use crate::consumer::HandleError;
 use crate::table::{Cell, Kind, Table, Target, index, may, must, upsert};
 
-pub(crate) const FILTER: Filter<'static> = Filter::Types(&["CustomerAssigned", "CustomerTransferred"]);
+pub(crate) const FILTER: Filter<'static> =
+    Filter::Types(&["CustomerAssigned", "CustomerTransferred", "CustomerClaimed", "CustomerReleased"]);
 
 /// System A's word for every entry that gives a lead to somebody (existing-systems.md section 1.6).
 const ASSIGN: &str = "assign";
+
+/// Its word for an entry that puts a lead into the public pool; the new owner is empty.
+const RELEASE: &str = "release";
 
 pub(crate) const TABLE: Table = Table {
     name: "assignment_log",
@@ -34,13 +40,20 @@ pub(crate) const TABLE: Table = Table {
 
 fn row(event: &Recorded<CustomerEvent>) -> Option<Vec<Cell>> {
     let (from, to, by, at, reason) = match &event.payload {
-        CustomerEvent::Assigned(CustomerAssigned { to, by, at, reason, .. }) => (None, to, by, at, reason),
+        CustomerEvent::Assigned(CustomerAssigned { to, by, at, reason, .. }) => {
+            (None, Some(to.0), by.clone(), at, reason.as_deref())
+        }
         CustomerEvent::Transferred(CustomerTransferred { from, to, by, at, reason, .. }) => {
-            (Some(from.0), to, by, at, reason)
+            (Some(from.0), Some(to.0), by.clone(), at, reason.as_deref())
+        }
+        CustomerEvent::Claimed(CustomerClaimed { by, at }) => (None, Some(by.0), Actor::Staff(*by), at, None),
+        CustomerEvent::Released(CustomerReleased { from, by, reason, at, .. }) => {
+            (Some(from.0), None, by.clone(), at, Some(reason.as_str()))
         }
         _ => return None,
     };
-    let system = match by {
+    let action = if to.is_some() { ASSIGN } else { RELEASE };
+    let system = match &by {
         Actor::System(part) => Some(part.as_str()),
         Actor::Staff(_) => None,
     };
@@ -48,12 +61,12 @@ fn row(event: &Recorded<CustomerEvent>) -> Option<Vec<Cell>> {
         event.event_id.0.into(),
         event.stream.uuid()?.into(),
         from.into(),
-        to.0.into(),
+        to.into(),
         by.staff().map(|by| by.0).into(),
         Cell::text_or_null(system),
         (*at).into(),
-        Cell::text_or_null(reason.as_deref()),
-        Cell::text(ASSIGN),
+        Cell::text_or_null(reason),
+        Cell::text(action),
         event.position.into(),
     ])
 }
@@ -71,7 +84,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
 }
 
 /// A page that holds an event twice (only a replay by hand does) must not meet one key twice in one statement.
-fn distinct(mut rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+pub(super) fn distinct(mut rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let mut seen = std::collections::HashSet::new();
     rows.retain(|row| match row.first() {
         Some(Cell::Uuid(Some(id))) => seen.insert(*id),

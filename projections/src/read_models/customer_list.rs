@@ -1,9 +1,14 @@
 //! The customers 客户: one row each, for every list and for the detail.
 //!
-//! `doc` is the aggregate's state; the other columns are what lists filter and sort by.
+//! `doc` is the aggregate's state; the other columns are what lists, statistics and searches look at. Every process
+//! keeps those in memory ([`Roster`](crate::queries::Roster)) and follows them by `position`, so the table needs no
+//! index for each filter and each order, and writing it stays cheap. A deleted customer keeps its row, because its
+//! stream goes on; nothing shows it.
 
 use domain::contact::{Phone, WechatId};
-use domain::customer::{ContractStatus, Customer, LeadLevel, LeadSource, ServiceCategory};
+use domain::customer::{
+    ContractStatus, Customer, FollowUpStatus, LeadLevel, LeadSource, Ownership, ServiceCategory,
+};
 use infrastructure::db::Tx;
 use infrastructure::event_log::Filter;
 
@@ -27,10 +32,22 @@ pub(crate) const TABLE: Table = Table {
         may("service_category", Kind::Text),
         may("contract_status", Kind::Text),
         may("lead_level", Kind::Text),
+        may("follow_up_status", Kind::Text),
+        may("salary_budget", Kind::Int),
+        may("deal_amount_fen", Kind::Int),
+        may("signed_at", Kind::Time),
         may("owner", Kind::Uuid),
         may("created_by", Kind::Uuid),
         may("assigned_at", Kind::Time),
         must("transfer_count", Kind::Int),
+        must("in_pool", Kind::Bool),
+        may("pooled_at", Kind::Time),
+        may("former_owner", Kind::Uuid),
+        must("claim_count", Kind::Int),
+        must("frozen", Kind::Bool),
+        must("deleted", Kind::Bool),
+        may("last_follow_up_at", Kind::Time),
+        may("last_follow_up_by", Kind::Uuid),
         must("created_at", Kind::Time),
         must("updated_at", Kind::Time),
         must("version", Kind::Int),
@@ -38,25 +55,15 @@ pub(crate) const TABLE: Table = Table {
         must("doc", Kind::Text),
     ],
     key: &["id"],
-    indexes: &[
-        index("by_created", "created_at, id"),
-        index("by_updated", "updated_at, id"),
-        index("by_name", "name, id"),
-        index("by_owner", "owner, created_at, id"),
-        index("by_creator", "created_by, created_at, id"),
-        index("by_status", "contract_status, created_at, id"),
-        index("by_phone", "phone"),
-        index("by_number", "number"),
-    ],
+    indexes: &[index("by_position", "position"), index("by_phone", "phone"), index("by_number", "number")],
 };
 
 /// Between the fields that are searched. A search never holds it ([`searchable`]), so none matches across two fields.
-const FIELD_END: char = '\u{1f}';
+pub(crate) const FIELD_END: char = '\u{1f}';
 
-/// Text as it is searched in and for: lower case, because SQLite's `LIKE` folds the case of ASCII only and
-/// PostgreSQL's of nothing.
+/// Text as it is searched in and for: lower case, and without what the table cannot hold.
 pub(crate) fn searchable(text: &str) -> String {
-    text.replace(FIELD_END, "\u{fffd}").to_lowercase()
+    text.replace([FIELD_END, '\0'], "\u{fffd}").to_lowercase()
 }
 
 /// What a search looks through.
@@ -67,6 +74,15 @@ fn searched(customer: &Customer) -> String {
     [profile.name.as_str(), phone, wechat].map(searchable).join(&FIELD_END.to_string())
 }
 
+/// Yuan as whole fen, so that sums do not depend on their order.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "an amount is at most ten million yuan; more than fits saturates"
+)]
+fn fen(yuan: f64) -> i64 {
+    (yuan * 100.0).round() as i64
+}
+
 fn row(folded: &Folded<Customer>) -> Result<Vec<Cell>, HandleError> {
     let customer = &folded.state;
     let profile = &customer.profile;
@@ -74,6 +90,11 @@ fn row(folded: &Folded<Customer>) -> Result<Vec<Cell>, HandleError> {
         .created
         .as_ref()
         .ok_or_else(|| poison(folded.position, "a customer does not begin with its creation"))?;
+    let (pooled_at, former_owner) = match &customer.ownership {
+        Ownership::InPool { since, former_owner, .. } => (Some(*since), *former_owner),
+        Ownership::Unassigned | Ownership::Owned { .. } => (None, None),
+    };
+    let follow_up = customer.last_follow_up.as_ref();
     Ok(vec![
         folded.id.into(),
         Cell::text(created.number.as_str()),
@@ -85,10 +106,22 @@ fn row(folded: &Folded<Customer>) -> Result<Vec<Cell>, HandleError> {
         Cell::text_or_null(profile.service_category.map(ServiceCategory::as_str)),
         Cell::text_or_null(customer.contract_status.map(ContractStatus::as_str)),
         Cell::text_or_null(customer.lead_level.map(LeadLevel::as_str)),
+        Cell::text_or_null(customer.follow_up_status().map(FollowUpStatus::as_str)),
+        profile.salary_budget.into(),
+        profile.deal_amount.map(fen).into(),
+        customer.signed_at.into(),
         customer.owner().map(|owner| owner.0).into(),
         created.by.staff().map(|creator| creator.0).into(),
         customer.assigned_at().into(),
         customer.transfer_count.into(),
+        customer.in_pool().into(),
+        pooled_at.into(),
+        former_owner.map(|owner| owner.0).into(),
+        customer.claim_count.into(),
+        customer.is_frozen().into(),
+        customer.deleted_at.is_some().into(),
+        follow_up.map(|last| last.at).into(),
+        follow_up.and_then(|last| last.by.staff()).map(|staff| staff.0).into(),
         created.at.into(),
         customer.updated_at.unwrap_or(created.at).into(),
         folded.version.into(),

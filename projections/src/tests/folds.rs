@@ -7,7 +7,10 @@ use infrastructure::event_log::Filter;
 use infrastructure::upcasters::Upcasters;
 use rstest::rstest;
 
-use super::kit::{Backend, World, by, created, customer, dawn, second, staff, transferred, with_phone};
+use super::kit::{
+    Backend, World, by, claimed, created, customer, dawn, deleted, released, second, staff, transferred,
+    with_phone,
+};
 use crate::queries::{assignments, customers, staff as people};
 use crate::read_models::{ReadModel, decode_page};
 use crate::table::Target;
@@ -38,9 +41,17 @@ async fn a_customer_is_what_its_events_say(#[case] backend: Backend) {
     assert_eq!(row.customer.transfer_count, 1);
     assert_eq!(row.customer.assigned_at(), Some(second(3)));
     assert_eq!(row.customer.profile.name, "张三\0", "the document keeps what the event said");
-    let same = customers::by_number(&world.db, "CUS00000000001").await.unwrap();
+    let number = row.customer.created.as_ref().unwrap().number.clone();
+    let same = customers::by_number(&world.db, number.as_str()).await.unwrap();
     assert_eq!(same, Some(row));
     assert_eq!(customers::by_id(&world.db, customer(2)).await.unwrap(), None);
+
+    world.append(customer(1), &[deleted(Some(3), second(5))]).await;
+    world.settle().await;
+    assert_eq!(customers::by_id(&world.db, customer(1)).await.unwrap(), None, "a deleted one is not found");
+    assert_eq!(customers::by_number(&world.db, number.as_str()).await.unwrap(), None);
+    let stream = customers::stream_of_number(&world.db, number.as_str()).await.unwrap();
+    assert_eq!(stream, Some(customer(1)), "but its stream is");
 }
 
 #[rstest]
@@ -62,6 +73,17 @@ async fn the_assignment_log_names_both_owners_newest_first(#[case] backend: Back
     assert_eq!(log[1].assigned_by, Some(staff(1)));
     assert_eq!(log[1].reason.as_deref(), Some("离得近"));
     assert!(log.iter().all(|entry| entry.action == "assign"));
+
+    world.append(customer(1), &[released(3, second(4)), claimed(2, second(5))]).await;
+    world.settle().await;
+    let log = assignments::of_customer(&world.db, customer(1)).await.unwrap();
+    assert_eq!((log.len(), log[0].action.as_str(), log[0].new_owner), (4, "assign", Some(staff(2))));
+    let given_up = &log[1];
+    assert_eq!(
+        (given_up.action.as_str(), given_up.old_owner, given_up.new_owner),
+        ("release", Some(staff(3)), None)
+    );
+    assert_eq!(given_up.reason.as_deref(), Some("客户不需要了"));
 }
 
 #[rstest]

@@ -7,8 +7,9 @@ use application::ports::Ids;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::contact::Phone;
 use domain::customer::{
-    AssignmentSource, ContractStatus, CustomerAssigned, CustomerCreated, CustomerEvent, CustomerNumber,
-    CustomerTransferred, LeadLevel, Profile,
+    AssignmentSource, ContractStatus, CustomerAssigned, CustomerClaimed, CustomerCreated, CustomerDeleted,
+    CustomerEvent, CustomerNumber, CustomerReleased, CustomerStatusChanged, CustomerTransferred,
+    FollowUpKind, FollowUpRecorded, LeadLevel, Profile,
 };
 use domain::inbox::{AllNotificationsRead, Inbox, InboxEvent, NotificationsRead};
 use domain::notification::{
@@ -16,8 +17,8 @@ use domain::notification::{
 };
 use domain::staff::{Role, StaffEvent, StaffRegistered};
 use domain::{
-    Actor, CommandId, CustomerId, DeliveryId, EventId, Metadata, NotificationId, Position, StaffId,
-    StoredEvent, StreamId,
+    Actor, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, Metadata, NotificationId, Position,
+    StaffId, StoredEvent, StreamId,
 };
 use infrastructure::clock::TestClock;
 use infrastructure::db::{Db, DbOptions};
@@ -26,6 +27,7 @@ use infrastructure::ids::TimeOrderedIds;
 use infrastructure::upcasters::Upcasters;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::queries::Roster;
 use crate::{Projections, ReadModel};
 
 /// Which database a test runs on.
@@ -127,6 +129,11 @@ impl World {
         append(&self.log, stream.into(), events).await
     }
 
+    /// The leads as lists see them.
+    pub(super) fn roster(&self) -> &Roster {
+        self.projections.roster()
+    }
+
     /// Brings every read model to the head.
     pub(super) async fn settle(&self) {
         self.projections.catch_up_all().await.unwrap();
@@ -193,18 +200,72 @@ pub(super) fn with_phone(name: &str, phone: &str) -> Profile {
 pub(super) fn created(n: u128, profile: Profile, at: DateTime<Utc>) -> CustomerEvent {
     let number = CustomerNumber::nth(u64::try_from(n).unwrap());
     let (contract_status, lead_level) = (ContractStatus::Matching, LeadLevel::A);
-    CustomerCreated { number, profile, contract_status, lead_level, by: by(1), at }.into()
+    let (pooled, import, by) = (None, None, by(1));
+    CustomerCreated { number, profile, contract_status, lead_level, pooled, import, by, at }.into()
 }
 
 pub(super) fn assigned(to: u128, at: DateTime<Utc>) -> CustomerEvent {
     let reason = Some("离得近".to_owned());
-    CustomerAssigned { to: staff(to), by: by(1), reason, source: AssignmentSource::Manual, at }.into()
+    let (source, out_of_pool) = (AssignmentSource::Manual, false);
+    CustomerAssigned { to: staff(to), by: by(1), reason, source, out_of_pool, at }.into()
 }
 
 pub(super) fn transferred(from: u128, to: u128, at: DateTime<Utc>) -> CustomerEvent {
     let by = Actor::System("rule".to_owned());
     let source = AssignmentSource::MiniProgram;
     CustomerTransferred { from: staff(from), to: staff(to), by, reason: None, source, at }.into()
+}
+
+/// Created into the public pool.
+pub(super) fn pooled(n: u128, profile: Profile, at: DateTime<Utc>) -> CustomerEvent {
+    match created(n, profile, at) {
+        CustomerEvent::Created(e) => CustomerCreated {
+            pooled: Some("官网留资".to_owned()),
+            by: Actor::System("website".to_owned()),
+            ..e
+        }
+        .into(),
+        other => other,
+    }
+}
+
+pub(super) fn released(from: u128, at: DateTime<Utc>) -> CustomerEvent {
+    let reason = "客户不需要了".to_owned();
+    CustomerReleased { from: staff(from), by: by(from), reason, batch: None, at }.into()
+}
+
+pub(super) fn claimed(by: u128, at: DateTime<Utc>) -> CustomerEvent {
+    CustomerClaimed { by: staff(by), at }.into()
+}
+
+/// Given to somebody out of the public pool.
+pub(super) fn assigned_from_pool(to: u128, at: DateTime<Utc>) -> CustomerEvent {
+    match assigned(to, at) {
+        CustomerEvent::Assigned(e) => {
+            CustomerAssigned { out_of_pool: true, source: AssignmentSource::Pool, ..e }.into()
+        }
+        other => other,
+    }
+}
+
+pub(super) fn followed_up(id: u128, author: u128, content: &str, at: DateTime<Utc>) -> CustomerEvent {
+    FollowUpRecorded {
+        id: FollowUpId(uuid::Uuid::from_u128(id)),
+        kind: FollowUpKind::Other,
+        content: content.to_owned(),
+        next_follow_up_at: Some(at + TimeDelta::days(1)),
+        by: by(author),
+        at,
+    }
+    .into()
+}
+
+pub(super) fn deleted(from: Option<u128>, at: DateTime<Utc>) -> CustomerEvent {
+    CustomerDeleted { from: from.map(staff), by: by(1), at }.into()
+}
+
+pub(super) fn moved_to(to: ContractStatus, at: DateTime<Utc>) -> CustomerEvent {
+    CustomerStatusChanged { from: ContractStatus::Matching, to, by: by(2), at }.into()
 }
 
 pub(super) fn registered(n: u128, name: &str) -> StaffEvent {
@@ -219,6 +280,23 @@ pub(super) fn registered(n: u128, name: &str) -> StaffEvent {
         at: dawn(),
     }
     .into()
+}
+
+/// What becomes of some leads of the story: followed up, given up, taken again, deleted.
+fn later(n: u128, at: DateTime<Utc>) -> Vec<CustomerEvent> {
+    let mut events = Vec::new();
+    let owner = if n.is_multiple_of(2) { 1 + (n + 1) % 3 } else { 1 + n % 3 };
+    if n.is_multiple_of(3) {
+        events.push(followed_up(0x5000 + n, owner, "已联系", at));
+        events.push(released(owner, at));
+    }
+    if n.is_multiple_of(6) {
+        events.push(claimed(2, at));
+    }
+    if n.is_multiple_of(8) {
+        events.push(deleted(Some(owner), at));
+    }
+    events
 }
 
 /// The n-th notice for a reader.
@@ -298,6 +376,7 @@ impl World {
                 events.push(transferred(owner, 1 + (n + 1) % 3, at));
             }
             self.append(customer(n), &events).await;
+            self.append(customer(n), &later(n, at)).await;
             self.notify(n, owner).await;
             let delivery = wechat(n, owner);
             let mut tried: Vec<NotificationEvent> = vec![DeliveryStarted { delivery, attempt: 1, at }.into()];

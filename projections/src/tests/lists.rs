@@ -42,7 +42,7 @@ async fn four_customers(backend: Backend) -> World {
 
 async fn found(world: &World, filter: CustomerFilter, scope: RowScope) -> Vec<u128> {
     let page = PageRequest::new(1, PAGE_CUSTOMERS_MAX, PAGE_CUSTOMERS_MAX);
-    let page = list(&world.db, &filter, scope, page).await.unwrap();
+    let page = list(world.roster(), &filter, scope, page).await.unwrap();
     assert_eq!(page.total, i64::try_from(page.items.len()).unwrap(), "{filter:?}");
     page.items.iter().map(|row| row.id.0.as_u128() - 0x1000).collect()
 }
@@ -132,7 +132,8 @@ async fn pages_hold_every_row_once_in_a_stable_order(#[case] backend: Backend) {
         let filter = CustomerFilter { sort_by: Some(*sort_by), ..CustomerFilter::default() };
         let mut seen = Vec::new();
         for n in 1..=4 {
-            let page = list(&world.db, &filter, RowScope::All, PageRequest::new(n, 7, 200)).await.unwrap();
+            let page =
+                list(world.roster(), &filter, RowScope::All, PageRequest::new(n, 7, 200)).await.unwrap();
             assert_eq!((page.total, page.total_pages(), page.has_more()), (23, 4, n < 4));
             seen.extend(page.items.iter().map(|row| row.id));
         }

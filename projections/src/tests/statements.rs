@@ -1,17 +1,14 @@
 //! Every statement of this crate prepares on the database it is meant for.
 
-use application::access::RowScope;
 use domain::StaffId;
-use domain::customer::{ContractStatus, FollowUpStatus, LeadLevel, LeadSource, ServiceCategory};
 use domain::notification::{Channel, DeliveryState};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use super::kit::{Backend, World, dawn, staff};
-use crate::queries::customers::{CustomerFilter, LeadStatus, SortBy, SortOrder};
 use crate::queries::deliveries::{DeliveryCursor, DeliveryFilter};
 use crate::queries::inbox::{NoticeFilter, NoticeStatus};
-use crate::queries::{PageRequest, assignments, customers, deliveries, inbox};
+use crate::queries::{PageRequest, assignments, customers, deliveries, follow_ups, inbox, pool};
 use crate::read_models::ReadModel;
 use crate::table::{Dialect, Target};
 use crate::{consumer, policy_runner, queries, rebuild, schema};
@@ -27,6 +24,9 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         rebuild::STATEMENTS,
         customers::STATEMENTS,
         assignments::STATEMENTS,
+        queries::ROSTER_STATEMENTS,
+        follow_ups::STATEMENTS,
+        pool::STATEMENTS,
         queries::staff::STATEMENTS,
         inbox::STATEMENTS,
         deliveries::STATEMENTS,
@@ -36,28 +36,6 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         Dialect::Sqlite => policy_runner::sqlite_statements(),
     };
     [common.concat(), own.concat(), policy].concat()
-}
-
-fn everything_asked() -> CustomerFilter {
-    CustomerFilter {
-        search: Some("张%_".to_owned()),
-        name: Some("三".to_owned()),
-        phone: Some("138".to_owned()),
-        lead_source: Some(LeadSource::Douyin),
-        service_category: Some(ServiceCategory::Cleaning),
-        contract_status: Some(ContractStatus::Lost),
-        lead_level: Some(LeadLevel::B),
-        assigned_to: Some(staff(1)),
-        lead_status: Some(LeadStatus::Transferred),
-        follow_up_status: Some(FollowUpStatus::FollowedUp),
-        caregiver: Some("王".to_owned()),
-        created_from: Some(dawn()),
-        created_to: Some(dawn()),
-        assigned_from: Some(dawn()),
-        assigned_to_time: Some(dawn()),
-        sort_by: Some(SortBy::Phone),
-        sort_order: Some(SortOrder::Ascending),
-    }
 }
 
 fn assembled(dialect: Dialect) -> Vec<String> {
@@ -70,11 +48,7 @@ fn assembled(dialect: Dialect) -> Vec<String> {
             statements.push(table.dump(Target::Live));
         }
     }
-    for scope in [RowScope::All, RowScope::OwnedBy(me), RowScope::OwnedOrCreatedBy(me)] {
-        for filter in [CustomerFilter::default(), everything_asked()] {
-            statements.extend(customers::statements(dialect, &filter, scope, page).map(|built| built.sql));
-        }
-    }
+    statements.push(customers::among(dialect));
     let notices = NoticeFilter {
         scene: Some("X".to_owned()),
         status: Some(NoticeStatus::Sent),

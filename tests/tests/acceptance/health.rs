@@ -33,7 +33,16 @@ async fn readiness_is_public_and_its_details_are_for_admins(#[values(Sqlite, Pos
     );
     let consumers: BTreeSet<_> =
         checks["consumers"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();
-    let expected = ["assignment_log", "customer_list", "deliveries", "inbox", "policy", "staff_directory"];
+    let expected = [
+        "assignment_log",
+        "customer_list",
+        "deliveries",
+        "follow_ups",
+        "inbox",
+        "policy",
+        "pool_log",
+        "staff_directory",
+    ];
     assert_eq!(consumers, BTreeSet::from(expected));
     let text = details.body.to_string();
     assert!(!text.contains("postgres://") && !text.contains(".db"), "no address of the database: {text}");

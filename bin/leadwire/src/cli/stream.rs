@@ -23,14 +23,15 @@ pub(crate) async fn find(log: &EventLog, text: &str) -> Result<StreamId> {
         return existing(log, &[stream], text).await;
     }
     if let Ok(number) = CustomerNumber::parse(text) {
-        let row = queries::customers::by_number(log.db(), number.as_str()).await?;
-        let row = row.ok_or_else(|| {
+        // A deleted customer has a stream too.
+        let id = queries::customers::stream_of_number(log.db(), number.as_str()).await?;
+        let id = id.ok_or_else(|| {
             anyhow!(
                 "no customer has the number {number}; a new one shows once the customer list has caught up \
                  (`leadwire projections list`)"
             )
         })?;
-        return Ok(StreamId::from(row.id));
+        return Ok(StreamId::from(id));
     }
     if let Ok(id) = Uuid::try_parse(text) {
         let candidates = KINDS.map(|kind| StreamId::new(kind, id));

@@ -37,7 +37,7 @@ pub(crate) struct ProjectionsList {
 /// Flags of `projections rebuild`.
 #[derive(Debug, Args)]
 pub(crate) struct ProjectionsRebuild {
-    /// customer_list, assignment_log, staff_directory, inbox or deliveries
+    /// customer_list, assignment_log, follow_ups, pool_log, staff_directory, inbox or deliveries
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub(crate) name: Option<ReadModel>,
     /// Every read model, one after the other
@@ -56,7 +56,7 @@ pub(crate) struct ProjectionsRebuild {
 /// Flags of `projections rollback`.
 #[derive(Debug, Args)]
 pub(crate) struct ProjectionsRollback {
-    /// customer_list, assignment_log, staff_directory, inbox or deliveries
+    /// customer_list, assignment_log, follow_ups, pool_log, staff_directory, inbox or deliveries
     pub(crate) name: ReadModel,
 }
 

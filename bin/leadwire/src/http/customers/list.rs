@@ -59,7 +59,7 @@ pub async fn list(
 ) -> Result<Answer, Problem> {
     let (filter, request) = parse(query.as_deref())?;
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
-    let found = customers::list(&app.db, &filter, list_scope(&caller), request).await;
+    let found = customers::list(app.projections.roster(), &filter, list_scope(&caller), request).await;
     let found = found.map_err(|error| db_problem(&error))?;
     let owners: Vec<_> = found.items.iter().filter_map(|row| row.customer.owner()).collect();
     let people = People::find(&app, owners).await?;
