@@ -15,6 +15,7 @@ mod inbox;
 mod labels;
 mod legacy;
 mod login;
+mod moves;
 mod scalars;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use customer::{CreateCustomer, UpdateCustomer};
 pub use inbox::MarkRead;
 pub use legacy::fill_from_legacy;
 pub use login::Login;
+pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
 

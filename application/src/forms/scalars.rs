@@ -116,6 +116,11 @@ pub(super) fn code_or<T: FromStr>(other: T) -> impl FnOnce(Value) -> Result<T, R
     move |value| Ok(text(value)?.trim().parse().unwrap_or(other))
 }
 
+/// Yes or no.
+pub(super) fn boolean(value: Value) -> Result<bool, Rule> {
+    value.as_bool().ok_or(Rule::NotABool)
+}
+
 /// An id.
 pub(super) fn id<T: FromStr>(value: Value) -> Result<T, Rule> {
     text(value)?.trim().parse().map_err(|_| Rule::Id)

@@ -3,6 +3,7 @@
 mod any_body;
 mod create;
 mod legacy;
+mod moves;
 mod others;
 mod update;
 

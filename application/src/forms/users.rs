@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::fields::{Fields, Null};
 use super::login::password;
-use super::scalars::{date, line, phone, whole};
+use super::scalars::{boolean, date, line, phone, whole};
 use super::{
     EMAIL_CHARS_MAX, FieldError, MONTHLY_TASK_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MIN, Rule,
     SHORT_TEXT_CHARS_MAX, WECHAT_CODE_CHARS_MAX,
@@ -129,8 +129,8 @@ impl UpdateUser {
             monthly_task: fields.change("monthlyTask", monthly_task),
         };
         let role = fields.optional("role", role);
-        let active = fields.optional("active", flag);
-        let suspended = fields.optional("suspended", flag);
+        let active = fields.optional("active", boolean);
+        let suspended = fields.optional("suspended", boolean);
         if active.is_some() && active == suspended {
             fields.violated("suspended", Rule::Fixed);
         }
@@ -228,10 +228,6 @@ fn email(value: Value) -> Result<String, Rule> {
 fn monthly_task(value: Value) -> Result<u32, Rule> {
     let deals = whole(0..=i64::from(MONTHLY_TASK_MAX))(value)?;
     Ok(u32::try_from(deals).unwrap_or(MONTHLY_TASK_MAX))
-}
-
-fn flag(value: Value) -> Result<bool, Rule> {
-    value.as_bool().ok_or(Rule::NotABool)
 }
 
 impl fmt::Debug for CreateUser {

@@ -8,7 +8,7 @@ use super::super::*;
 use super::{least, with};
 
 /// Keys that the forms know, so that random bodies get past the first check.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 19] = [
     "name",
     "phone",
     "wechatId",
@@ -23,6 +23,11 @@ const KEYS: [&str; 14] = [
     "assignedTo",
     "customerIds",
     "password",
+    "reason",
+    "type",
+    "content",
+    "nextFollowUpDate",
+    "enabled",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -73,6 +78,14 @@ proptest! {
             Assign::parse(body.clone()).err(),
             BatchAssign::parse(body.clone()).err(),
             MarkRead::parse(body.clone()).err(),
+            Claim::parse(body.clone()).err(),
+            PoolAssign::parse(body.clone()).err(),
+            Release::parse(body.clone()).err(),
+            BatchRelease::parse(body.clone()).err(),
+            Freeze::parse(body.clone()).err(),
+            AutoTransfer::parse(body.clone()).err(),
+            FollowUp::parse(body.clone()).err(),
+            WebsiteLead::parse(body.clone()).err(),
             Login::parse(body).err(),
         ];
         for errors in answers.into_iter().flatten() {
