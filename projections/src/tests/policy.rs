@@ -1,5 +1,9 @@
 //! The policy runner on both databases: what an event leads to, once, whatever happens meanwhile.
 
+mod accounts;
+mod dispatch;
 mod faults;
 mod kit;
 mod outcomes;
+mod pool;
+mod recall;

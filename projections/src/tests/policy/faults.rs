@@ -41,7 +41,7 @@ async fn looking_at_everything_again_tells_nobody_again(#[case] backend: Backend
     let more = office.seen().await;
     assert_eq!(more.notices.len(), once.notices.len() + 2);
     assert_eq!(more.work, once.work + 1);
-    assert!(reconcile(&office.policy(), 0).await.unwrap().is_clean());
+    assert!(office.reconciled().await.is_clean());
 }
 
 #[rstest]
@@ -54,7 +54,7 @@ async fn a_runner_that_lost_its_lease_writes_nothing(#[case] backend: Backend) {
     let consumers = office.world.projections.consumers();
     let lease = consumers.acquire(POLICY).await.unwrap().unwrap();
     let mut handler = office.policy().handler();
-    let page = office.world.log.page(0, 500, handler.filter()).await.unwrap();
+    let page = office.world.log.page(office.began, 500, handler.filter()).await.unwrap();
     let head = office.world.log.head().await.unwrap();
     // Somebody else takes over while it thinks.
     consumers.pause(POLICY).await.unwrap();
@@ -63,12 +63,12 @@ async fn a_runner_that_lost_its_lease_writes_nothing(#[case] backend: Backend) {
     assert!(matches!(late, Err(HandleError::Fenced)), "{late:?}");
     let nothing = office.seen().await;
     assert!(nothing.notices.is_empty() && nothing.decisions.is_empty());
-    assert_eq!((nothing.work, consumers.position(POLICY).await.unwrap()), (0, Some(0)));
+    assert_eq!((nothing.work, consumers.position(POLICY).await.unwrap()), (0, Some(office.began)));
     // The same runner, once it owns the policy again, forgets nothing and doubles nothing.
     let lease = consumers.acquire(POLICY).await.unwrap().unwrap();
     handler.handle(&lease, &page, head, ConsumerState::Active).await.unwrap();
     assert_eq!(consumers.position(POLICY).await.unwrap(), Some(head));
-    assert!(reconcile(&office.policy(), 0).await.unwrap().is_clean());
+    assert!(office.reconciled().await.is_clean());
     // Its old lease is worth nothing, although the page is the same.
     let again = handler.handle(&lease, &page, head, ConsumerState::Active).await;
     assert!(matches!(again, Err(HandleError::Fenced)), "{again:?}");
@@ -91,7 +91,7 @@ async fn of_two_runners_one_works(#[case] backend: Backend) {
     let once = office.seen().await;
     office.answer().await;
     assert_eq!(office.seen().await, once);
-    assert!(reconcile(&office.policy(), 0).await.unwrap().is_clean());
+    assert!(office.reconciled().await.is_clean());
 }
 
 #[rstest]
@@ -126,7 +126,7 @@ async fn an_unreadable_event_holds_up_its_own_lead_only(#[case] backend: Backend
     let repaired = office.policy_of(&office.world.projections, wechat(), upcasters());
     assert_eq!(retry_parked(&repaired).await.unwrap(), Retried { answered: 2, still_parked: 0 });
     assert_eq!(office.count("parked").await, 0);
-    assert!(reconcile(&repaired, 0).await.unwrap().is_clean());
+    assert!(reconcile(&repaired, office.began).await.unwrap().is_clean());
     let seen = office.seen().await;
     assert!(seen.notices.iter().any(|(_, _, text)| text == "客户 客户1 已从 李四 转移给您，请及时跟进"));
     // Later events of the lead go their way again.
@@ -157,7 +157,7 @@ async fn more_notices_than_one_append_holds_are_cut_between_events(#[case] backe
     }
     office.command(streams).await;
     office.answer().await;
-    let found = reconcile(&office.policy(), 0).await.unwrap();
+    let found = office.reconciled().await;
     assert!(found.is_clean(), "{found:?}");
     assert_eq!(u128::from(found.expected), expected * 2);
     let log = &office.world.log;
@@ -179,14 +179,14 @@ async fn the_reconciliation_finds_what_is_missing(#[case] backend: Backend) {
     story(&office).await;
     office.answer().await;
     let policy = office.policy();
-    let clean = reconcile(&policy, 0).await.unwrap();
+    let clean = reconcile(&policy, office.began).await.unwrap();
     assert!(clean.is_clean());
     assert_eq!(clean.to, office.world.projections.consumers().position(POLICY).await.unwrap().unwrap());
     office.execute("DELETE FROM decisions WHERE scene = 'CUSTOMER_TRANSFERRED'").await;
-    let found = reconcile(&policy, 0).await.unwrap();
+    let found = reconcile(&policy, office.began).await.unwrap();
     assert_eq!((found.missing, found.unexpected), (2, 0));
     assert_eq!(found.first_missing[0].scene, "CUSTOMER_TRANSFERRED");
     office.execute("UPDATE decisions SET scene = 'CUSTOMER_LOST' WHERE scene = 'CUSTOMER_ASSIGNED'").await;
-    let found = reconcile(&policy, 0).await.unwrap();
+    let found = reconcile(&policy, office.began).await.unwrap();
     assert!(found.unexpected > 0 && found.missing > 2);
 }

@@ -14,7 +14,7 @@ use domain::customer::{
 };
 use domain::notification::NotificationRequested;
 use domain::staff::{Role, StaffEvent, StaffRegistered, StaffWechatBound};
-use domain::{Actor, BatchId, CommandId, EventId, Metadata, StreamId};
+use domain::{Actor, BatchId, CommandId, EventId, Metadata, Position, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::event_log::{Filter, RecordedRaw};
 use infrastructure::ids::TimeOrderedIds;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use super::super::kit::{Backend, World, by, customer, dawn, staff};
 use crate::Projections;
-use crate::policy_runner::{PolicyRunner, tuned};
+use crate::policy_runner::{PolicyRunner, Reconciliation, reconcile, tuned};
 
 pub(super) const APP: &str = "wx-app";
 
@@ -44,6 +44,8 @@ pub(super) const REQUEST: &str = "request-1";
 /// An agency with an admin, a manager and two employees, all of them bound to the mini program.
 pub(super) struct Office {
     pub(super) world: World,
+    /// What happened before is not the policy's: everybody is hired and bound.
+    pub(super) began: Position,
 }
 
 /// Everything the policy wrote, in an order that does not depend on the database.
@@ -60,7 +62,6 @@ pub(super) struct Seen {
 impl Office {
     pub(super) async fn open(backend: Backend) -> Self {
         let world = World::new(backend).await;
-        world.projections.consumers().register(POLICY, 0).await.unwrap();
         let people =
             [(ADMIN, "甲", Role::Admin), (MANAGER, "乙", Role::Manager), (ZHANG, "张三", Role::Employee)];
         for (n, name, role) in people.into_iter().chain([(LI, "李四", Role::Employee)]) {
@@ -80,7 +81,9 @@ impl Office {
             let bound = StaffWechatBound { app: APP.to_owned(), openid, by, at };
             world.append::<StaffEvent>(staff(n), &[registered.into(), bound.into()]).await;
         }
-        Self { world }
+        let began = world.log.head().await.unwrap();
+        world.projections.consumers().register(POLICY, began).await.unwrap();
+        Self { world, began }
     }
 
     /// The policy of one process, with WeChat configured.
@@ -150,8 +153,15 @@ impl Office {
             .iter()
             .map(|(n, from)| MovedCustomer { customer: customer(*n), from: from.map(staff) })
             .collect();
-        let completed: BatchEvent =
-            BatchAssignmentCompleted { to: staff(LI), moved, reason: None, by: by(ADMIN), at: dawn() }.into();
+        let completed: BatchEvent = BatchAssignmentCompleted {
+            to: staff(LI),
+            moved,
+            reason: None,
+            out_of_pool: false,
+            by: by(ADMIN),
+            at: dawn(),
+        }
+        .into();
         streams.push(StreamAppend::of(batch, 0, &[completed]).unwrap());
         self.command(streams).await;
     }
@@ -200,7 +210,16 @@ impl Office {
 
     /// Makes the policy look at everything again.
     pub(super) async fn rewind(&self) {
-        self.execute("UPDATE consumers SET position = 0 WHERE name = 'policy'").await;
+        let mut tx = self.world.db.begin_write().await.unwrap();
+        with_tx!(&mut tx, conn => sqlx::query("UPDATE consumers SET position = $1 WHERE name = 'policy'")
+            .bind(self.began).execute(conn).await.map(drop))
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Asks about everything again.
+    pub(super) async fn reconciled(&self) -> Reconciliation {
+        reconcile(&self.policy(), self.began).await.unwrap()
     }
 
     pub(super) async fn cause_of(&self, event_type: &'static str) -> EventId {
@@ -228,6 +247,8 @@ pub(super) fn created(n: u128, creator: u128) -> CustomerEvent {
         profile,
         contract_status: ContractStatus::Pending,
         lead_level: LeadLevel::A,
+        pooled: None,
+        import: None,
         by: by(creator),
         at: dawn(),
     }
@@ -235,7 +256,8 @@ pub(super) fn created(n: u128, creator: u128) -> CustomerEvent {
 }
 
 pub(super) fn assigned(to: u128, actor: u128, source: AssignmentSource) -> CustomerEvent {
-    CustomerAssigned { to: staff(to), by: by(actor), reason: None, source, at: dawn() }.into()
+    let out_of_pool = source == AssignmentSource::Pool;
+    CustomerAssigned { to: staff(to), by: by(actor), reason: None, source, out_of_pool, at: dawn() }.into()
 }
 
 pub(super) fn transferred(from: u128, to: u128, actor: u128, source: AssignmentSource) -> CustomerEvent {
