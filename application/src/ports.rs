@@ -30,6 +30,15 @@ pub trait CustomerNumbers: Send + Sync {
     /// A number that was not given out before, larger than every earlier one of this process. Numbers may be
     /// lost (a command that is refused after asking), never given twice.
     async fn next(&self) -> Result<u64, NumbersError>;
+
+    /// So many of them at once, in order; what [`next`](Self::next) promises holds for each.
+    async fn block(&self, count: usize) -> Result<Vec<u64>, NumbersError> {
+        let mut numbers = Vec::with_capacity(count);
+        for _ in 0..count {
+            numbers.push(self.next().await?);
+        }
+        Ok(numbers)
+    }
 }
 
 /// Why no number could be given out.
