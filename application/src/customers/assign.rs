@@ -48,6 +48,9 @@ pub async fn assign<B: CommandBus>(
         let found = single.load(bus).await?;
         first_seen.check(&found)?;
         let owner = assignable_staff(bus, request.to).await?;
+        if found.state.owner() != Some(request.to) {
+            limits.require_room(bus, request.to, owner.role).await?;
+        }
         let command = CustomerCommand::Assign {
             to: request.to,
             reason: request.reason.clone(),

@@ -6,7 +6,7 @@ use domain::customer::{AssignmentSource, CustomerCommand};
 use domain::{Aggregate, BatchId, CustomerId, StaffId};
 
 use super::items::{BatchItemRefusal, BatchReceipt, FirstSeenMany, Items, Moves};
-use super::limits::{Limits, moved_many};
+use super::limits::{Limits, Used, moved_many};
 use super::{CustomerResult, Refusal, assignable_staff, taken_as_refusal};
 use crate::access::{self, Action, Caller};
 use crate::bus::{CommandBus, CommandContext, ExecuteError, Plan, StreamAppend, execute};
@@ -94,8 +94,9 @@ async fn plan<B: CommandBus>(
         return Err(ExecuteError::Refused(Refusal::Forbidden(refusal)));
     }
     let owner = assignable_staff(bus, request.to).await?;
+    let room = limits.room_for_assignment(bus, request.to, owner.role).await?;
     let items = Items::load(bus, &request.customers).await?;
-    let moves = items.decide(Some(request.to), context.at, |id, found, _| {
+    let moves = items.decide(Some(request.to), context.at, |id, found, moved| {
         if request.from == BatchFrom::Anywhere && !first_seen.holds(&items, id, &found.state) {
             return Err(BatchItemRefusal::VersionConflict);
         }
@@ -106,7 +107,14 @@ async fn plan<B: CommandBus>(
             by: context.metadata.actor.clone(),
             at: context.at,
         };
-        found.state.decide(command).map_err(|error| BatchItemRefusal::of(&error, &found.state))
+        let events =
+            found.state.decide(command).map_err(|error| BatchItemRefusal::of(&error, &found.state))?;
+        match room {
+            Some(Used { limit, current }) if !events.is_empty() && current + moved >= limit => {
+                Err(BatchItemRefusal::OwnerHoldingLimit { limit, current: current + moved })
+            }
+            _ => Ok(events),
+        }
     })?;
     let Moves { mut appends, moved, receipt, owners } = moves.or_refused()?;
     if request.is_told_as_batch() {

@@ -67,11 +67,12 @@ async fn plan<B: CommandBus>(
     if owner != caller.id && !access::allows(caller.role, Action::PickAssignee) {
         return Err(ExecuteError::Refused(Refusal::Forbidden("无权限分配客户")));
     }
-    let held_to = limits.cap_of_assignment(assignable_staff(bus, owner).await?.role);
+    let role = assignable_staff(bus, owner).await?.role;
+    limits.require_room(bus, owner, role).await?;
     let default_reason = if request.owner.is_some() { REASON_NAMED } else { REASON_DEFAULT };
     let reason = request.reason.clone().unwrap_or_else(|| default_reason.to_owned());
     let placement = Placement::Owner(owner, reason);
-    New::of(request).plan(numbers, context, placement, held_to).await
+    New::of(request).plan(numbers, context, placement, limits.cap_of_assignment(role)).await
 }
 
 /// A customer that is about to be.

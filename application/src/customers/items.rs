@@ -64,6 +64,14 @@ pub enum BatchItemRefusal {
         /// How many there were.
         current: i64,
     },
+    /// The wanted owner owns as many as one may.
+    #[error("指定的负责人已达到客户持有上限（{limit}个）")]
+    OwnerHoldingLimit {
+        /// Most there may be.
+        limit: i64,
+        /// How many there were.
+        current: i64,
+    },
     /// The person claimed as many today as one may.
     #[error("您今日的领取次数已用完（{limit}个）")]
     ClaimQuota {
@@ -91,7 +99,7 @@ impl BatchItemRefusal {
             Self::NotOwned => "NOT_OWNED",
             Self::Frozen => "FROZEN",
             Self::NotYours => "FORBIDDEN",
-            Self::HoldingLimit { .. } => "HOLDING_LIMIT",
+            Self::HoldingLimit { .. } | Self::OwnerHoldingLimit { .. } => "HOLDING_LIMIT",
             Self::ClaimQuota { .. } => "CLAIM_QUOTA",
             Self::CoolOff { .. } => "COOL_OFF",
         }

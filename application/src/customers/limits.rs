@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 use domain::StaffId;
 use domain::staff::Role;
 
-use crate::bus::{CommandBus, CountKind, GuardChange, LoadError};
+use super::Refusal;
+use crate::bus::{CommandBus, CountKind, ExecuteError, GuardChange, LoadError};
 
 /// Leads one person may own unless the installation says otherwise (domain.md section 2).
 pub const HOLDING_CAP: i64 = 50;
@@ -56,6 +57,34 @@ impl Limits {
     /// The cap that an assignment by a person is held to.
     pub(super) fn cap_of_assignment(&self, role: Role) -> Option<i64> {
         self.assignments_held_to_cap.then(|| self.cap(role))
+    }
+
+    /// How many more a person may be given at this moment; `None`: any number.
+    pub(super) async fn room_for_assignment<B: CommandBus>(
+        &self,
+        bus: &B,
+        to: StaffId,
+        role: Role,
+    ) -> Result<Option<Used>, LoadError> {
+        let Some(limit) = self.cap_of_assignment(role) else { return Ok(None) };
+        Ok(Some(Used { limit, current: holding(bus, to).await? }))
+    }
+
+    /// Refuses to give one more lead to a person who has no room for it. The append checks again; looking here
+    /// first spares the attempts that could only end the same.
+    pub(super) async fn require_room<B: CommandBus>(
+        &self,
+        bus: &B,
+        to: StaffId,
+        role: Role,
+    ) -> Result<(), ExecuteError<Refusal>> {
+        match self.room_for_assignment(bus, to, role).await? {
+            Some(used) if !used.has_room_for(1) => {
+                let Used { limit, current } = used;
+                Err(ExecuteError::Refused(Refusal::HoldingLimit { limit, current }))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The key of a person's claims on the day of `at`.
