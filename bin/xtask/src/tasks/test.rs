@@ -1,7 +1,9 @@
 //! `cargo xtask test`: what CI runs, and what a person runs before a push.
 //!
 //! Every step runs even if an earlier one failed, so that one run shows all there is to repair. The exception is a
-//! machine without PostgreSQL: it is found out before the first minute is spent.
+//! machine without PostgreSQL or Node.js: it is found out before the first minute is spent.
+
+mod socketio_client;
 
 use std::{
     process::ExitCode,
@@ -30,6 +32,7 @@ pub(crate) async fn test(processes: &mut Processes, arguments: &TestArguments) -
     let steps = steps::selected(arguments.only);
     let runner = runner();
     let binaries = if steps.iter().any(|step| step.needs_postgres()) {
+        socketio_client::install(processes).await?;
         Some(find_postgres(processes).await?)
     } else {
         None
