@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod outcomes;
 mod parallel;
+mod recall;
 mod requeue;
 mod running;
 mod statements;

@@ -18,7 +18,7 @@ use infrastructure::clock::TestClock;
 use infrastructure::dispatcher::{Dispatcher, Options, Ports};
 use infrastructure::event_log::EventLog;
 use infrastructure::ids::TimeOrderedIds;
-use infrastructure::outbox::{NewWork, OutboxInsert};
+use infrastructure::outbox::{Gained, NewWork, OutboxInsert};
 use infrastructure::provider_http::Timeouts;
 use infrastructure::upcasters::Upcasters;
 use infrastructure::wechat::{TokenStore, WechatSettings, WechatSubscribe};
@@ -140,10 +140,24 @@ impl World {
 
     /// The work of a notice that may be there already.
     pub(crate) async fn request_again(&self, openid: &str, notification: NotificationId) -> Requested {
+        self.request_work(openid, notification, None).await
+    }
+
+    /// A notice that says that the person gained a lead.
+    pub(crate) async fn request_about(&self, openid: &str, gained: Gained) -> Requested {
+        self.request_work(openid, NotificationId(TimeOrderedIds.next()), Some(gained)).await
+    }
+
+    async fn request_work(
+        &self,
+        openid: &str,
+        notification: NotificationId,
+        gained: Option<Gained>,
+    ) -> Requested {
         let at = self.clock.now();
         let person = OpenId::parse(openid).unwrap();
-        let work =
-            NewWork::wechat_subscribe(notification, (DEMO_APPID, &person, DEMO_TEMPLATE), body(openid), at);
+        let receiver = (DEMO_APPID, &person, DEMO_TEMPLATE);
+        let work = NewWork::wechat_subscribe(notification, receiver, body(openid), at).about(gained);
         let delivery = work.delivery;
         let stream = StreamId::from(notification);
         let notice = self.process.bus.load::<Notification>(&stream).await.unwrap();
@@ -245,7 +259,7 @@ fn ledger_stream(openid: &str) -> StreamId {
     StreamId::subscription(DEMO_APPID, openid, DEMO_TEMPLATE)
 }
 
-fn draft(streams: Vec<StreamAppend>, at: DateTime<Utc>) -> Draft {
+pub(crate) fn draft(streams: Vec<StreamAppend>, at: DateTime<Utc>) -> Draft {
     Draft {
         metadata: Metadata {
             command: CommandId(TimeOrderedIds.next()),
