@@ -1,5 +1,7 @@
 //! The next customer number: a sequence on PostgreSQL, a counter of the one process on SQLite.
 
+use std::ops::Range;
+
 use application::ports::{CustomerNumbers, NumbersError};
 use async_trait::async_trait;
 use sqlx::SqlitePool;
@@ -8,12 +10,13 @@ use tokio::sync::Mutex;
 use crate::db::{Db, DbError};
 
 const NEXT_POSTGRES: &str = "SELECT nextval('customer_numbers')";
+const BLOCK_POSTGRES: &str = "SELECT nextval('customer_numbers') FROM generate_series(1, $1)";
 
 /// Numbers are zero-padded (`CUS` + 11 digits), so the largest text is the largest number.
 const LARGEST_TAKEN: &str = "SELECT max(key) FROM guards WHERE kind = 'customer_number'";
 
 /// The statements of this module, for the test that prepares them.
-pub const POSTGRES_STATEMENTS: &[&str] = &[NEXT_POSTGRES, LARGEST_TAKEN];
+pub const POSTGRES_STATEMENTS: &[&str] = &[NEXT_POSTGRES, BLOCK_POSTGRES, LARGEST_TAKEN];
 /// The statements of this module, for the test that prepares them.
 pub const SQLITE_STATEMENTS: &[&str] = &[LARGEST_TAKEN];
 
@@ -37,24 +40,48 @@ impl StoredNumbers {
 #[async_trait]
 impl CustomerNumbers for StoredNumbers {
     async fn next(&self) -> Result<u64, NumbersError> {
-        let failed = |error: DbError| NumbersError(error.to_string());
         match &self.db {
             Db::Postgres(pool) => {
                 let number: i64 =
-                    sqlx::query_scalar(NEXT_POSTGRES).fetch_one(pool).await.map_err(|e| failed(e.into()))?;
-                u64::try_from(number).map_err(|_| NumbersError("the sequence is negative".to_owned()))
+                    sqlx::query_scalar(NEXT_POSTGRES).fetch_one(pool).await.map_err(|e| failed(&e.into()))?;
+                positive(number)
             }
-            Db::Sqlite(sqlite) => {
-                let mut last = self.last.lock().await;
-                let before = match *last {
-                    Some(number) => number,
-                    None => largest_taken(sqlite.reader()).await.map_err(failed)?,
-                };
-                *last = Some(before + 1);
-                Ok(before + 1)
-            }
+            Db::Sqlite(sqlite) => Ok(self.counted(sqlite.reader(), 1).await?.end - 1),
         }
     }
+
+    async fn block(&self, count: usize) -> Result<Vec<u64>, NumbersError> {
+        let wanted = u32::try_from(count).map_err(|_| NumbersError("too many at once".to_owned()))?;
+        match &self.db {
+            Db::Postgres(pool) => {
+                let drawn = sqlx::query_scalar(BLOCK_POSTGRES).bind(i64::from(wanted)).fetch_all(pool).await;
+                let drawn: Vec<i64> = drawn.map_err(|e| failed(&e.into()))?;
+                drawn.into_iter().map(positive).collect()
+            }
+            Db::Sqlite(sqlite) => Ok(self.counted(sqlite.reader(), u64::from(wanted)).await?.collect()),
+        }
+    }
+}
+
+impl StoredNumbers {
+    /// The next numbers of the one process.
+    async fn counted(&self, pool: &SqlitePool, count: u64) -> Result<Range<u64>, NumbersError> {
+        let mut last = self.last.lock().await;
+        let before = match *last {
+            Some(number) => number,
+            None => largest_taken(pool).await.map_err(|error| failed(&error))?,
+        };
+        *last = Some(before + count);
+        Ok(before + 1..before + count + 1)
+    }
+}
+
+fn positive(number: i64) -> Result<u64, NumbersError> {
+    u64::try_from(number).map_err(|_| NumbersError("the sequence is negative".to_owned()))
+}
+
+fn failed(error: &DbError) -> NumbersError {
+    NumbersError(error.to_string())
 }
 
 async fn largest_taken(pool: &SqlitePool) -> Result<u64, DbError> {

@@ -17,5 +17,6 @@ pub mod randomness;
 pub mod service_tokens;
 pub mod sessions;
 pub mod spreadsheet;
+pub mod unique_values;
 pub mod upcasters;
 pub mod wechat;

@@ -47,8 +47,9 @@ pub const CELL_CHARS_MAX: usize = 32_767;
 /// of one command; and nobody else waits long for the append lock.
 pub const CHUNK_ROWS: usize = 500;
 
-/// How long after its last chunk an unfinished import counts as abandoned. One that lives stores a chunk in seconds.
-pub const ABANDONED_AFTER: TimeDelta = TimeDelta::minutes(5);
+/// How long after its upload an unfinished import counts as abandoned. One that lives takes seconds, the largest and
+/// slowest a minute; an upload that carries on begins the time anew with its first chunk.
+pub const ABANDONED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Which unique values are held, asked for a whole chunk at once.
 #[async_trait]

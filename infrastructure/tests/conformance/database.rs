@@ -2,7 +2,7 @@
 
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
-use infrastructure::{credentials, customer_numbers, service_tokens, sessions};
+use infrastructure::{credentials, customer_numbers, service_tokens, sessions, unique_values};
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;
 use sqlx::{Executor, SqlSafeStr};
@@ -10,8 +10,13 @@ use sqlx::{Executor, SqlSafeStr};
 use crate::kit::{Backend, TestDb, appended_to, assert_whole, draft, postgres_url, stream};
 
 /// The statements of every module, by database.
-const POSTGRES: &[&[&str]] = &[event_log::POSTGRES_STATEMENTS, customer_numbers::POSTGRES_STATEMENTS];
-const SQLITE: &[&[&str]] = &[event_log::SQLITE_STATEMENTS, customer_numbers::SQLITE_STATEMENTS];
+const POSTGRES: &[&[&str]] = &[
+    event_log::POSTGRES_STATEMENTS,
+    customer_numbers::POSTGRES_STATEMENTS,
+    unique_values::POSTGRES_STATEMENTS,
+];
+const SQLITE: &[&[&str]] =
+    &[event_log::SQLITE_STATEMENTS, customer_numbers::SQLITE_STATEMENTS, unique_values::SQLITE_STATEMENTS];
 const BOTH: &[&[&str]] = &[&credentials::STATEMENTS, &sessions::STATEMENTS, &service_tokens::STATEMENTS];
 
 #[tokio::test]

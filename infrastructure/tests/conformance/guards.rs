@@ -1,8 +1,12 @@
 //! Unique values: taken by one stream at a time, across and within batches.
 
+use std::collections::HashSet;
+
 use application::bus::{AppendError, Draft, GuardChange, GuardKind};
+use application::imports::UniqueValues as _;
 use domain::StreamId;
 use infrastructure::event_log::EventLog;
+use infrastructure::unique_values::StoredValues;
 use rstest::rstest;
 use tokio::task::JoinSet;
 
@@ -113,4 +117,21 @@ async fn of_many_at_once_one_gets_the_value(#[values(Backend::Sqlite, Backend::P
     let losers = outcomes.iter().filter(|(outcome, _)| *outcome == Err(taken(&winners[0].1))).count();
     assert_eq!(losers, 49);
     assert_eq!(assert_whole(&log).await.len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn values_are_looked_up_many_at_once(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let test = TestDb::fresh(backend).await;
+    let log = EventLog::start(test.db.clone());
+    let one = stream();
+    log.append(guarded(&one, 0, vec![claim("138", &one), claim("139", &one)])).await.unwrap();
+    log.append(guarded(&one, 1, vec![release("139", &one)])).await.unwrap();
+    let values = StoredValues::new(test.db.clone());
+    let keys: Vec<String> = (130..160).map(|key: i32| key.to_string()).collect();
+    assert_eq!(
+        values.held(GuardKind::CustomerPhone, &keys).await.unwrap(),
+        HashSet::from(["138".to_owned()])
+    );
+    assert!(values.held(GuardKind::CustomerWechat, &keys).await.unwrap().is_empty());
 }

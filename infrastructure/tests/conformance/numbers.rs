@@ -52,3 +52,26 @@ async fn a_restart_goes_on_behind_the_numbers_in_use(
     }
     assert_eq!(StoredNumbers::new(test.db.clone()).next().await.unwrap(), 13);
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_is_as_many_numbers_as_asked_for(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let test = TestDb::fresh(backend).await;
+    let numbers = Arc::new(StoredNumbers::new(test.db.clone()));
+    assert_eq!(numbers.block(0).await.unwrap(), [0; 0]);
+    let mut askers = JoinSet::new();
+    for _ in 0..8 {
+        let numbers = numbers.clone();
+        askers.spawn(async move {
+            let mut own = numbers.block(25).await.unwrap();
+            assert!(own.len() == 25 && own.is_sorted_by(|a, b| a < b));
+            own.push(numbers.next().await.unwrap());
+            own
+        });
+    }
+    let mut all: Vec<u64> = askers.join_all().await.into_iter().flatten().collect();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(1..=208));
+}
