@@ -24,12 +24,14 @@ mod violation;
 
 pub use assign::{Assign, BatchAssign};
 pub use customer::{CreateCustomer, UpdateCustomer};
-pub use inbox::MarkRead;
+pub use inbox::{Empty, MarkAllRead, MarkRead, Snooze, Undo};
 pub use legacy::fill_from_legacy;
 pub use login::Login;
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
+
+pub(crate) use labels::label;
 
 /// Most characters of a customer's name. System A's page stops at 20; the server leaves room for foreign names.
 pub const NAME_CHARS_MAX: usize = 50;

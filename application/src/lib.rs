@@ -9,6 +9,7 @@ pub mod channels;
 pub mod customers;
 pub mod delivery;
 pub mod forms;
+pub mod history;
 pub mod imports;
 pub mod inbox;
 pub mod policies;

@@ -47,6 +47,8 @@ const LABELS: &[(&str, &str)] = &[
     ("nextFollowUpDate", "下次跟进时间"),
     ("enabled", "开关"),
     ("notificationIds", "通知ID"),
+    ("until", "稍后提醒时间"),
+    ("token", "撤销凭证"),
     ("username", "用户名"),
     ("password", "密码"),
     ("oldPassword", "原密码"),
@@ -63,7 +65,7 @@ const LABELS: &[(&str, &str)] = &[
 ];
 
 /// The Chinese name of the field at `path`, of a list entry's list too; a field without one is called by its path.
-pub(super) fn label(path: &str) -> &str {
+pub(crate) fn label(path: &str) -> &str {
     let field = path.split_once('[').map_or(path, |(field, _)| field);
     LABELS.iter().find(|(name, _)| *name == field).map_or(path, |(_, label)| label)
 }

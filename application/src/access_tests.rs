@@ -1,0 +1,87 @@
+use super::*;
+
+use chrono::{DateTime, Utc};
+use domain::Actor;
+use domain::customer::Ownership;
+use domain::customer::{Creation, CustomerNumber};
+use uuid::Uuid;
+
+#[test]
+fn the_table_is_the_one_of_the_specification() {
+    insta::assert_snapshot!(print(), @r"
+    action	admin	manager	operator	dispatch	employee	admissions
+    ViewCustomers	yes	yes	yes	yes	yes	yes
+    CreateCustomer	yes	yes	yes	yes	yes	yes
+    UpdateCustomer	yes	yes	yes	yes	yes	yes
+    AssignCustomer	yes	yes	yes	-	-	-
+    AssignFromPool	yes	yes	yes	-	-	-
+    ClaimCustomer	yes	yes	yes	yes	yes	-
+    ReleaseOwn	yes	yes	yes	yes	yes	yes
+    ReleaseOthers	yes	yes	-	-	-	-
+    RecordFollowUp	yes	yes	yes	yes	yes	yes
+    DeleteCustomer	yes	yes	-	-	-	-
+    FreezeCustomer	yes	-	-	-	-	-
+    SetAutoTransfer	yes	yes	yes	-	-	-
+    ImportCustomers	yes	yes	yes	yes	yes	yes
+    ViewPool	yes	yes	yes	yes	yes	yes
+    ViewPoolStatistics	yes	yes	yes	-	-	-
+    ViewOperationLogs	yes	-	-	-	-	-
+    PickAssignee	yes	yes	yes	yes	-	yes
+    SetLevelO	yes	yes	yes	yes	-	-
+    EditStaff	yes	-	-	-	-	-
+    ViewDeliveries	yes	yes	yes	-	-	-
+    ActOnDeliveries	yes	-	-	-	-	-
+    ViewAudit	yes	yes	-	-	-	-
+    ViewHealth	yes	-	-	-	-	-
+    ");
+}
+
+#[test]
+fn every_action_has_one_row() {
+    for (action, _) in TABLE {
+        assert_eq!(TABLE.iter().filter(|(a, _)| *a == action).count(), 1, "{action:?}");
+    }
+}
+
+const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+fn staff(n: u128) -> StaffId {
+    StaffId(Uuid::from_u128(n))
+}
+
+/// A row as person 1 stands to it.
+fn row(standing: Standing) -> Customer {
+    let (creator, owner) = match standing {
+        Standing::Owner => (2, Some(1)),
+        Standing::Creator => (1, Some(2)),
+        Standing::Stranger => (2, Some(3)),
+        Standing::PoolCreator => (1, None),
+        Standing::PoolStranger => (2, None),
+    };
+    let by = Actor::Staff(staff(creator));
+    let ownership = match owner {
+        Some(owner) => Ownership::Owned { owner: staff(owner), since: AT },
+        None => {
+            Ownership::InPool { since: AT, reason: "客户不需要了".into(), former_owner: Some(staff(1)) }
+        }
+    };
+    let created = Some(Creation { number: CustomerNumber::nth(1), by, at: AT });
+    Customer { created, ownership, ..Customer::default() }
+}
+
+#[test]
+fn rows_and_fields_are_those_of_the_specification() {
+    insta::assert_snapshot!(print_rows(staff(1), row));
+}
+
+#[test]
+fn nobody_below_manager_sees_a_contact_in_the_pool() {
+    for role in ROLES {
+        let caller = Caller { id: staff(1), username: String::new(), name: String::new(), role };
+        for standing in [Standing::PoolCreator, Standing::PoolStranger] {
+            let full = field_view(&caller, &row(standing)) == FieldView::Full;
+            assert_eq!(full, matches!(role, Role::Admin | Role::Manager), "{role} {standing:?}");
+            assert_eq!(full, searches_pool_by_contact(role));
+        }
+    }
+}
