@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use application::customers::Limits;
 use application::ports::{Clock, CustomerNumbers, Ids, Randomness};
 use infrastructure::bus::Bus;
 use infrastructure::db::Db;
@@ -36,7 +37,7 @@ pub struct App {
     pub numbers: Arc<dyn CustomerNumbers>,
     /// The read side: what it has taken in so far.
     pub projections: Projections,
-    /// Tokens, passwords and failed log-ins: `Auth::new(&settings.auth, db.clone())`.
+    /// Tokens, passwords and failed log-ins: `Auth::new(&settings, db.clone(), clock)`.
     pub auth: Auth,
     /// Position of each person's last command on this node, for reading one's own writes.
     pub writes: RecentWrites,
@@ -44,4 +45,11 @@ pub struct App {
     pub health: Health,
     /// Cancelled when the service stops: open sockets and waiting reads end.
     pub stop: CancellationToken,
+}
+
+impl App {
+    /// What people are held to.
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits.limits
+    }
 }

@@ -19,8 +19,8 @@ use super::DemoArguments;
 use super::people::{PASSWORD, People};
 use crate::cli::say;
 use crate::config::{
-    AuthSettings, DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings,
-    WechatSubscribeSettings,
+    AuthSettings, DatabaseSettings, DeliverySettings, LimitSettings, LogFormat, LogSettings,
+    ProtectionSettings, ServerSettings, Settings, WechatSubscribeSettings,
 };
 use crate::wiring::{Leadwire, Role, Running};
 
@@ -117,7 +117,9 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
     Ok(Settings {
         server: ServerSettings { listen, allowed_origins: vec![], body_bytes_max: BODY_BYTES_MAX },
         database: DatabaseSettings { url, options: DbOptions::default() },
-        auth: AuthSettings { jwt_secret: secret(), token_life: TOKEN_LIFE },
+        auth: AuthSettings { jwt_secret: secret(), token_life: TOKEN_LIFE, issuer: None },
+        protection: ProtectionSettings::default(),
+        limits: LimitSettings::default(),
         wechat_subscribe: Some(WechatSubscribeSettings {
             channel,
             secret: SecretString::from(DEMO_SECRET),

@@ -6,6 +6,7 @@ use application::access::Caller;
 use application::bus::CommandContext;
 use axum::body::Body;
 use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use domain::{Actor, CommandId, Metadata, Sequence};
 use futures_util::StreamExt as _;
@@ -43,19 +44,33 @@ pub struct CommandRequest {
 }
 
 impl CommandRequest {
+    /// What the headers say; `body` is what was sent, or what stands for it in the fingerprint.
+    pub(super) fn of(parts: &Parts, body: Value) -> Result<Self, Problem> {
+        let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+        let correlation = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Ok(Self {
+            method: parts.method.clone(),
+            route: route.unwrap_or_default(),
+            correlation: correlation.unwrap_or_default(),
+            key: idempotency_key(&parts.headers)?,
+            expected: if_match(&parts.headers)?,
+            body,
+        })
+    }
+
     /// Who asks, why and when. `params` are the ids in the path, in their usual form.
     pub fn context(&self, app: &App, caller: &Caller, params: &[String]) -> CommandContext {
+        self.context_of(app, &caller.id.to_string(), Actor::Staff(caller.id), params)
+    }
+
+    /// The same for an actor that is no person; keys of one `sender` name that sender's commands only.
+    pub fn context_of(&self, app: &App, sender: &str, actor: Actor, params: &[String]) -> CommandContext {
         let command = match &self.key {
-            Some(key) => CommandId::from_key(&caller.id.to_string(), key),
+            Some(key) => CommandId::from_key(sender, key),
             None => CommandId(app.ids.next()),
         };
         CommandContext {
-            metadata: Metadata {
-                command,
-                correlation: self.correlation.clone(),
-                causation: None,
-                actor: Actor::Staff(caller.id),
-            },
+            metadata: Metadata { command, correlation: self.correlation.clone(), causation: None, actor },
             at: app.clock.now(),
             fingerprint: self.key.as_ref().map(|_| self.fingerprint(params)),
         }
@@ -114,25 +129,15 @@ impl FromRequest<SharedApp> for CommandRequest {
 
     async fn from_request(request: Request, app: &SharedApp) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
-        let correlation = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        let key = idempotency_key(&parts.headers)?;
-        let expected = if_match(&parts.headers)?;
+        let command = Self::of(&parts, Value::Null)?;
         let bytes = read(body, &parts.headers, app.settings.server.body_bytes_max).await?;
         let body = if bytes.is_empty() { Value::Null } else { parse(&parts.headers, &bytes)? };
-        Ok(Self {
-            method: parts.method,
-            route: route.unwrap_or_default(),
-            correlation: correlation.unwrap_or_default(),
-            key,
-            expected,
-            body,
-        })
+        Ok(Self { body, ..command })
     }
 }
 
 /// Reads a body that is small enough.
-async fn read(body: Body, headers: &HeaderMap, max: usize) -> Result<Vec<u8>, Problem> {
+pub(super) async fn read(body: Body, headers: &HeaderMap, max: usize) -> Result<Vec<u8>, Problem> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let mut bytes = Vec::new();
     let mut chunks = body.into_data_stream();

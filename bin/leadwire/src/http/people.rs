@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use application::access::Caller;
 use application::bus::CommandBus as _;
 use domain::staff::{Account, Staff};
 use domain::{StaffId, StreamId};
@@ -25,7 +26,33 @@ pub struct PersonName {
     pub username: String,
 }
 
+/// How system A shows a person who did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Person {
+    /// Id of the account.
+    #[serde(rename = "_id")]
+    #[schema(value_type = uuid::Uuid)]
+    pub id: StaffId,
+    /// Name on screens.
+    pub name: String,
+    /// Login name.
+    pub username: String,
+}
+
+impl Person {
+    /// Whoever asks.
+    pub fn of(caller: &Caller) -> Self {
+        Self { id: caller.id, name: caller.name.clone(), username: caller.username.clone() }
+    }
+}
+
 impl People {
+    /// One of them with the id; `None` as in [`People::name`].
+    pub fn person(&self, id: Option<StaffId>) -> Option<Person> {
+        let PersonName { name, username } = self.name(id)?;
+        Some(Person { id: id?, name, username })
+    }
+
     /// Looks these people up, all at once.
     pub async fn find(app: &App, ids: impl IntoIterator<Item = StaffId>) -> Result<Self, Problem> {
         let ids: Vec<StaffId> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();

@@ -4,11 +4,12 @@
 
 use application::access::{self, Caller, RowScope};
 use application::bus::{AppendError, CommandBus as _, ExecuteError, LoadError};
-use application::customers::Refusal;
+use application::customers::{BatchItemRefusal, Refusal};
+use application::imports::ImportRefusal;
 use domain::customer::CustomerError;
 use domain::inbox::InboxError;
 use domain::staff::Staff;
-use domain::{Sequence, StaffId, StreamId};
+use domain::{CustomerId, Sequence, StaffId, StreamId};
 use infrastructure::db::DbError;
 use serde_json::json;
 
@@ -20,6 +21,9 @@ use crate::app::App;
 /// Seconds after which a client may try again when the appender's queue is full: it drains within one.
 const BUSY_SECONDS: u64 = 1;
 
+/// Seconds after which a client may claim again; the exact moment stands in the details.
+const CLAIM_RETRY_SECONDS: u64 = 1;
+
 /// Seconds after which a client may try again when the store is away.
 const UNAVAILABLE_SECONDS: u64 = 5;
 
@@ -29,7 +33,77 @@ pub async fn customer_problem(app: &App, caller: &Caller, error: ExecuteError<Re
         ExecuteError::Refused(Refusal::Stale { owner, sequence }) => {
             conflict(app, caller, owner, sequence).await
         }
+        ExecuteError::Refused(Refusal::Batch(items)) => nothing_done(app, caller, &items).await,
         ExecuteError::Refused(refusal) => refused(&refusal),
+        other => execute_problem(other),
+    }
+}
+
+/// Why a command did not happen that nobody is logged in for.
+pub fn anonymous_problem(error: ExecuteError<Refusal>) -> Problem {
+    match error {
+        ExecuteError::Refused(refusal) => refused(&refusal),
+        other => execute_problem(other),
+    }
+}
+
+/// Why nothing of a batch was done: as the first item when all say the same, else as a batch; item by item in the
+/// details.
+async fn nothing_done(app: &App, caller: &Caller, items: &[(CustomerId, BatchItemRefusal)]) -> Problem {
+    let errors: Vec<_> = items
+        .iter()
+        .map(
+            |(id, refusal)| json!({ "customerId": id, "code": refusal.code(), "error": refusal.to_string() }),
+        )
+        .collect();
+    let Some((_, first)) = items.first() else { return Problem::of(&problem::BATCH_REFUSED) };
+    let alike = items.iter().all(|(_, refusal)| refusal.code() == first.code());
+    let (problem, mut details) = if alike {
+        item(app, caller, first).await
+    } else {
+        (Problem::of(&problem::BATCH_REFUSED), json!({}))
+    };
+    details["errors"] = json!(errors);
+    problem.details(details)
+}
+
+async fn item(app: &App, caller: &Caller, refusal: &BatchItemRefusal) -> (Problem, serde_json::Value) {
+    let problem = Problem::of(match refusal {
+        BatchItemRefusal::CustomerNotFound => &problem::CUSTOMER_NOT_FOUND,
+        BatchItemRefusal::VersionConflict => &problem::VERSION_CONFLICT,
+        BatchItemRefusal::NotInPool { .. } => &problem::NOT_IN_POOL,
+        BatchItemRefusal::AlreadyInPool => &problem::ALREADY_IN_POOL,
+        BatchItemRefusal::NotOwned => &problem::NOT_OWNED,
+        BatchItemRefusal::Frozen => &problem::FROZEN,
+        BatchItemRefusal::NotYours => &problem::FORBIDDEN,
+        BatchItemRefusal::HoldingLimit { .. } | BatchItemRefusal::OwnerHoldingLimit { .. } => {
+            &problem::HOLDING_LIMIT
+        }
+        BatchItemRefusal::ClaimQuota { .. } => &problem::CLAIM_QUOTA,
+        BatchItemRefusal::CoolOff { .. } => &problem::COOL_OFF,
+    });
+    let english = problem.text.en.clone();
+    let details = match refusal {
+        BatchItemRefusal::NotInPool { owner } => json!({ "currentOwner": named(app, caller, *owner).await }),
+        BatchItemRefusal::HoldingLimit { limit, current }
+        | BatchItemRefusal::OwnerHoldingLimit { limit, current }
+        | BatchItemRefusal::ClaimQuota { limit, current } => {
+            json!({ "limit": limit, "current": current })
+        }
+        BatchItemRefusal::CoolOff { until } => json!({ "until": Millis(*until) }),
+        _ => json!({}),
+    };
+    (problem.text(Text::with(refusal.to_string(), english)), details)
+}
+
+/// Why an import did not happen.
+pub fn import_problem(error: ExecuteError<ImportRefusal>) -> Problem {
+    match error {
+        ExecuteError::Refused(ImportRefusal::Forbidden(zh)) => {
+            let forbidden = Problem::of(&problem::FORBIDDEN);
+            let en = forbidden.text.en.clone();
+            forbidden.text(Text::with(zh, en))
+        }
         other => execute_problem(other),
     }
 }
@@ -45,17 +119,21 @@ pub fn inbox_problem(error: ExecuteError<InboxError>) -> Problem {
 
 /// The conflict with who has the customer now, for those who may know.
 async fn conflict(app: &App, caller: &Caller, owner: Option<StaffId>, sequence: Sequence) -> Problem {
-    let conflict = Problem::of(&problem::VERSION_CONFLICT);
+    let owner = named(app, caller, owner).await;
+    Problem::of(&problem::VERSION_CONFLICT).details(json!({ "currentOwner": owner, "version": sequence }))
+}
+
+/// Id and name of an owner, for those who may know.
+async fn named(app: &App, caller: &Caller, owner: Option<StaffId>) -> serde_json::Value {
     let permitted = owner == Some(caller.id) || access::detail_scope(caller) == RowScope::All;
-    let owner = match owner {
+    match owner {
         Some(owner) if permitted => {
             let staff = app.bus.load::<Staff>(&StreamId::from(owner)).await.ok();
             let name = staff.and_then(|staff| staff.state.account).map(|account| account.name);
             json!({ "id": owner, "name": name })
         }
         _ => serde_json::Value::Null,
-    };
-    conflict.details(json!({ "currentOwner": owner, "version": sequence }))
+    }
 }
 
 fn refused(refusal: &Refusal) -> Problem {
@@ -86,6 +164,16 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::StaffNotAssignable => Problem::of(&problem::STAFF_NOT_ASSIGNABLE),
         Refusal::DuplicatePhone => Problem::of(&problem::DUPLICATE_PHONE),
         Refusal::DuplicateWechat => Problem::of(&problem::DUPLICATE_WECHAT),
+        Refusal::HoldingLimit { limit, current } => {
+            let english = format!("The assignee has reached the holding limit of {limit} customers");
+            Problem::of(&problem::HOLDING_LIMIT)
+                .text(Text::with(refusal.to_string(), english))
+                .details(json!({ "limit": limit, "current": current }))
+        }
+        Refusal::ClaimTooSoon { until } => Problem::of(&problem::CLAIM_TOO_SOON)
+            .retry_after(CLAIM_RETRY_SECONDS)
+            .details(json!({ "until": Millis(*until) })),
+        Refusal::Batch(_) => Problem::of(&problem::BATCH_REFUSED),
         // Told with its details by the only caller that can load them.
         Refusal::Stale { sequence, .. } => {
             Problem::of(&problem::VERSION_CONFLICT).details(json!({ "version": sequence }))
@@ -93,7 +181,7 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn execute_problem<R: std::error::Error>(error: ExecuteError<R>) -> Problem {
+pub(super) fn execute_problem<R: std::error::Error>(error: ExecuteError<R>) -> Problem {
     match error {
         ExecuteError::Append(error) => append_problem(&error),
         ExecuteError::Load(error) => load_problem(&error),
@@ -162,6 +250,9 @@ mod tests {
             (Refusal::StaffNotAssignable, 422, "STAFF_NOT_ASSIGNABLE"),
             (Refusal::DuplicatePhone, 409, "DUPLICATE_PHONE"),
             (Refusal::DuplicateWechat, 409, "DUPLICATE_WECHAT"),
+            (Refusal::HoldingLimit { limit: 50, current: 50 }, 409, "HOLDING_LIMIT"),
+            (Refusal::ClaimTooSoon { until: chrono::DateTime::UNIX_EPOCH }, 429, "CLAIM_TOO_SOON"),
+            (Refusal::Batch(vec![]), 409, "BATCH_REFUSED"),
             (Refusal::Stale { owner: None, sequence: 3 }, 409, "VERSION_CONFLICT"),
         ] {
             let problem = refused(&refusal);

@@ -108,7 +108,7 @@ async fn execute(
         reason: form.assignment_reason,
         source,
     };
-    match use_case::assign(&app.bus, caller, &context, assign).await {
+    match use_case::assign(&app.bus, app.limits(), caller, &context, assign).await {
         Ok(executed) => {
             let shown = Shown::load(app, &executed.result).await?;
             Ok((executed, shown))

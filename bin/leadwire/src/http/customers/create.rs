@@ -1,13 +1,17 @@
-//! Create a customer.
+//! Create a customer, from the web console and from the mini program.
 
-use application::customers::{self as use_case, Create};
+use application::access::Caller;
+use application::bus::Executed;
+use application::customers::{self as use_case, Create, CustomerReceipt};
 use application::forms;
 use axum::extract::State;
 use domain::CustomerId;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::document::CustomerDocument;
 use super::written::{self, Shown};
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
@@ -15,6 +19,7 @@ use crate::http::problem::Problem;
 use crate::http::refusals::customer_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
+use crate::http::time::Millis;
 
 const CREATED: Text = Text::new("客户创建成功", "The customer was created");
 
@@ -33,8 +38,61 @@ pub async fn create(
     Authenticated(caller): Authenticated,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
+    let (executed, _, document) = execute(&app, &caller, request).await?;
+    written::answer(&app, &caller, Answer::created(CREATED, &document)?, &executed)
+}
+
+/// The new customer as the mini program reads it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MiniProgramCreated {
+    /// Its id.
+    #[schema(value_type = uuid::Uuid)]
+    id: CustomerId,
+    /// Its number: `CUS` and 11 digits.
+    customer_id: String,
+    /// When it was created.
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    created_at: Option<Millis>,
+    /// The whole customer.
+    customer: CustomerDocument,
+    /// `CREATED`.
+    action: &'static str,
+}
+
+/// Creates a customer from the mini program.
+#[utoipa::path(
+    post, path = "/api/customers/miniprogram/create", operation_id = "create_customer_from_mini_program", tag = "customers",
+    params(schemas::CommandHeaders),
+    request_body = schemas::CreateCustomerBody,
+    responses(
+        (status = 201, description = "The customer", body = Enveloped<MiniProgramCreated>),
+        schemas::CommandProblems
+    )
+)]
+pub async fn create_from_mini_program(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    request: CommandRequest,
+) -> Result<Answer, Problem> {
+    let (executed, id, customer) = execute(&app, &caller, request).await?;
+    let created = MiniProgramCreated {
+        id,
+        customer_id: customer.customer_id.clone(),
+        created_at: customer.created_at,
+        customer,
+        action: "CREATED",
+    };
+    written::answer(&app, &caller, Answer::created(CREATED, &created)?, &executed)
+}
+
+async fn execute(
+    app: &App,
+    caller: &Caller,
+    request: CommandRequest,
+) -> Result<(Executed<CustomerReceipt>, CustomerId, CustomerDocument), Problem> {
     let request = request.without_version()?;
-    let context = request.context(&app, &caller, &[]);
+    let context = request.context(app, caller, &[]);
     let form = forms::CreateCustomer::parse(request.body).map_err(Problem::fields)?;
     let create = Create {
         id: CustomerId(app.ids.next()),
@@ -44,12 +102,14 @@ pub async fn create(
         owner: form.assigned_to,
         reason: form.assignment_reason,
     };
-    match use_case::create(&app.bus, app.numbers.as_ref(), &caller, &context, create).await {
+    let created =
+        use_case::create(&app.bus, app.numbers.as_ref(), app.limits(), caller, &context, create).await;
+    match created {
         Ok(executed) => {
-            let shown = Shown::load(&app, &executed.result).await?;
-            let document = shown.document(&app, &caller).await?;
-            written::answer(&app, &caller, Answer::created(CREATED, &document)?, &executed)
+            let shown = Shown::load(app, &executed.result).await?;
+            let document = shown.document(app, caller).await?;
+            Ok((executed, shown.id, document))
         }
-        Err(error) => Err(customer_problem(&app, &caller, error).await),
+        Err(error) => Err(customer_problem(app, caller, error).await),
     }
 }

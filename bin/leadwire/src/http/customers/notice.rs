@@ -4,7 +4,7 @@
 //! none.
 
 use application::access::Caller;
-use application::customers::{BatchReceipt, SOURCE_BY_BATCH, SOURCE_BY_HAND};
+use application::customers::{BatchReceipt, SOURCE_BY_HAND};
 use domain::customer::{Customer, LeadSource, ServiceCategory};
 use domain::{CustomerId, StaffId};
 use serde::Serialize;
@@ -76,18 +76,28 @@ pub struct BatchNotice {
     /// When.
     #[schema(value_type = DateTime<Utc>)]
     assign_time: Millis,
+    /// `true` for a batch out of the public pool; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    from_public_pool: bool,
 }
 
 impl BatchNotice {
     /// Of a batch that moved something.
-    pub fn of(assigner: &Caller, receipt: &BatchReceipt, reason: Option<&str>) -> Self {
+    pub fn of(assigner: &Caller, to: StaffId, receipt: &BatchReceipt, source: &str) -> Self {
         Self {
-            assigned_to_id: receipt.to,
+            assigned_to_id: to,
             customer_count: receipt.moved.len(),
             customer_ids: receipt.moved.clone(),
-            source: reason.unwrap_or(SOURCE_BY_BATCH).to_owned(),
+            source: source.to_owned(),
             assigner_name: assigner.name.clone(),
             assign_time: Millis(receipt.at),
+            from_public_pool: false,
         }
+    }
+
+    /// The same for a batch out of the public pool.
+    #[must_use]
+    pub fn out_of_pool(self) -> Self {
+        Self { from_public_pool: true, ..self }
     }
 }

@@ -1,18 +1,19 @@
 //! Change a customer's fields; never who owns it (fault A-12).
 
+use application::access::Caller;
 use application::customers::{self as use_case, Update};
 use application::forms;
 use axum::extract::State;
+use domain::CustomerId;
 
 use super::CustomerPath;
 use super::document::CustomerDocument;
-use super::written::{self, Shown};
-use crate::app::SharedApp;
+use super::written;
+use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::problem::Problem;
-use crate::http::refusals::customer_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
 
@@ -34,7 +35,35 @@ pub async fn update(
     CustomerPath(id): CustomerPath,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
-    let context = request.context(&app, &caller, &[id.to_string()]);
+    execute(&app, &caller, id, request).await
+}
+
+/// The same, from the mini program.
+#[utoipa::path(
+    patch, path = "/api/customers/miniprogram/{id}", operation_id = "update_customer_from_mini_program", tag = "customers",
+    params(schemas::IdPath, schemas::CommandHeaders, schemas::VersionHeader),
+    request_body = schemas::UpdateCustomerBody,
+    responses(
+        (status = 200, description = "The customer after the change", body = Enveloped<CustomerDocument>),
+        schemas::CommandProblems
+    )
+)]
+pub async fn update_from_mini_program(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+    CustomerPath(id): CustomerPath,
+    request: CommandRequest,
+) -> Result<Answer, Problem> {
+    execute(&app, &caller, id, request).await
+}
+
+async fn execute(
+    app: &App,
+    caller: &Caller,
+    id: CustomerId,
+    request: CommandRequest,
+) -> Result<Answer, Problem> {
+    let context = request.context(app, caller, &[id.to_string()]);
     let form = forms::UpdateCustomer::parse(request.body).map_err(Problem::fields)?;
     let update = Update {
         customer: id,
@@ -43,12 +72,6 @@ pub async fn update(
         contract_status: form.contract_status,
         lead_level: form.lead_level,
     };
-    match use_case::update(&app.bus, &caller, &context, update).await {
-        Ok(executed) => {
-            let shown = Shown::load(&app, &executed.result).await?;
-            let document = shown.document(&app, &caller).await?;
-            written::answer(&app, &caller, Answer::ok(UPDATED, &document)?, &executed)
-        }
-        Err(error) => Err(customer_problem(&app, &caller, error).await),
-    }
+    let done = use_case::update(&app.bus, caller, &context, update).await;
+    written::show(app, caller, done, UPDATED).await
 }

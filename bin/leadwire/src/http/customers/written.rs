@@ -2,7 +2,7 @@
 
 use application::access::Caller;
 use application::bus::{CommandBus as _, Executed};
-use application::customers::CustomerReceipt;
+use application::customers::{CustomerReceipt, CustomerResult};
 use domain::customer::Customer;
 use domain::{CustomerId, StreamId};
 
@@ -11,7 +11,8 @@ use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::people::People;
 use crate::http::problem::Problem;
-use crate::http::refusals::load_problem;
+use crate::http::refusals::{customer_problem, load_problem};
+use crate::http::text::Text;
 
 /// A customer right after a command.
 pub struct Shown {
@@ -46,4 +47,21 @@ pub fn answer(
 ) -> Result<Answer, Problem> {
     app.writes.noted(caller.id, executed.position);
     Ok(answer.version(executed.result.sequence).written(executed.position, executed.replayed))
+}
+
+/// The customer after a command, or why it did not happen.
+pub async fn show(
+    app: &App,
+    caller: &Caller,
+    done: CustomerResult<CustomerReceipt>,
+    text: Text,
+) -> Result<Answer, Problem> {
+    match done {
+        Ok(executed) => {
+            let shown = Shown::load(app, &executed.result).await?;
+            let document = shown.document(app, caller).await?;
+            answer(app, caller, Answer::ok(text, &document)?, &executed)
+        }
+        Err(error) => Err(customer_problem(app, caller, error).await),
+    }
 }

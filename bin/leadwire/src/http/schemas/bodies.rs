@@ -15,6 +15,98 @@ pub struct LoginBody {
     pub openid: Option<String>,
 }
 
+/// The code that `wx.login` gave.
+#[derive(ToSchema)]
+pub struct WechatCodeBody {
+    /// Good once, for five minutes.
+    #[schema(max_length = 128)]
+    pub code: String,
+    /// Accepted for system A's clients and ignored.
+    pub phone: Option<String>,
+}
+
+/// A new account.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateUserBody {
+    /// Login name, kept in lower case.
+    #[schema(max_length = 64)]
+    pub username: String,
+    /// The first password.
+    #[schema(min_length = 8, max_length = 128)]
+    pub password: String,
+    /// Name on screens.
+    #[schema(max_length = 50)]
+    pub name: String,
+    /// `admin`, `manager`, `operator`, `dispatch`, `employee`, `admissions`, or a Chinese name of it.
+    pub role: String,
+    /// Phone.
+    pub phone: Option<String>,
+    /// E-mail.
+    #[schema(max_length = 254)]
+    pub email: Option<String>,
+    /// Department.
+    #[schema(max_length = 100)]
+    pub department: Option<String>,
+    /// Deals a month.
+    #[schema(minimum = 0, maximum = 10000)]
+    pub monthly_task: Option<u32>,
+}
+
+/// What is to change of an account; `null` clears.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateUserBody {
+    /// Name on screens.
+    #[schema(max_length = 50)]
+    pub name: Option<String>,
+    /// The role from now on.
+    pub role: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// E-mail.
+    #[schema(max_length = 254)]
+    pub email: Option<String>,
+    /// Department.
+    #[schema(max_length = 100)]
+    pub department: Option<String>,
+    /// Deals a month.
+    #[schema(minimum = 0, maximum = 10000)]
+    pub monthly_task: Option<u32>,
+    /// Whether the account works.
+    pub active: Option<bool>,
+    /// The opposite of `active`.
+    pub suspended: Option<bool>,
+    /// A new password; ends every session of the person.
+    #[schema(min_length = 8, max_length = 128)]
+    pub password: Option<String>,
+}
+
+/// A new password.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangePasswordBody {
+    /// The one so far; needed for one's own account.
+    pub old_password: Option<String>,
+    /// The new one.
+    #[schema(min_length = 8, max_length = 128)]
+    pub new_password: String,
+}
+
+/// A new service token.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceTokenBody {
+    /// Who is to use it.
+    #[schema(max_length = 100)]
+    pub name: String,
+    /// `intake:write`, `notifications:request`, `queue:process`.
+    #[schema(min_items = 1, max_items = 3)]
+    pub scopes: Vec<String>,
+    /// When it ends; never when missing.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
 /// Who gets the customer, and why.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +130,94 @@ pub struct BatchAssignBody {
     /// Why.
     #[schema(max_length = 200)]
     pub assignment_reason: Option<String>,
+}
+
+/// Which customers.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimBody {
+    /// Which.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub customer_ids: Vec<Uuid>,
+}
+
+/// Which customers out of the public pool, for whom and why.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolAssignBody {
+    /// Which.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub customer_ids: Vec<Uuid>,
+    /// The new owner.
+    pub assigned_to: Uuid,
+    /// Why.
+    #[schema(max_length = 200)]
+    pub reason: Option<String>,
+}
+
+/// Which customers go into the public pool, and why.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchReleaseBody {
+    /// Which.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub customer_ids: Vec<Uuid>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+}
+
+/// Why.
+#[derive(ToSchema)]
+pub struct ReleaseBody {
+    /// Why.
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+}
+
+/// Why, if there is anything to say.
+#[derive(ToSchema)]
+pub struct FreezeBody {
+    /// Why.
+    #[schema(max_length = 200)]
+    pub reason: Option<String>,
+}
+
+/// Whether rules may hand the customer on.
+#[derive(ToSchema)]
+pub struct AutoTransferBody {
+    /// Whether they may.
+    pub enabled: bool,
+}
+
+/// A follow-up.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowUpBody {
+    /// phone, wechat, visit or other.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What came of it.
+    #[schema(min_length = 1, max_length = 1000)]
+    pub content: String,
+    /// When to follow up next.
+    pub next_follow_up_date: Option<String>,
+}
+
+/// What the public form sends.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WebsiteLeadBody {
+    /// Who asks.
+    #[schema(min_length = 1, max_length = 50)]
+    pub name: String,
+    /// Where to call.
+    pub phone: String,
+    /// What is asked for.
+    pub service_category: Option<String>,
+    /// What else there is to say.
+    #[schema(max_length = 2000)]
+    pub remarks: Option<String>,
 }
 
 /// Which notifications were read.

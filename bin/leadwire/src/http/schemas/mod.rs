@@ -8,9 +8,11 @@ use serde_json::Value;
 use utoipa::{IntoResponses, ToSchema};
 
 pub use bodies::{
-    AssignBody, BatchAssignBody, CreateCustomerBody, LoginBody, MarkAllReadBody, MarkReadBody, ProfileSchema,
-    UpdateCustomerBody,
+    AssignBody, AutoTransferBody, BatchAssignBody, BatchReleaseBody, ClaimBody, CreateCustomerBody,
+    FollowUpBody, FreezeBody, LoginBody, MarkAllReadBody, MarkReadBody, PoolAssignBody, ProfileSchema,
+    ReleaseBody, UpdateCustomerBody, WebsiteLeadBody,
 };
+pub use bodies::{ChangePasswordBody, CreateUserBody, ServiceTokenBody, UpdateUserBody, WechatCodeBody};
 pub use parameters::{
     CommandHeaders, CustomerListQuery, IdPath, NotificationListQuery, ReadHeaders, VersionHeader,
 };
@@ -94,6 +96,9 @@ pub enum CommandProblems {
     /// A value is refused, or the idempotency key was used for another request.
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(ProblemSchema),
+    /// Too many in too short a time: try again after `Retry-After`.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemSchema),
     /// Try again after `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemSchema),
@@ -128,10 +133,19 @@ pub enum LoginProblems {
     /// Wrong user name or password, or the account is cut off.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(ProblemSchema),
+    /// The WeChat account is not bound, or blocked by WeChat.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemSchema),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemSchema),
+    /// The body is not declared to be JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(ProblemSchema),
     /// A value is refused.
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(ProblemSchema),
-    /// Five failures within 15 minutes: try again after `Retry-After`.
+    /// Five failures within 15 minutes, or too many requests of one address: try again after `Retry-After`.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemSchema),
     /// Try again after `Retry-After`.
