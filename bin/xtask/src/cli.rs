@@ -26,6 +26,8 @@ pub(crate) enum Task {
     Bench(BenchArguments),
     /// Kill `leadwire serve` at random moments and check that nothing was lost or sent twice
     Crash(CrashArguments),
+    /// Let schemathesis try every route of the OpenAPI document
+    Contract(ContractArguments),
     /// Run one command with a scratch PostgreSQL cluster
     Postgres(PostgresArguments),
 }
@@ -111,7 +113,7 @@ pub(crate) struct CrashArguments {
     pub(crate) rounds: Option<u32>,
 }
 
-/// The databases a crash run covers.
+/// The databases a run covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Databases {
     /// Embedded SQLite alone.
@@ -120,6 +122,28 @@ pub(crate) enum Databases {
     Postgres,
     /// One after the other.
     Both,
+}
+
+const CONTRACT_EXAMPLES: &str = "Examples:
+  cargo xtask contract
+  cargo xtask contract --database postgres --examples 100
+  cargo xtask contract --seed 42
+
+schemathesis is installed from PyPI into target/schemathesis; python3 with the venv module is needed for that.";
+
+/// Flags of `cargo xtask contract`.
+#[derive(Debug, Args)]
+#[command(after_help = CONTRACT_EXAMPLES)]
+pub(crate) struct ContractArguments {
+    /// Which database to run on
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    pub(crate) database: Databases,
+    /// Requests made up for every route and phase
+    #[arg(long)]
+    pub(crate) examples: Option<u32>,
+    /// Repeats the requests of an earlier run
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 const POSTGRES_EXAMPLES: &str = "Examples:

@@ -27,6 +27,7 @@ async fn main() -> ExitCode {
         Task::Demo(arguments) => tasks::demo(&arguments),
         Task::Bench(arguments) => with_processes(async |it| tasks::bench(it, &arguments).await).await,
         Task::Crash(arguments) => with_processes(async |it| tasks::crash(it, &arguments).await).await,
+        Task::Contract(arguments) => with_processes(async |it| tasks::contract(it, &arguments).await).await,
         Task::Postgres(arguments) => with_processes(async |it| tasks::postgres(it, &arguments).await).await,
     };
     outcome.unwrap_or_else(|error| {

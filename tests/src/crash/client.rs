@@ -59,6 +59,11 @@ impl Api {
         Ok(api)
     }
 
+    /// The token that names the person.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Reads something.
     pub async fn get(&self, path: &str) -> Result<Value> {
         Ok(self.ask(Method::GET, path, None, None).await?.data)

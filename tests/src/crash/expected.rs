@@ -18,33 +18,52 @@ pub struct Telling {
     pub recipient: StaffId,
     /// The notification type.
     pub scene: &'static str,
-    /// Through which channels; none when the person did it and knows.
+    /// Through which channels; none when the person knows.
     pub channels: BTreeSet<Channel>,
+    /// What is decided for the others.
+    pub otherwise: &'static str,
 }
+
+const SUPPRESS: &str = "suppress";
+/// Told as part of another notice.
+const MERGE: &str = "merge";
 
 /// All of it.
 pub fn tellings(history: &History, seats: &Seats) -> Vec<Telling> {
     let created = history.creations.iter().flat_map(|creation| of_creation(creation, seats));
     let handed_over = history.handovers.iter().flat_map(|handover| of_handover(handover, seats));
-    created.chain(handed_over).collect()
+    let bound = history.bindings.iter().map(|(event, person)| of_binding(*event, *person));
+    created.chain(handed_over).chain(bound).collect()
 }
 
-/// Each supervisor but the creator and the owner, who is told of the assignment. Not on the phone: nobody has to act.
+/// The person, also of what they did themselves: it may have been somebody else.
+fn of_binding(cause: EventId, recipient: StaffId) -> Telling {
+    let channels = [Channel::InApp].into();
+    Telling { cause, recipient, scene: "ACCOUNT_SECURITY", channels, otherwise: SUPPRESS }
+}
+
+/// Each supervisor; the creator knows, and the owner is told of the assignment. Not on the phone: nobody has to act.
 fn of_creation(creation: &Creation, seats: &Seats) -> Vec<Telling> {
-    let knows = [creation.by, creation.first_owner];
-    let told = seats.supervisors().filter(|person| !knows.contains(&Some(*person)));
-    let telling = |recipient| Telling {
-        cause: creation.event,
-        recipient,
-        scene: "CUSTOMER_CREATED",
-        channels: [Channel::InApp].into(),
+    let telling = |recipient| {
+        let (channels, otherwise) = match recipient {
+            owner if creation.first_owner == Some(owner) => (BTreeSet::new(), MERGE),
+            creator if creation.by == Some(creator) => (BTreeSet::new(), SUPPRESS),
+            _ => ([Channel::InApp].into(), SUPPRESS),
+        };
+        Telling { cause: creation.event, recipient, scene: "CUSTOMER_CREATED", channels, otherwise }
     };
-    told.map(telling).collect()
+    seats.supervisors().map(telling).collect()
 }
 
 fn of_handover(handover: &Handover, seats: &Seats) -> Vec<Telling> {
     let Handover { event, from, to, by, .. } = handover;
-    let telling = |recipient: StaffId, scene, channels| Telling { cause: *event, recipient, scene, channels };
+    let telling = |recipient: StaffId, scene, channels| Telling {
+        cause: *event,
+        recipient,
+        scene,
+        channels,
+        otherwise: SUPPRESS,
+    };
     let gained = inbox_and_phone(*to, seats);
     let Some(from) = from else {
         // Also when they created it themselves.

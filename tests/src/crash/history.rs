@@ -6,6 +6,7 @@ use std::str::FromStr as _;
 use anyhow::{Context as _, Result};
 use domain::customer::CustomerEvent;
 use domain::notification::{Channel, Decision, DeliveryState, NotificationEvent, NotificationRequested};
+use domain::staff::StaffEvent;
 use domain::{CustomerId, DeliveryId, EventId, Metadata, StaffId, StoredEvent as _, StreamId};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -106,6 +107,8 @@ pub struct History {
     pub creations: Vec<Creation>,
     /// Every change of owner, in order.
     pub handovers: Vec<Handover>,
+    /// Every binding of somebody to WeChat, in order.
+    pub bindings: Vec<(EventId, StaffId)>,
     /// Every request for a notice, in order.
     pub notices: Vec<NotificationRequested>,
     /// Every delivery of those.
@@ -237,6 +240,11 @@ impl History {
             ("customer", Some(id)) => {
                 let fact = CustomerEvent::decode(event_type, payload)?;
                 self.customer(event, CustomerId(id), fact, metadata);
+            }
+            ("staff", Some(id)) => {
+                if let StaffEvent::WechatBound(_) = StaffEvent::decode(event_type, payload)? {
+                    self.bindings.push((event, StaffId(id)));
+                }
             }
             ("notification", _) => self.notification(NotificationEvent::decode(event_type, payload)?),
             _ => {}

@@ -65,7 +65,8 @@ pub async fn register(address: &Address, leads: usize, wechat: &SimulatorHandle)
     Ok(())
 }
 
-async fn create(address: &Address, username: &str, role: &str) -> Result<()> {
+/// Makes one account with everybody's password, which stands in the address's password file.
+pub async fn create(address: &Address, username: &str, role: &str) -> Result<()> {
     let password = address.password_file();
     let create = ["staff", "create", "--username", username, "--name", username, "--role", role];
     let arguments = create.map(OsString::from).into_iter().chain(["--password-file".into(), password.into()]);

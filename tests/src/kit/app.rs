@@ -7,21 +7,17 @@ use application::ports::Clock as _;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use leadwire::config::{Settings, Sources};
-use leadwire::lifecycle::logs;
 use leadwire::wiring::{Ports, Role};
 use wechat_simulator::{
     DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorHandle,
 };
 
-use super::{DoomedNode, MovingClock, Node, Person, Team};
+use super::{DoomedNode, MovingClock, Node, Person, Team, lines};
 use crate::people;
 use crate::scratch::{Backend, ScratchDatabase};
 
 /// Signs the tokens of every story.
 const JWT_SECRET: &str = "a secret for stories, long enough for HS256";
-
-/// Log lines that a failing story shows.
-const LOG_FILTER: &str = "warn";
 
 /// Connections of one process: several stories share one cluster.
 const CONNECTIONS: u32 = 6;
@@ -92,7 +88,7 @@ impl TestApp {
         let simulator = Simulator::start("127.0.0.1:0").await.expect("the simulator starts");
         let clock = Arc::new(MovingClock::default());
         let settings = settings(&setup, &database, &simulator);
-        logs::start(&settings.log);
+        lines::start();
         let node = Node::start(settings, setup.roles.clone(), ports(&clock)).await;
         let team = Team::hire(node.app()).await.expect("accounts");
         let app =
@@ -104,6 +100,14 @@ impl TestApp {
     /// Another process on the same database.
     pub async fn second(&self) -> Node {
         Node::start(self.settings(), Role::ALL.to_vec(), ports(&self.clock)).await
+    }
+
+    /// Stops the service in good order and starts it anew, at the same address.
+    pub async fn restart(&mut self) {
+        let mut settings = self.settings();
+        settings.server.listen = self.address();
+        self.take_node().stop().await;
+        self.node = Some(Node::start(settings, self.setup.roles.clone(), ports(&self.clock)).await);
     }
 
     /// Another process on the same database, which the story kills.
@@ -194,7 +198,6 @@ fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimula
         ("LEADWIRE_DATABASE__POSTGRES_CONNECTIONS".to_owned(), CONNECTIONS.to_string()),
         ("LEADWIRE_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
         ("LEADWIRE_AUTH__JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
-        ("LEADWIRE_LOG__FILTER".to_owned(), LOG_FILTER.to_owned()),
     ]);
     if setup.wechat == Wechat::Configured {
         let wechat = [

@@ -1,7 +1,7 @@
 //! The test kit of the acceptance stories: the real service in this process, on a loopback port and a database of its
 //! own, with a WeChat of its own and a staff of every role.
 //!
-//! [`TestApp`] starts it; [`Call`] asks it over HTTP and [`Socket`] listens to it; [`log`] reads what was recorded,
+//! [`TestApp`] starts it; [`Call`] asks it over HTTP, [`Socket`] and [`JsClients`] listen to it; [`log`] reads what was recorded,
 //! [`reading`] what people were told. A story waits with `settle()` or [`eventually`], never by the clock on the wall,
 //! and ends with `finish()`, which checks what must hold after every story (`checks`).
 
@@ -11,7 +11,9 @@ mod app;
 mod checks;
 mod clock;
 mod http;
+mod js_client;
 mod leads;
+pub mod lines;
 pub mod log;
 mod node;
 pub mod reading;
@@ -23,6 +25,7 @@ use std::time::Duration;
 pub use app::{Setup, TestApp, Wechat};
 pub use clock::MovingClock;
 pub use http::{Call, Reply, http_client};
+pub use js_client::JsClients;
 pub use leads::{lead, phone};
 pub use node::{DoomedNode, Node};
 pub use socket::Socket;

@@ -34,6 +34,11 @@ impl Node {
         self.running.app()
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        self.running.local_addr().expect("the service listens")
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
     }

@@ -6,7 +6,7 @@ use domain::DeliveryId;
 use domain::notification::{Channel, DeliveryState};
 
 use super::{Check, Seen};
-use crate::crash::history::{Delivery, History};
+use crate::crash::history::{Delivery, Handover, History};
 use crate::crash::seats::Seats;
 
 /// The template field that shows the lead's name (see the settings of the run).
@@ -21,6 +21,8 @@ struct Sent {
     state: DeliveryState,
     key: Key,
     arrived: usize,
+    /// Whether the recipient lost the lead later on.
+    lost: bool,
 }
 
 pub(super) fn checks(history: &History, seen: &Seen, seats: &Seats) -> Vec<Check> {
@@ -41,11 +43,16 @@ pub(super) fn checks(history: &History, seen: &Seen, seats: &Seats) -> Vec<Check
         let name = notice.customers.first().and_then(|id| names.get(id)).copied().unwrap_or_default();
         let key = (openid, name.to_owned());
         let arrived = arrived.get(&key).copied().unwrap_or(0);
-        sent.push(Sent { delivery: *delivery, state, key, arrived });
+        let moved = |handover: &Handover| {
+            handover.from == Some(notice.recipient) && notice.customers == [handover.customer]
+        };
+        let lost = history.handovers.iter().any(moved);
+        sent.push(Sent { delivery: *delivery, state, key, arrived, lost });
     }
     vec![
         settled(&sent),
         accepted(&sent),
+        cancelled(&sent),
         unknown(&sent, seen),
         doubles(&arrived),
         strays(&sent, &arrived),
@@ -54,7 +61,7 @@ pub(super) fn checks(history: &History, seen: &Seen, seats: &Seats) -> Vec<Check
 }
 
 fn show(sent: &Sent) -> String {
-    let Sent { delivery, state, key: (openid, name), arrived } = sent;
+    let Sent { delivery, state, key: (openid, name), arrived, .. } = sent;
     format!("{name} to {openid} is {state} and arrived {arrived} times (delivery {delivery})")
 }
 
@@ -65,11 +72,21 @@ fn settled(sent: &[Sent]) -> Check {
     }
     let found: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     // Nothing in a run gives WeChat a reason to refuse, and nothing keeps a message from leaving.
-    let fine = |one: &&Sent| !matches!(one.state, DeliveryState::Accepted | DeliveryState::Unknown);
+    let over = [DeliveryState::Accepted, DeliveryState::Unknown, DeliveryState::Cancelled];
     Check {
-        name: "every message is accepted or unknown",
+        name: "every message is accepted, unknown or taken back",
         found: found.join(", "),
-        violations: sent.iter().filter(fine).map(show).collect(),
+        violations: sent.iter().filter(|one| !over.contains(&one.state)).map(show).collect(),
+    }
+}
+
+/// A message is taken back before it left, because the lead moved on; not for anything else.
+fn cancelled(sent: &[Sent]) -> Check {
+    let cancelled = || sent.iter().filter(|one| one.state == DeliveryState::Cancelled);
+    Check {
+        name: "what was taken back never arrived and was no longer true",
+        found: format!("{} taken back", cancelled().count()),
+        violations: cancelled().filter(|one| one.arrived > 0 || !one.lost).map(show).collect(),
     }
 }
 

@@ -86,7 +86,7 @@ fn decisions(tellings: &[Telling], decided: &[Decided], seats: &Seats) -> Check 
     let mut violations = Vec::new();
     for telling in tellings {
         for channel in Channel::ALL {
-            let wanted = if telling.channels.contains(channel) { "deliver" } else { "suppress" };
+            let wanted = if telling.channels.contains(channel) { "deliver" } else { telling.otherwise };
             let found = found.remove(&(key(telling), channel.as_str())).unwrap_or_default();
             if found != [wanted] {
                 violations

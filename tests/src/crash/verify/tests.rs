@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use domain::notification::{
-    Channel, Decision, DeliveryAccepted, DeliveryStarted, DeliveryUncertain, Failure, FailureClass, Message,
-    NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
+    Channel, Decision, DeliveryAccepted, DeliveryCancelled, DeliveryStarted, DeliveryUncertain, Failure,
+    FailureClass, Message, NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
 };
 use domain::{
     Actor, CommandId, CustomerId, DeliveryId, EventId, Metadata, NotificationId, StaffId, StoredEvent,
@@ -86,6 +86,8 @@ fn story() -> Story {
         inboxes: people.everybody().map(|person| (person.id, has_one(person.id))).collect(),
         unknown: [].into(),
         decided: vec![
+            decided(created, CLERK, "CUSTOMER_CREATED", "in_app", "suppress"),
+            decided(created, CLERK, "CUSTOMER_CREATED", "wechat_subscribe", "suppress"),
             decided(created, OTHER_CLERK, "CUSTOMER_CREATED", "in_app", "deliver"),
             decided(created, OTHER_CLERK, "CUSTOMER_CREATED", "wechat_subscribe", "suppress"),
             decided(assigned, EMPLOYEE, "CUSTOMER_ASSIGNED", "in_app", "deliver"),
@@ -317,7 +319,24 @@ fn a_message_that_never_got_anywhere_is_noticed() {
     let mut story = story();
     story.rows.pop();
     let broken = story.broken();
-    assert_eq!(broken, ["every message is accepted or unknown"]);
+    assert_eq!(broken, ["every message is accepted, unknown or taken back"]);
+}
+
+#[test]
+fn a_message_taken_back_from_somebody_who_still_has_the_lead_is_noticed() {
+    let mut story = story();
+    story.rows.truncate(story.rows.len() - 2);
+    story.seen.ledger.clear();
+    let requested = story.rows.last().unwrap().clone();
+    let request: NotificationRequested = serde_json::from_str(&requested.5).unwrap();
+    let delivery = DeliveryId::of(request.notification, Channel::WechatSubscribe.as_str());
+    let (channel, reason) = (Channel::WechatSubscribe, "lead_transferred".to_owned());
+    let event: NotificationEvent =
+        DeliveryCancelled { delivery, channel, reason, at: AT.parse().unwrap() }.into();
+    let payload = event.encode().unwrap().get().to_owned();
+    let (position, sequence, id) = (requested.0 + 1, requested.3 + 1, Uuid::from_u128(301));
+    story.rows.push((position, id, requested.2, sequence, event.name().to_owned(), payload, requested.6));
+    assert_eq!(story.broken(), ["what was taken back never arrived and was no longer true"]);
 }
 
 #[test]
