@@ -76,15 +76,29 @@ impl Projections {
     /// Keeps every read model up to date until `stop`.
     pub fn spawn(&self, tasks: &TaskTracker, stop: &CancellationToken) {
         for model in ReadModel::ALL.iter().copied() {
-            let (consumer, mut projector) = (self.consumer(model.name()), self.projector(model));
-            let stop = stop.clone();
-            tasks.spawn(async move { consumer.run(&mut projector, stop).await });
+            let (projections, stop) = (self.clone(), stop.clone());
+            tasks.spawn(async move { projections.run(model, stop).await });
         }
     }
 
     /// Keeps one read model up to date until `stop`, for a caller that watches its tasks one by one.
     pub async fn run(&self, model: ReadModel, stop: CancellationToken) {
-        self.consumer(model.name()).run(&mut self.projector(model), stop).await;
+        let mut projector = self.projector(model);
+        let work = async { self.consumer(model.name()).run(&mut projector, stop.clone()).await };
+        match model {
+            ReadModel::CustomerList => drop(tokio::join!(work, self.warm_roster(&stop))),
+            _ => work.await,
+        }
+    }
+
+    /// So that the first list after a start is as fast as the others.
+    async fn warm_roster(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            warm = self.roster.warm() => if let Err(error) = warm {
+                tracing::warn!(error = %error, "leads not read into memory; the first list will");
+            },
+        }
     }
 
     /// Brings one read model to the head of the log. `None`: another process owns it, or it is stopped.

@@ -1,10 +1,14 @@
 //! One door to the read models, on both databases: events go in through the log, answers come out of the queries.
 
+mod counts;
 mod folds;
 mod kit;
 mod leases;
 mod lists;
 mod notices;
 mod policy;
+mod pool;
 mod rebuilds;
+mod roster;
+mod scans;
 mod statements;

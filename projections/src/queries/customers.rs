@@ -19,7 +19,7 @@ pub use filter::{CustomerFilter, LeadStatus, SortBy, SortOrder};
 pub use one::{address_by_phone, by_id, by_number, by_phone, stream_of_number};
 pub use statistics::{CustomerStatistics, MiniProgramStatistics, mini_program_statistics, statistics};
 
-pub(super) use filter::holds;
+pub(super) use filter::{holds, is_named};
 pub(super) use one::{Picked, Place, rows_of};
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::customers::{CustomerRow, CustomerStatistics, SortOrder, holds, picked, rows_of};
+use super::customers::{CustomerRow, CustomerStatistics, SortOrder, holds, is_named, picked, rows_of};
 use super::roster::order::{Column, RowOrder};
 use super::roster::{Entry, Roster};
 use super::{Page, PageRequest, corrupt};
@@ -51,6 +51,8 @@ pub(crate) const STATEMENTS: &[&str] = &[OF_CUSTOMER, NEWEST, ENTRIES, SINCE];
 pub struct PoolFilter {
     /// A literal part of name, phone or WeChat id, whatever the case.
     pub search: Option<String>,
+    /// A literal part of the name, whatever the case.
+    pub name: Option<String>,
     /// Where it came from.
     pub lead_source: Option<LeadSource>,
     /// What is asked for.
@@ -80,9 +82,12 @@ pub async fn list(
     filter: &PoolFilter,
     page: PageRequest,
 ) -> Result<Page<CustomerRow>, DbError> {
-    let holds = holds(filter.search.as_deref());
+    let (holds, named) = (holds(filter.search.as_deref()), is_named(filter.name.as_deref()));
     let found = rows_of(roster, RowScope::All, |leads| {
-        let waiting = leads.all().iter().filter(|lead| lead.in_pool && filter.passes(lead) && holds(lead));
+        let waiting = leads
+            .all()
+            .iter()
+            .filter(|lead| lead.in_pool && filter.passes(lead) && holds(lead) && named(lead));
         picked(waiting, ORDER, page.place())
     });
     let found = found.await?;

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use infrastructure::db::{Db, DbError};
-use sea_query::{Cond, Expr, ExprTrait, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder, Value};
+use sea_query::{
+    Cond, Expr, ExprTrait, Func, LikeExpr, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder, Value,
+};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
@@ -39,7 +41,7 @@ impl Filters {
     }
 
     /// The instant as the database keeps it.
-    fn time(&self, at: DateTime<Utc>) -> Expr {
+    pub(super) fn time(&self, at: DateTime<Utc>) -> Expr {
         let text = Expr::val(at.to_rfc3339_opts(SecondsFormat::AutoSi, false));
         match self.dialect {
             Dialect::Postgres => text.cast_as("timestamptz"),
@@ -73,11 +75,38 @@ impl Filters {
             self.add(Expr::col(column).lte(self.time(to)));
         }
     }
+
+    /// One of the columns holds the text literally, whatever `LIKE` thinks of its characters, and whatever the case of
+    /// its ASCII letters.
+    pub(super) fn contains_any(&mut self, columns: &[&'static str], wanted: &str) {
+        let pattern = format!("%{}%", escape_like(&clean(wanted).to_lowercase()));
+        let among = columns.iter().fold(Cond::any(), |among, column| {
+            let holds =
+                Func::lower(Expr::col(*column)).like(LikeExpr::new(pattern.as_str()).escape(LIKE_ESCAPE));
+            among.add(holds)
+        });
+        let all = std::mem::replace(&mut self.all, Cond::all());
+        self.all = all.add(among);
+    }
 }
 
 /// Text as the projectors wrote it: PostgreSQL refuses NUL.
 fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+/// Not `\`, which string literals of some servers treat specially.
+const LIKE_ESCAPE: char = '!';
+
+fn escape_like(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | LIKE_ESCAPE) {
+            escaped.push(LIKE_ESCAPE);
+        }
+        escaped.push(character);
+    }
+    escaped
 }
 
 /// A statement ready to run.
@@ -128,4 +157,14 @@ impl Statement {
 fn unexpected(value: &Value) -> DbError {
     let reason = format!("a filter holds a value of an unexpected kind: {:?}", value.array_type());
     DbError::Sql(sqlx::Error::Encode(reason.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_characters_are_literal() {
+        assert_eq!(escape_like("50%_!x"), "50!%!_!!x");
+    }
 }

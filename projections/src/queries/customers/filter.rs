@@ -154,6 +154,12 @@ pub(in crate::queries) fn holds(text: Option<&str>) -> impl Fn(&Entry) -> bool {
     move |lead| part.as_deref().is_none_or(|part| lead.search.contains(part))
 }
 
+/// Whether a lead's name holds a text as a caller typed it; blank finds everything.
+pub(in crate::queries) fn is_named(text: Option<&str>) -> impl Fn(&Entry) -> bool {
+    let part = part(text);
+    move |lead| part.as_deref().is_none_or(|part| lead.searched_name().contains(part))
+}
+
 /// Whether a lead is inside a scope; the same as [`RowScope::contains`].
 pub(in crate::queries) fn within(scope: RowScope, lead: &Entry) -> bool {
     match scope {
