@@ -116,15 +116,7 @@ where
                 return Ok(Executed { result: planned.result, position: last, replayed: false });
             }
             Ok(Appended::Replayed(receipt)) => return first_answer(receipt),
-            Err(AppendError::Conflict { .. }) if attempt < CONFLICT_RETRIES_MAX => attempt += 1,
-            // The number was given out before a restore; the next attempt draws another one.
-            Err(AppendError::Taken { kind: GuardKind::CustomerNumber, .. })
-                if attempt < CONFLICT_RETRIES_MAX =>
-            {
-                attempt += 1;
-            }
-            // Somebody else used up the room meanwhile: the next plan sees how much is left, and says so.
-            Err(AppendError::LimitReached { .. }) if attempt < CONFLICT_RETRIES_MAX => attempt += 1,
+            Err(error) if attempt < CONFLICT_RETRIES_MAX && may_pass_next_time(&error) => attempt += 1,
             Err(
                 taken @ (AppendError::Taken { .. }
                 | AppendError::LimitReached { .. }
@@ -135,6 +127,13 @@ where
             Err(error) => return Err(ExecuteError::Append(error)),
         }
     }
+}
+
+/// Whether another plan may do better: somebody else wrote to the stream or used up the room meanwhile, and the next
+/// plan sees what is so now; or the customer's number was given out before a restore, and the next plan draws another.
+fn may_pass_next_time(error: &AppendError) -> bool {
+    let number_taken = matches!(error, AppendError::Taken { kind: GuardKind::CustomerNumber, .. });
+    number_taken || matches!(error, AppendError::Conflict { .. } | AppendError::LimitReached { .. })
 }
 
 async fn replay<B, T, R>(bus: &B, context: &CommandContext) -> Result<Option<Executed<T>>, ExecuteError<R>>

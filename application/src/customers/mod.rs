@@ -13,6 +13,8 @@ mod items;
 mod limits;
 mod release;
 mod single;
+#[cfg(test)]
+mod tests;
 mod treat;
 mod update;
 mod website;

@@ -117,6 +117,10 @@ pub(super) fn code_or<T: FromStr>(other: T) -> impl FnOnce(Value) -> Result<T, R
 }
 
 /// Yes or no.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what reads a field is given the value, as all of them are"
+)]
 pub(super) fn boolean(value: Value) -> Result<bool, Rule> {
     value.as_bool().ok_or(Rule::NotABool)
 }
