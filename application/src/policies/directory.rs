@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::customer::LeadSource;
 use domain::staff::{Role, Staff, StaffEvent};
 use domain::{Actor, Aggregate, StaffId};
+
+use crate::customers::WEBSITE;
 
 /// Shown for a person whose account the log does not know.
 const UNKNOWN_PERSON: &str = "未知用户";
@@ -43,12 +44,11 @@ impl StaffDirectory {
             .map_or(UNKNOWN_PERSON, |account| &account.name)
     }
 
-    /// The name of whoever acted. A lead from the website was created by the website, in the words of its source.
+    /// The name of whoever acted.
     pub fn actor_name(&self, actor: &Actor) -> &str {
-        let website = LeadSource::Website.as_str();
         match actor {
             Actor::Staff(staff) => self.name(*staff),
-            Actor::System(name) if name == website => website,
+            Actor::System(name) if name == WEBSITE => WEBSITE,
             Actor::System(_) => SYSTEM,
         }
     }

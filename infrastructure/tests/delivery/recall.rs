@@ -120,7 +120,7 @@ async fn leased_rows_are_spared_only_when_asked(
     let world = World::new(backend).await;
     world.request_about("li", gained(1, 1, 10)).await;
     let (owner, channel, app) = (TimeOrderedIds.next(), Channel::WechatSubscribe, DEMO_APPID.to_owned());
-    let tenant = Tenant { owner, channel, app, lease: Duration::from_secs(60) };
+    let tenant = Tenant { owner, channel, app, lease: Duration::from_mins(1) };
     let wanted = Wanted { state: Pending, limit: 1, busy: &[] };
     let now = world.clock.now();
     let db = &world.database.db;

@@ -40,7 +40,7 @@ fn contents(happened: impl Into<Happened>) -> Vec<String> {
 
 #[test]
 fn an_assignment_out_of_the_pool_says_so() {
-    let pooled = vec![created(ADMIN), assigned(OLD, ADMIN, Create), released(OLD, None)];
+    let pooled = [created(ADMIN), assigned(OLD, ADMIN, Create), released(OLD, None)];
     let given = |source| lead(pooled.iter().cloned().chain([assigned(NEW, ADMIN, source)]).collect());
     check(given(Pool), &[(NEW, FROM_POOL, BOTH)]);
     assert_eq!(contents(given(Pool)), ["管理员从公海分配了客户 陈女士 给您，请及时跟进"]);
@@ -61,7 +61,7 @@ fn a_batch_out_of_the_pool_is_one_summary() {
 
 #[test]
 fn a_claim_tells_nobody() {
-    let pooled = vec![created(ADMIN), assigned(OLD, ADMIN, Create), released(OLD, None)];
+    let pooled = [created(ADMIN), assigned(OLD, ADMIN, Create), released(OLD, None)];
     let claimed = CustomerClaimed { by: NEW, at: at() };
     check(lead(pooled.into_iter().chain([claimed.into()]).collect()), &[]);
 }

@@ -72,7 +72,7 @@ impl Office {
             owner: TimeOrderedIds.next(),
             channel: Channel::WechatSubscribe,
             app: APP.to_owned(),
-            lease: std::time::Duration::from_secs(60),
+            lease: std::time::Duration::from_mins(1),
         };
         let wanted = Wanted { state: DeliveryState::Pending, limit: 10, busy: &[] };
         let now = self.world.clock.now();

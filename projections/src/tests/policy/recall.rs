@@ -5,7 +5,7 @@ use application::policies::POLICY;
 use domain::customer::AssignmentSource::Manual;
 use domain::customer::{CustomerDeleted, CustomerEvent, CustomerReleased};
 use domain::notification::DeliveryState::{Accepted, Cancelled as Gone, InFlight, Pending, Retry};
-use domain::{NotificationId, StreamId};
+use domain::{DeliveryId, NotificationId, StreamId};
 use infrastructure::upcasters::Upcasters;
 use rstest::rstest;
 
@@ -14,6 +14,7 @@ use super::dispatch::{Cancelled, row};
 use super::kit::{ADMIN, LI, Office, ZHANG, assigned, transferred, wechat};
 use crate::consumer::{ConsumerState, HandleError, Handler};
 use crate::policy_runner::{Retried, retry_parked};
+use crate::queries::deliveries;
 
 const ASSIGNED: &str = "CUSTOMER_ASSIGNED";
 const OUT: &str = "CUSTOMER_TRANSFERRED_OUT";
@@ -59,7 +60,12 @@ async fn a_message_that_has_not_left_is_taken_back(
         because: Some(office.cause_of("CustomerTransferred").await),
         reason: "lead_transferred".to_owned(),
     };
+    let delivery = DeliveryId::of(NotificationId::of(gained, staff(ZHANG), ASSIGNED), "wechat_subscribe");
     assert_eq!(office.cancelled().await, [expected]);
+    office.world.settle().await;
+    let shown = deliveries::by_id(&office.world.db, delivery).await.unwrap().unwrap();
+    let state = (shown.delivery.state, shown.delivery.reason.as_deref(), shown.tries.len());
+    assert_eq!(state, (Gone, Some("lead_transferred"), 0), "the list of deliveries says why");
     let leased = office.lease().await;
     assert_eq!(leased.len(), 1, "only the new owner's message is ever sent");
     assert_eq!(told(&office, LI, "CUSTOMER_TRANSFERRED").await, 1);
