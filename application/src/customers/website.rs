@@ -7,7 +7,7 @@ use domain::{CustomerId, StaffId};
 
 use super::create::New;
 use super::{CustomerReceipt, Refusal, assignable_staff, taken_as_refusal};
-use crate::bus::{CommandBus, CommandContext, ExecuteError, execute};
+use crate::bus::{CommandBus, CommandContext, ExecuteError, Plan, execute};
 use crate::ports::CustomerNumbers;
 
 /// The part of the system that such leads are created by; shown as `系统-官网`.
@@ -34,7 +34,7 @@ pub struct WebsiteLead {
 /// What became of a form.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Submitted {
-    /// It is a lead now, or was one for this very command.
+    /// It is a lead now, or the form was answered before.
     Lead(domain::Position),
     /// The phone is known; nothing was changed.
     Known,
@@ -75,7 +75,19 @@ pub async fn website_lead<B: CommandBus>(
     });
     match created.await.map_err(taken_as_refusal) {
         Ok(executed) => Ok(Submitted::Lead(executed.position)),
-        Err(ExecuteError::Refused(Refusal::DuplicatePhone)) => Ok(Submitted::Known),
+        Err(ExecuteError::Refused(Refusal::DuplicatePhone)) => known(bus, context, form.id).await,
         Err(error) => Err(error),
     }
+}
+
+/// Remembers that the form was answered, as it is remembered of a form that became a lead: whoever uses the key again
+/// for another form must not learn from the answer which of the two it was.
+async fn known<B: CommandBus>(
+    bus: &B,
+    context: &CommandContext,
+    id: CustomerId,
+) -> Result<Submitted, ExecuteError<Refusal>> {
+    let result = CustomerReceipt { customer: id, sequence: 0, changed: false };
+    let plan = || async { Ok(Plan { streams: vec![], guards: vec![], result: result.clone() }) };
+    execute(bus, context, plan).await.map(|_| Submitted::Known)
 }

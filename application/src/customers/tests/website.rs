@@ -4,18 +4,25 @@ use domain::customer::{Ownership, ServiceCategory};
 
 use super::*;
 
-fn submit(bus: &Memory, n: usize, phone_of: usize, default_owner: Option<usize>) -> Submitted {
-    let form = WebsiteLead {
+fn form(n: usize, phone_of: usize) -> WebsiteLead {
+    WebsiteLead {
         id: lead(n),
         name: "王女士".into(),
         phone: phone(phone_of),
         service_category: Some(ServiceCategory::ALL[0]),
         remarks: None,
-    };
+    }
+}
+
+fn by_the_website() -> CommandContext {
     let mut context = context(ADMIN, 5);
     context.metadata.actor = Actor::System(WEBSITE.into());
+    context
+}
+
+fn submit(bus: &Memory, n: usize, phone_of: usize, default_owner: Option<usize>) -> Submitted {
     let owner = default_owner.map(staff);
-    ready(website_lead(bus, &Numbers, &context, owner, form)).unwrap()
+    ready(website_lead(bus, &Numbers, &by_the_website(), owner, form(n, phone_of))).unwrap()
 }
 
 #[test]
@@ -54,4 +61,24 @@ fn a_known_phone_changes_nothing() {
     assert_eq!(bus.head(), head);
     assert!(!bus.customer(1).exists());
     assert_eq!(bus.customer(0).owner(), Some(staff(EMPLOYEE)));
+}
+
+#[test]
+fn a_key_is_used_up_whether_the_phone_was_known_or_not() {
+    let bus = office();
+    bus.owned(EMPLOYEE, [0]);
+    for phone_of in [0, 1] {
+        let keyed = CommandContext { fingerprint: Some("first".into()), ..by_the_website() };
+        let other = CommandContext { fingerprint: Some("other".into()), ..keyed.clone() };
+        let send = |context, phone_of| {
+            ready(website_lead(&bus, &Numbers, context, None, form(7 + phone_of, phone_of)))
+        };
+        assert!(send(&keyed, phone_of).is_ok());
+        assert!(send(&keyed, phone_of).is_ok(), "the same form again");
+        let reused = send(&other, 5);
+        assert!(
+            matches!(reused, Err(ExecuteError::Append(AppendError::KeyReused))),
+            "{phone_of}: {reused:?}"
+        );
+    }
 }
