@@ -77,6 +77,11 @@ fn derive(parts: &[&str]) -> Uuid {
     Uuid::new_v5(&NAMESPACE, parts.join("\u{1f}").as_bytes())
 }
 
+/// What makes an undo token one reader's own: it fits no other reader and no other event.
+pub(crate) fn undo_check(reader: StaffId, sequence: Sequence) -> Uuid {
+    derive(&["undo", &reader.to_string(), &sequence.to_string()])
+}
+
 impl CommandId {
     /// The command that `caller` names with `key`: two callers may use the same key.
     pub fn from_key(caller: &str, key: &str) -> Self {

@@ -12,7 +12,10 @@ use domain::customer::{
     CustomerUpdated, Education, FollowUpKind, FollowUpRecorded, LeadLevel, LeadSource, Profile, ProfilePatch,
     RestSchedule, ServiceCategory,
 };
-use domain::inbox::{AllNotificationsRead, InboxEvent, NotificationsRead};
+use domain::inbox::{
+    AllNotificationsRead, InboxEvent, NotificationSnoozed, NotificationsArchived, NotificationsRead,
+    NotificationsUnarchived, Reading, ReadingUndone,
+};
 use domain::staff::{
     Role, StaffActivated, StaffEvent, StaffPatch, StaffRegistered, StaffRoleChanged, StaffSuspended,
     StaffUpdated, StaffWechatBound, StaffWechatUnbound,
@@ -198,9 +201,14 @@ pub(crate) fn batch() -> Vec<BatchEvent> {
 pub(crate) fn inbox() -> Vec<InboxEvent> {
     let (reader, at) = (staff(1), at());
     let notifications = vec![NotificationId(uuid(40)), NotificationId(uuid(41))];
+    let until = at + chrono::TimeDelta::hours(3);
     vec![
-        NotificationsRead { reader, notifications, at }.into(),
+        NotificationsRead { reader, notifications: notifications.clone(), at }.into(),
         AllNotificationsRead { reader, up_to: 7, at }.into(),
+        NotificationsArchived { reader, notifications: notifications.clone(), at }.into(),
+        NotificationsUnarchived { reader, notifications, at }.into(),
+        NotificationSnoozed { reader, notification: NotificationId(uuid(40)), until, at }.into(),
+        ReadingUndone { reader, undone: 2, reading: Reading::MarkAllRead, at }.into(),
     ]
 }
 

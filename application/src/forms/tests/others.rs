@@ -106,6 +106,56 @@ fn read_marks_are_read() {
 }
 
 #[test]
+fn the_bound_of_what_was_read_may_be_missing_but_not_wrong() {
+    for (body, expected) in [
+        (Value::Null, None),
+        (json!({}), None),
+        (json!({"upTo": null}), None),
+        (json!({"upTo": 7}), Some(7)),
+        (json!({"upTo": 0}), Some(0)),
+    ] {
+        assert_eq!(MarkAllRead::parse(body.clone()), Ok(MarkAllRead { up_to: expected }), "{body}");
+    }
+    for (body, path, rule) in [
+        (json!({"upTo": -1}), "upTo", "not_whole"),
+        (json!({"upTo": "7"}), "upTo", "not_whole"),
+        (json!({"upTo": 1.5}), "upTo", "not_whole"),
+        (json!({"upto": 1}), "upto", "unknown_field"),
+        (json!([]), "", "not_an_object"),
+    ] {
+        assert_eq!(violations(MarkAllRead::parse(body.clone())), one(path, rule), "{body}");
+    }
+}
+
+#[test]
+fn putting_off_needs_an_instant_and_putting_aside_needs_nothing() {
+    assert!(Snooze::parse(json!({"until": "2026-01-02T03:04:05+08:00"})).is_ok());
+    for (body, path, rule) in [
+        (Value::Null, "", "not_an_object"),
+        (json!({}), "until", "required"),
+        (json!({"until": null}), "until", "required"),
+        (json!({"until": "tomorrow"}), "until", "date"),
+        (json!({"until": 5}), "until", "not_text"),
+        (json!({"until": "2026-01-02T03:04:05Z", "days": 1}), "days", "unknown_field"),
+    ] {
+        assert_eq!(violations(Snooze::parse(body.clone())), one(path, rule), "{body}");
+    }
+    assert!(Empty::parse(Value::Null).is_ok() && Empty::parse(json!({})).is_ok());
+    assert_eq!(violations(Empty::parse(json!({"all": true}))), one("all", "unknown_field"));
+    assert_eq!(violations(Empty::parse(json!([1]))), one("", "not_an_object"));
+}
+
+#[test]
+fn a_text_that_is_no_token_names_nothing() {
+    assert_eq!(Undo::parse(json!({"token": "x"})), Ok(Undo { token: None }));
+    let token = domain::inbox::UndoToken::of(StaffId(uuid(1)), 3);
+    assert_eq!(Undo::parse(json!({"token": token.to_string()})), Ok(Undo { token: Some(token) }));
+    for (body, rule) in [(json!({}), "required"), (json!({"token": 3}), "not_text")] {
+        assert_eq!(violations(Undo::parse(body.clone())), one("token", rule), "{body}");
+    }
+}
+
+#[test]
 fn a_login_is_read_and_hides_its_password() {
     let body = json!({"username": " Admin ", "password": " geheim ", "openid": "oABC"});
     let form = Login::parse(body).unwrap();
