@@ -1,5 +1,7 @@
-//! Creating the tables of this crate. They hold nothing that the log does not, so they are not migrations: a new
-//! shape is a rebuild.
+//! Creating the tables of this crate. They hold nothing that the log does not, so there are no migrations: tables of
+//! another shape, left by an earlier program, are dropped and folded anew from the first event.
+
+use std::collections::BTreeSet;
 
 use application::ports::Clock;
 use infrastructure::db::{Db, DbError, Tx};
@@ -16,7 +18,24 @@ pub(crate) const FIRST_VERSION: i64 = 1;
 /// Two processes that start at once must not create the same table at once: `IF NOT EXISTS` does not help there.
 const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(7810756212872016486)";
 
-const KNOWN: &str = "SELECT count(*) FROM consumers WHERE name = $1";
+const KNOWN: &str = "SELECT version FROM consumers WHERE name = $1";
+
+const COLUMNS_POSTGRES: &str = "
+SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
+
+const COLUMNS_SQLITE: &str = "SELECT name FROM pragma_table_info($1)";
+
+const RETIRED: &str = "SELECT version FROM read_model_generations WHERE name = $1";
+
+const FORGET_RETIRED: &str = "DELETE FROM read_model_generations WHERE name = $1";
+
+/// Back to the first event. The epoch rises, so that whoever is writing a page at this moment writes nothing; a
+/// consumer that was paused stays so.
+const BEGIN_ANEW: &str = "
+UPDATE consumers
+   SET position = 0, lease_epoch = lease_epoch + 1, lease_owner = NULL, lease_expires_at = NULL, error = NULL,
+       state = CASE WHEN state = 'paused' THEN state ELSE 'booting' END, updated_at = $2
+ WHERE name = $1";
 
 /// The generations of a read model that were replaced, and where they stood.
 const CREATE_GENERATIONS: &str = "
@@ -29,7 +48,11 @@ CREATE TABLE IF NOT EXISTS read_model_generations (
 )";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[KNOWN];
+pub(crate) const STATEMENTS: &[&str] = &[KNOWN, RETIRED, FORGET_RETIRED, BEGIN_ANEW];
+#[cfg(test)]
+pub(crate) const STATEMENTS_POSTGRES: &[&str] = &[COLUMNS_POSTGRES];
+#[cfg(test)]
+pub(crate) const STATEMENTS_SQLITE: &[&str] = &[COLUMNS_SQLITE];
 
 /// Creates what is missing. Safe to call on every start, from several processes at once.
 pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
@@ -39,17 +62,61 @@ pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
     }
     consumer::create_table(&mut tx).await?;
     run(&mut tx, CREATE_GENERATIONS.to_owned()).await?;
-    for model in ReadModel::ALL {
-        let known: i64 =
-            with_tx!(&mut tx, conn => sqlx::query_scalar(KNOWN).bind(model.name()).fetch_one(conn).await)?;
-        // A known read model may stand in a later generation, whose index names are not the first one's.
-        if known == 0 {
-            create(&mut tx, *model, Target::Live).await?;
-            index(&mut tx, *model, Target::Live, FIRST_VERSION, Indexes::All).await?;
-            consumer::register(&mut tx, model.name(), 0, clock.now()).await?;
+    for model in ReadModel::ALL.iter().copied() {
+        let known: Option<i64> = with_tx!(&mut tx, conn => sqlx::query_scalar(KNOWN).bind(model.name()).fetch_optional(conn).await)?;
+        match known {
+            None => {
+                create(&mut tx, model, Target::Live).await?;
+                index(&mut tx, model, Target::Live, FIRST_VERSION, Indexes::All).await?;
+                consumer::register(&mut tx, model.name(), 0, clock.now()).await?;
+            }
+            Some(version) if !is_in_shape(&mut tx, model).await? => {
+                tracing::warn!(read_model.name = %model, "tables of another shape are dropped and folded anew");
+                begin_anew(&mut tx, model, version, clock).await?;
+            }
+            Some(_) => {}
         }
     }
     tx.commit().await
+}
+
+/// Whether the live tables have the columns that this program writes.
+async fn is_in_shape(tx: &mut Tx<'_>, model: ReadModel) -> Result<bool, DbError> {
+    for table in model.tables() {
+        let name = Target::Live.name(table);
+        let found: Vec<String> = match tx {
+            Tx::Postgres(tx) => sqlx::query_scalar(COLUMNS_POSTGRES).bind(name).fetch_all(&mut **tx).await?,
+            Tx::Sqlite(tx) => sqlx::query_scalar(COLUMNS_SQLITE).bind(name).fetch_all(&mut **tx).await?,
+        };
+        let wanted: BTreeSet<&str> = table.columns.iter().map(|column| column.name).collect();
+        if wanted != found.iter().map(String::as_str).collect() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Makes the tables of a known read model again, empty, and sends its consumer back to the first event. Generations
+/// that were replaced have the old shape too, so nobody can go back to them.
+async fn begin_anew(
+    tx: &mut Tx<'_>,
+    model: ReadModel,
+    version: i64,
+    clock: &dyn Clock,
+) -> Result<(), DbError> {
+    let retired: Vec<i64> =
+        with_tx!(tx, conn => sqlx::query_scalar(RETIRED).bind(model.name()).fetch_all(conn).await)?;
+    for version in retired {
+        drop_tables(tx, model, Target::Old(version)).await?;
+    }
+    with_tx!(tx, conn => sqlx::query(FORGET_RETIRED).bind(model.name()).execute(conn).await.map(drop))?;
+    drop_tables(tx, model, Target::Live).await?;
+    create(tx, model, Target::Live).await?;
+    index(tx, model, Target::Live, version, Indexes::All).await?;
+    with_tx!(tx, conn => sqlx::query(BEGIN_ANEW)
+        .bind(model.name()).bind(clock.now())
+        .execute(conn).await.map(drop))?;
+    Ok(())
 }
 
 /// Creates a read model's tables under their physical names, without indexes.

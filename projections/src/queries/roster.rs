@@ -7,7 +7,7 @@
 //! Nothing here can be stale: each answer begins with one look at the consumer's row. If the checkpoint moved, the
 //! rows behind the last known position are read, which is exactly what changed: a projector's transactions come one
 //! after the other, and each writes rows of higher positions than the one before. Another generation of the tables
-//! (a rebuild, a rollback, another owner) is read anew. Processes share nothing, so there is nothing to invalidate.
+//! (a rebuild, a rollback) is read anew. Processes share nothing, so there is nothing to invalidate.
 
 mod entry;
 pub(super) mod order;
@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use domain::Position;
 use infrastructure::db::{Db, DbError};
 use infrastructure::with_pool;
@@ -30,8 +31,10 @@ use crate::read_models::ReadModel;
 /// Most rows read by one statement.
 const CHANGES_MAX: i64 = 5_000;
 
-/// Where the table stands: its generation, who writes it, and how far.
-const MARK: &str = "SELECT version, lease_epoch, position FROM consumers WHERE name = $1";
+/// Where the table stands: its generation, when that took the place of another, and how far it is.
+const MARK: &str = "
+SELECT version, (SELECT max(retired_at) FROM read_model_generations AS old WHERE old.name = consumers.name), position
+  FROM consumers WHERE name = $1";
 
 const CHANGES: &str = "
 SELECT id, search, name, lead_source, service_category, contract_status, lead_level, follow_up_status, salary_budget,
@@ -55,8 +58,8 @@ impl fmt::Debug for Roster {
     }
 }
 
-/// Which tables these are, and who writes them.
-type Generation = (i64, i64);
+/// Which tables these are. The version alone could come back: with a rollback, or when replaced ones were dropped.
+type Generation = (i64, Option<DateTime<Utc>>);
 
 /// Every lead that is not deleted, pooled ones included, in the order they came.
 #[derive(Default)]
@@ -85,10 +88,10 @@ impl Roster {
     /// The leads as the table has them now.
     pub(super) async fn read(&self) -> Result<RwLockReadGuard<'_, Leads>, DbError> {
         let name = ReadModel::CustomerList.name();
-        let mark: Option<(i64, i64, i64)> =
+        let mark: Option<(i64, Option<DateTime<Utc>>, i64)> =
             with_pool!(&self.db, pool => sqlx::query_as(MARK).bind(name).fetch_optional(pool).await)?;
-        let (version, epoch, position) = mark.unwrap_or_default();
-        let generation = (version, epoch);
+        let (version, since, position) = mark.unwrap_or_default();
+        let generation = (version, since);
         {
             let leads = self.leads.read().await;
             if leads.knows(generation, position) {

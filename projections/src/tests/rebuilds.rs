@@ -299,3 +299,37 @@ async fn a_rebuild_taken_for_dead_ends_without_harm(#[case] backend: Backend) {
     assert_eq!((world.dump(MODEL).await, version(&world, MODEL).await), (before, 2));
     assert_eq!(tables(&world.db).await, ["customer_list__old_v1"]);
 }
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn tables_of_an_earlier_program_are_folded_anew(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    world.story(12).await;
+    world.settle().await;
+    again(&world.projections, MODEL).await.unwrap();
+    let (right, others) = (world.dump(MODEL).await, world.dump(ReadModel::Inbox).await);
+    crate::migrate(&world.db, world.clock.as_ref()).await.unwrap();
+    assert_eq!(world.dump(MODEL).await, right, "tables in shape are left alone");
+
+    for change in ["DROP COLUMN frozen", "ADD COLUMN unheard_of BIGINT"] {
+        let mut tx = world.db.begin_write().await.unwrap();
+        crate::schema::run(&mut tx, format!("ALTER TABLE customer_list {change}")).await.unwrap();
+        tx.commit().await.unwrap();
+        let lease = world.projections.consumers().acquire(MODEL.name()).await.unwrap().unwrap();
+        crate::migrate(&world.db, world.clock.as_ref()).await.unwrap();
+        let mut tx = world.db.begin_write().await.unwrap();
+        let to = lease.position + 1;
+        let holds = world.projections.consumers().advance(&mut tx, &lease, to, ConsumerState::Active).await;
+        assert!(!holds.unwrap(), "whoever wrote the old tables writes nothing more");
+        tx.rollback().await.unwrap();
+        assert!(world.dump(MODEL).await[0].1.is_empty());
+        world.settle().await;
+        assert_eq!(world.dump(MODEL).await, right, "{change}");
+        assert_eq!(world.dump(ReadModel::Inbox).await, others, "the other read models are left alone");
+        assert_eq!(tables(&world.db).await, [""; 0], "and no table of the old shape is left");
+    }
+    again(&world.projections, MODEL).await.unwrap();
+    assert_eq!(world.dump(MODEL).await, right);
+}

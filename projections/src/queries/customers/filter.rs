@@ -4,6 +4,7 @@ use application::access::RowScope;
 use chrono::{DateTime, Utc};
 use domain::StaffId;
 use domain::customer::{ContractStatus, FollowUpStatus, LeadLevel, LeadSource, ServiceCategory};
+use memchr::memmem::Finder;
 
 use super::super::roster::Entry;
 use super::super::roster::order::{Column, RowOrder};
@@ -96,9 +97,9 @@ impl CustomerFilter {
 pub(super) struct Test<'f> {
     filter: &'f CustomerFilter,
     scope: RowScope,
-    search: Option<String>,
-    name: Option<String>,
-    phone: Option<String>,
+    search: Option<Part>,
+    name: Option<Part>,
+    phone: Option<Part>,
     hides_lost: bool,
 }
 
@@ -137,27 +138,42 @@ impl<'f> Test<'f> {
             && filter.caregiver.is_none()
             && between(Some(lead.created_at), filter.created_from, filter.created_to)
             && between(lead.assigned_at, filter.assigned_from, filter.assigned_to_time)
-            && self.search.as_deref().is_none_or(|part| lead.search.contains(part))
-            && self.name.as_deref().is_none_or(|part| lead.searched_name().contains(part))
-            && self.phone.as_deref().is_none_or(|part| lead.phone().contains(part))
+            && self.search.as_ref().is_none_or(|part| part.is_in(&lead.search))
+            && self.name.as_ref().is_none_or(|part| part.is_in_name(lead))
+            && self.phone.as_ref().is_none_or(|part| part.is_in(&lead.search) && part.is_in(lead.phone()))
+    }
+}
+
+/// A text to look for, prepared once for all leads.
+struct Part(Finder<'static>);
+
+impl Part {
+    fn is_in(&self, text: &str) -> bool {
+        self.0.find(text.as_bytes()).is_some()
+    }
+
+    /// Most leads hold it nowhere, and are passed over without looking for where their name ends.
+    fn is_in_name(&self, lead: &Entry) -> bool {
+        self.is_in(&lead.search) && self.is_in(lead.searched_name())
     }
 }
 
 /// A text to look for; blank is none.
-fn part(text: Option<&str>) -> Option<String> {
-    text.map(str::trim).filter(|text| !text.is_empty()).map(searchable)
+fn part(text: Option<&str>) -> Option<Part> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+    Some(Part(Finder::new(&searchable(text)).into_owned()))
 }
 
 /// Whether a lead's search text holds a text as a caller typed it; blank finds everything.
 pub(in crate::queries) fn holds(text: Option<&str>) -> impl Fn(&Entry) -> bool {
     let part = part(text);
-    move |lead| part.as_deref().is_none_or(|part| lead.search.contains(part))
+    move |lead| part.as_ref().is_none_or(|part| part.is_in(&lead.search))
 }
 
 /// Whether a lead's name holds a text as a caller typed it; blank finds everything.
 pub(in crate::queries) fn is_named(text: Option<&str>) -> impl Fn(&Entry) -> bool {
     let part = part(text);
-    move |lead| part.as_deref().is_none_or(|part| lead.searched_name().contains(part))
+    move |lead| part.as_ref().is_none_or(|part| part.is_in_name(lead))
 }
 
 /// Whether a lead is inside a scope; the same as [`RowScope::contains`].
