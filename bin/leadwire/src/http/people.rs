@@ -1,6 +1,7 @@
 //! Names for ids: answers name people, events and rows hold ids.
 
 use std::collections::{BTreeSet, HashMap};
+use std::pin::Pin;
 
 use application::access::Caller;
 use application::bus::CommandBus as _;
@@ -53,13 +54,18 @@ impl People {
         Some(Person { id: id?, name, username })
     }
 
-    /// Looks these people up, all at once.
-    pub async fn find(app: &App, ids: impl IntoIterator<Item = StaffId>) -> Result<Self, Problem> {
-        let ids: Vec<StaffId> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
-        let staff = app.bus.load_many::<Staff>(&streams).await.map_err(|error| load_problem(&error))?;
-        let accounts = ids.into_iter().zip(staff);
-        Ok(Self(accounts.filter_map(|(id, staff)| Some((id, staff.state.account?))).collect()))
+    /// Looks these people up, all at once. Boxed, so that whatever names the ids is not part of the caller's future.
+    pub fn find<'a>(
+        app: &'a App,
+        ids: impl IntoIterator<Item = StaffId>,
+    ) -> Pin<Box<dyn Future<Output = Result<Self, Problem>> + Send + 'a>> {
+        let ids: BTreeSet<StaffId> = ids.into_iter().collect();
+        Box::pin(async move {
+            let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
+            let staff = app.bus.load_many::<Staff>(&streams).await.map_err(|error| load_problem(&error))?;
+            let accounts = ids.into_iter().zip(staff);
+            Ok(Self(accounts.filter_map(|(id, staff)| Some((id, staff.state.account?))).collect()))
+        })
     }
 
     /// The name of one of them; `None` for nobody and for somebody who is not in the directory.
