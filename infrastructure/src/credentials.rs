@@ -26,6 +26,7 @@ const HASHES_AT_ONCE_MAX: usize = 4;
 
 const UPSERT: &str = "INSERT INTO credentials (staff_id, password_hash, updated_at) VALUES ($1, $2, $3)
      ON CONFLICT (staff_id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at";
+const HAS_ONE: &str = "SELECT count(*) FROM credentials WHERE staff_id = $1";
 const HASH_OF: &str = "SELECT password_hash FROM credentials WHERE staff_id = $1";
 /// The appender's guard on user names answers at once, also for an account that no read model knows yet.
 const HOLDER_OF_USERNAME: &str = "SELECT holder FROM guards WHERE kind = 'staff_username' AND key = $1";
@@ -34,7 +35,7 @@ const HOLDER_OF_USERNAME: &str = "SELECT holder FROM guards WHERE kind = 'staff_
 const HOLDER_OF_OPENID: &str = "SELECT holder FROM guards WHERE kind = 'staff_openid' AND key = $1";
 
 /// Every statement of this module, for the test that prepares them on both databases.
-pub const STATEMENTS: [&str; 4] = [UPSERT, HASH_OF, HOLDER_OF_USERNAME, HOLDER_OF_OPENID];
+pub const STATEMENTS: [&str; 5] = [UPSERT, HAS_ONE, HASH_OF, HOLDER_OF_USERNAME, HOLDER_OF_OPENID];
 
 /// Sets and checks passwords. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -90,6 +91,15 @@ impl Credentials {
         end_all_in(&mut tx, staff).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Whether the person has a password at all.
+    pub async fn has_password(&self, staff: StaffId) -> Result<bool, DbError> {
+        let count: i64 = with_pool!(&self.db, pool => sqlx::query_scalar(HAS_ONE)
+            .bind(staff.0)
+            .fetch_one(pool)
+            .await)?;
+        Ok(count > 0)
     }
 
     /// Whether the password is this person's. Somebody unknown costs the same time as a wrong password, so that

@@ -5,16 +5,22 @@
 //! which people copy around (product.md G16). Reading never stops at the first mistake: every one is named with
 //! its rule.
 
+mod auth;
 mod keys;
+mod limits;
 mod print;
+mod protection;
 mod reader;
 mod service;
 mod tool;
 
+pub use auth::{AuthSettings, IssuerKeys, IssuerSettings};
+pub use limits::LimitSettings;
 pub use print::effective;
+pub use protection::ProtectionSettings;
 pub use reader::Sources;
 pub use service::{
-    AuthSettings, DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings,
+    DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings,
     WechatSubscribeSettings,
 };
 pub use tool::ToolSettings;
@@ -42,6 +48,20 @@ sqlite_readers = 8
 
 [auth]
 token_seconds = 86400
+
+[protection]
+login_per_minute = 60
+public_form_per_minute = 10
+trusted_proxies = []
+hsts_seconds = 0
+
+[limits]
+holding_cap = 50
+assignments_held_to_cap = "no"
+claims_per_day = 0
+claim_gap_seconds = 0
+cool_off_hours = 0
+zone = "Asia/Shanghai"
 
 [wechat_subscribe]
 page = "pages/customer/detail?id={customerId}"

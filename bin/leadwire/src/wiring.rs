@@ -38,7 +38,7 @@ use crate::app::{App, SharedApp};
 use crate::auth::Auth;
 use crate::config::{Settings, WechatSubscribeSettings};
 use crate::http;
-use crate::lifecycle::{Health, STOP_PATIENCE, Tasks};
+use crate::lifecycle::{self, Health, STOP_PATIENCE, Tasks};
 
 /// Time, ids and chance; a test passes its own.
 #[derive(Clone)]
@@ -130,13 +130,14 @@ impl Leadwire {
             Some(wechat) => Some(Arc::new(dispatcher(&store, wechat, &settings, &ports)?)),
             None => None,
         };
-        let app = app(settings, &store, &ports);
+        let app = app(settings, &store, &ports)?;
         let tasks = Tasks::new(app.stop.clone(), app.health.clone());
         if roles.contains(&Role::Worker) {
             start_workers(&tasks, &app, policy.clone(), dispatcher.clone());
         }
         let local_addr = match listener {
             Some((listener, address)) => {
+                start_watching(&tasks, &app);
                 tasks.spawn("http", serve(listener, app.clone()));
                 tracing::info!(server.address = %address, "listening on {address}");
                 Some(address)
@@ -154,10 +155,10 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, local))
 }
 
-fn app(settings: Settings, store: &Store, ports: &Ports) -> SharedApp {
+fn app(settings: Settings, store: &Store, ports: &Ports) -> Result<SharedApp, ClientError> {
     let db = store.db().clone();
-    Arc::new(App {
-        auth: Auth::new(&settings.auth, db.clone()),
+    Ok(Arc::new(App {
+        auth: Auth::new(&settings, db.clone(), ports.clock.clone())?,
         numbers: Arc::new(StoredNumbers::new(db.clone())),
         bus: store.bus.clone(),
         projections: store.projections.clone(),
@@ -169,7 +170,7 @@ fn app(settings: Settings, store: &Store, ports: &Ports) -> SharedApp {
         stop: CancellationToken::new(),
         db,
         settings,
-    })
+    }))
 }
 
 fn dispatcher(
@@ -199,6 +200,8 @@ fn dispatcher(
 
 /// The name of the task that decides on notices.
 const POLICY_TASK: &str = "policy";
+/// The name of the task that ends abandoned imports.
+const IMPORTS_TASK: &str = "imports";
 /// The name of the task that sends.
 const DISPATCHER_TASK: &str = "dispatcher.wechat_subscribe";
 
@@ -207,6 +210,8 @@ fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatche
         let (projections, stop) = (app.projections.clone(), app.stop.clone());
         tasks.spawn_worker(model.name(), async move { projections.run(model, stop).await });
     }
+    let importing = app.clone();
+    tasks.spawn_worker(IMPORTS_TASK, async move { lifecycle::imports::watch(&importing).await });
     let consumer = policy_runner::tuned(app.projections.consumer(POLICY));
     let stop = app.stop.clone();
     tasks.spawn_worker(POLICY_TASK, async move {
@@ -233,6 +238,16 @@ async fn answer_parked(policy: &PolicyRunner) {
             "parked events were tried again"
         ),
         Err(error) => tracing::error!(error = %error, "parked events could not be tried again"),
+    }
+}
+
+/// What a process that answers HTTP must know of others: sessions they ended, keys an issuer signs with.
+fn start_watching(tasks: &Tasks, app: &SharedApp) {
+    let (sessions, stop) = (app.auth.sessions.clone(), app.stop.clone());
+    tasks.spawn_worker("sessions", async move { sessions.run(stop).await });
+    if let Some(keys) = app.auth.issuer.as_ref().and_then(crate::auth::Issuer::key_set).cloned() {
+        let stop = app.stop.clone();
+        tasks.spawn_worker("issuer_keys", async move { keys.run(stop).await });
     }
 }
 

@@ -1,18 +1,26 @@
 //! The staff: one of them, some of them, those who may be given leads.
 
-use domain::staff::Staff;
+use domain::staff::{Role, Staff};
 use domain::{Position, Sequence, StaffId};
 use infrastructure::db::{Db, DbError};
 use infrastructure::with_pool;
+use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement};
 use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::corrupt;
-use crate::table::ids_as_json;
+use super::statement::{Filters, Statement};
+use super::{Page, PageRequest, corrupt};
+use crate::table::{Dialect, ids_as_json};
 
 /// Most members of staff in one answer. An agency has hundreds.
 pub const STAFF_MAX: i64 = 2000;
+
+/// Most members of staff of one page (http-api.md section 3).
+pub const PAGE_STAFF_MAX: u32 = 100;
+
+/// Rows of one page when the caller does not say.
+pub const PAGE_STAFF: u32 = 10;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -114,4 +122,51 @@ pub async fn all(db: &Db) -> Result<Vec<StaffRow>, DbError> {
 /// Those who may be given leads, by name: every active person of the six roles.
 pub async fn assignable(db: &Db) -> Result<Vec<StaffRow>, DbError> {
     read_all(with_pool!(db, pool => sqlx::query_as(ASSIGNABLE).bind(STAFF_MAX).fetch_all(pool).await)?)
+}
+
+/// Which members of staff are wanted; all of it must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StaffFilter {
+    /// Literal part of login name, name, phone or department.
+    pub search: Option<String>,
+    /// The role.
+    pub role: Option<Role>,
+    /// Whether the account works.
+    pub active: Option<bool>,
+}
+
+/// One page of the staff, by name.
+pub async fn page(db: &Db, filter: &StaffFilter, page: PageRequest) -> Result<Page<StaffRow>, DbError> {
+    let [rows, count] = page_statements(Dialect::of(db), filter, page);
+    let total = count.count(db).await?;
+    let rows: Vec<Row> = rows.fetch(db).await?;
+    Ok(page.holds(read_all(rows)?, total))
+}
+
+/// The columns in which a search looks.
+const SEARCHED: [&str; 4] = ["username", "name", "phone", "department"];
+
+pub(crate) fn page_statements(dialect: Dialect, filter: &StaffFilter, page: PageRequest) -> [Statement; 2] {
+    let mut filters = Filters::new(dialect);
+    let search = filter.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
+    if let Some(search) = search {
+        filters.contains_any(&SEARCHED, search);
+    }
+    filters.text("role", filter.role.map(Role::as_str));
+    if let Some(active) = filter.active {
+        let column = Expr::col("active");
+        filters.add(if active { column } else { column.not() });
+    }
+    let select = |query: &mut SelectStatement| {
+        query.from("staff_directory").cond_where(filters.condition());
+    };
+    let mut rows = Query::select();
+    rows.columns(["id", "version", "position", "doc"]);
+    select(&mut rows);
+    rows.order_by("name", Order::Asc).order_by("id", Order::Asc);
+    rows.limit(u64::from(page.limit)).offset(page.offset());
+    let mut count = Query::select();
+    count.expr(Func::count(Expr::col(sea_query::Asterisk)));
+    select(&mut count);
+    [Statement::of(dialect, &rows), Statement::of(dialect, &count)]
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use application::policies::POLICY;
 use application::ports::Clock as _;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use leadwire::config::{Settings, Sources};
 use leadwire::wiring::{Ports, Role};
+use projections::ConsumerState;
 use wechat_simulator::{
     DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorHandle,
 };
@@ -25,6 +27,9 @@ const CONNECTIONS: u32 = 6;
 /// How long a call of WeChat may take before the service gives it up; longer than any story needs, because a call
 /// that is given up may not be repeated.
 const PROVIDER_TIMEOUT_MS: u64 = 30_000;
+
+/// Log-ins and public forms of one address in a minute: more than any story has.
+const FLOOD_PER_MINUTE: u32 = 100_000;
 
 /// Messages that everybody has agreed to.
 const CREDITS: i64 = 50;
@@ -89,12 +94,28 @@ impl TestApp {
         let clock = Arc::new(MovingClock::default());
         let settings = settings(&setup, &database, &simulator);
         lines::start();
-        let node = Node::start(settings, setup.roles.clone(), ports(&clock)).await;
-        let team = Team::hire(node.app()).await.expect("accounts");
-        let app =
-            Self { team, setup, database, simulator, node: Some(node), clock, reachable: Mutex::default() };
+        // Nobody is told of how the staff were bound to WeChat, so that a story begins with empty inboxes: the accounts
+        // are made while nobody answers anything, and the policy begins behind them.
+        let before = Node::start(settings.clone(), vec![Role::Api], ports(&clock)).await;
+        let team = Team::hire(before.app()).await.expect("accounts");
+        let mut app =
+            Self { team, setup, database, simulator, node: Some(before), clock, reachable: Mutex::default() };
         app.bind_wechat(app.team.everybody()).await;
+        app.skip_policy().await;
+        app.take_node().stop().await;
+        app.node = Some(Node::start(settings, app.setup.roles.clone(), ports(&app.clock)).await);
         app
+    }
+
+    /// Lets the policy begin with what happens from now on.
+    async fn skip_policy(&self) {
+        let app = self.app();
+        let head = app.bus.log().head().await.expect("the log's head");
+        let consumers = app.projections.consumers();
+        let mut lease = consumers.acquire(POLICY).await.expect("the policy's row").expect("nobody has it");
+        let moved = consumers.checkpoint(&mut lease, head, ConsumerState::Active).await;
+        assert!(moved.expect("the policy's row"), "nobody took it");
+        consumers.release(&lease).await.expect("the policy's row");
     }
 
     /// Another process on the same database.
@@ -198,6 +219,9 @@ fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimula
         ("LEADWIRE_DATABASE__POSTGRES_CONNECTIONS".to_owned(), CONNECTIONS.to_string()),
         ("LEADWIRE_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
         ("LEADWIRE_AUTH__JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
+        // All requests of a story come from one address.
+        ("LEADWIRE_PROTECTION__LOGIN_PER_MINUTE".to_owned(), FLOOD_PER_MINUTE.to_string()),
+        ("LEADWIRE_PROTECTION__PUBLIC_FORM_PER_MINUTE".to_owned(), FLOOD_PER_MINUTE.to_string()),
     ]);
     if setup.wechat == Wechat::Configured {
         let wechat = [

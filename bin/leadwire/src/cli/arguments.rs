@@ -6,6 +6,7 @@ mod projections;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::path::PathBuf;
 
@@ -18,7 +19,10 @@ pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, E
 pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
-pub(crate) use staff::{StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword};
+pub(crate) use staff::{
+    StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword, StaffUpdate,
+};
+pub(crate) use tokens::{TokensCommand, TokensCreate, TokensList, TokensRevoke};
 
 use crate::demo::DemoArguments;
 
@@ -46,6 +50,9 @@ pub(crate) enum Command {
     /// Accounts, passwords, WeChat bindings
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Service tokens of machine callers
+    #[command(subcommand)]
+    Tokens(TokensCommand),
     /// Read the event log: tail, show, replay to any moment, export
     #[command(subcommand)]
     Events(EventsCommand),

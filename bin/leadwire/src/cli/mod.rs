@@ -14,6 +14,7 @@ pub(crate) mod say;
 mod serve;
 mod staff;
 mod stream;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Migrate(arguments) => serve::migrate(config, &arguments).await,
         Command::Staff(command) => staff::run(config, command).await,
+        Command::Tokens(command) => tokens::run(config, command).await,
         Command::Events(command) => events::run(config, command).await,
         Command::Projections(command) => projections::run(config, command).await,
         Command::Deliveries(command) => deliveries::run(config, command).await,

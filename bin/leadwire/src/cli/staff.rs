@@ -8,15 +8,18 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use application::bus::CommandContext;
 use application::staff::{self, StaffResult};
 use domain::contact::{OpenId, Phone};
-use domain::staff::{StaffCommand as Request, normalise_username};
+use domain::staff::{StaffCommand as Request, StaffPatch, normalise_username};
 use domain::subscription::GrantSource;
 use domain::{Actor, CommandId, Metadata, StaffId};
 use infrastructure::credentials::{Credentials, PASSWORD_CHARS_MIN};
+use infrastructure::sessions::Sessions;
 use projections::{ReadModel, queries};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::arguments::{StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword};
+use super::arguments::{
+    StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword, StaffUpdate,
+};
 use super::open::{self, Opened};
 use super::say;
 
@@ -33,6 +36,8 @@ pub(crate) async fn run(config: Option<PathBuf>, command: StaffCommand) -> Resul
         StaffCommand::Create(arguments) => create(&database, arguments).await,
         StaffCommand::SetPassword(arguments) => set_password(&database, &arguments).await,
         StaffCommand::BindWechat(arguments) => bind_wechat(&database, &arguments).await,
+        StaffCommand::Update(arguments) => update(&database, arguments).await,
+        StaffCommand::LogOut(arguments) => log_out(&database, &arguments).await,
         StaffCommand::Suspend(arguments) => set_active(&database, &arguments, Active::No).await,
         StaffCommand::Activate(arguments) => set_active(&database, &arguments, Active::Yes).await,
         StaffCommand::List(_) => Ok(()),
@@ -152,6 +157,33 @@ async fn bind_wechat(database: &Opened, arguments: &StaffBindWechat) -> Result<(
         staff::grant_credits(&database.store.bus, &grant, id, &app, &template, count, source).await;
     granted.context("the openid is bound, but no credit was granted")?;
     say::line(format_args!("Granted {count} messages of template {template}."))
+}
+
+async fn update(opened: &Opened, arguments: StaffUpdate) -> Result<()> {
+    let id = find(opened, &arguments.staff).await?;
+    let cleared = |text: String| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+    let phone = arguments.phone.map(|text| cleared(text).map(|text| Phone::parse(&text)).transpose());
+    let changes = StaffPatch {
+        name: arguments.name,
+        department: arguments.department.map(cleared),
+        phone: phone.transpose().context("--phone")?,
+        email: arguments.email.map(cleared),
+        monthly_task: arguments.monthly_task.map(Some),
+    };
+    let context = context(opened);
+    let (by, at) = (context.metadata.actor.clone(), context.at);
+    let mut requests = vec![Request::Update { changes, by: by.clone(), at }];
+    requests.extend(arguments.role.map(|role| Request::ChangeRole { role, by, at }));
+    let done = staff::commands(&opened.store.bus, &context, id, &requests).await?;
+    let words = if done.result.changed { "is changed" } else { "was like that already" };
+    say::line(format_args!("{} {words}.", arguments.staff))
+}
+
+/// A running service hears of it within a second.
+async fn log_out(opened: &Opened, arguments: &StaffOne) -> Result<()> {
+    let id = find(opened, &arguments.staff).await?;
+    Sessions::new(opened.store.db().clone(), opened.ports.clock.clone()).end_all(id).await?;
+    say::line(format_args!("Every session of {} has ended.", arguments.staff))
 }
 
 /// Whether an account works.

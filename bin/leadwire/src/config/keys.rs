@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// Every setting, in the order in which it is printed.
-pub(super) const KEYS: [(&str, Kind); 25] = [
+pub(super) const KEYS: &[(&str, Kind)] = &[
     ("server.listen", Kind::Text),
     ("server.allowed_origins", Kind::Texts),
     ("server.body_bytes_max", Kind::Number),
@@ -31,6 +31,23 @@ pub(super) const KEYS: [(&str, Kind); 25] = [
     ("auth.jwt_secret", Kind::Secret),
     ("auth.jwt_secret_file", Kind::Text),
     ("auth.token_seconds", Kind::Number),
+    ("auth.issuer.name", Kind::Text),
+    ("auth.issuer.audience", Kind::Text),
+    ("auth.issuer.jwks_url", Kind::Text),
+    ("auth.issuer.public_key_file", Kind::Text),
+    ("auth.issuer.username_claim", Kind::Text),
+    ("protection.login_per_minute", Kind::Number),
+    ("protection.public_form_per_minute", Kind::Number),
+    ("protection.trusted_proxies", Kind::Texts),
+    ("protection.hsts_seconds", Kind::Number),
+    ("limits.holding_cap", Kind::Number),
+    ("limits.holding_cap_by_role", Kind::Table),
+    ("limits.assignments_held_to_cap", Kind::Text),
+    ("limits.claims_per_day", Kind::Number),
+    ("limits.claim_gap_seconds", Kind::Number),
+    ("limits.cool_off_hours", Kind::Number),
+    ("limits.zone", Kind::Text),
+    ("limits.website_owner", Kind::Text),
     ("wechat_subscribe.appid", Kind::Text),
     ("wechat_subscribe.secret", Kind::Secret),
     ("wechat_subscribe.secret_file", Kind::Text),

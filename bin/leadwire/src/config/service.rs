@@ -11,16 +11,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::keys;
+use super::ConfigError;
+use super::auth::{AuthSettings, auth};
+use super::limits::{LimitSettings, limits};
+use super::protection::{ProtectionSettings, protection};
 use super::reader::{Reader, Sources};
-use super::{ConfigError, JWT_SECRET_BYTES_MIN};
 
 /// Bounds of the body limit, in bytes.
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
 /// Bounds of a provider timeout, in milliseconds.
 const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 50..=60_000;
-/// Bounds of the life of a token, in seconds.
-const TOKEN_SECONDS: std::ops::RangeInclusive<u64> = 60..=30 * 24 * 60 * 60;
 /// Bounds of the connections of one process.
 const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=256;
 /// Bounds of one wait between two attempts, in seconds.
@@ -42,6 +42,10 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Tokens.
     pub auth: AuthSettings,
+    /// What keeps floods and foreign pages out.
+    pub protection: ProtectionSettings,
+    /// What people are held to.
+    pub limits: LimitSettings,
     /// The mini program's subscribe messages; `None` when not configured.
     pub wechat_subscribe: Option<WechatSubscribeSettings>,
     /// Retries.
@@ -68,15 +72,6 @@ pub struct DatabaseSettings {
     pub url: SecretString,
     /// Sizes of the pools.
     pub options: DbOptions,
-}
-
-/// Tokens.
-#[derive(Debug, Clone)]
-pub struct AuthSettings {
-    /// Signs and checks tokens.
-    pub jwt_secret: SecretString,
-    /// How long a token is good.
-    pub token_life: Duration,
 }
 
 /// The mini program's subscribe messages.
@@ -132,6 +127,8 @@ impl Settings {
         let server = server(reader);
         let database = database(reader);
         let auth = auth(reader);
+        let protection = protection(reader);
+        let limits = limits(reader);
         let wechat_subscribe = wechat_subscribe(reader);
         let delivery = delivery(reader);
         let log = log(reader);
@@ -139,6 +136,8 @@ impl Settings {
             server: server?,
             database: database?,
             auth: auth?,
+            limits: limits?,
+            protection: protection?,
             wechat_subscribe,
             delivery: delivery?,
             log: log?,
@@ -179,22 +178,6 @@ pub(super) fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     }
     let options = DbOptions { postgres_connections: postgres?, sqlite_readers: sqlite? };
     Some(DatabaseSettings { url: url?, options })
-}
-
-fn auth(reader: &mut Reader) -> Option<AuthSettings> {
-    let seconds = reader.checked("auth.token_seconds", |n| within(n, &TOKEN_SECONDS, "seconds"));
-    let jwt_secret = reader.secret("auth.jwt_secret", "auth.jwt_secret_file");
-    let long_enough = |secret: &SecretString| secret.expose_secret().len() >= JWT_SECRET_BYTES_MIN;
-    if !jwt_secret.as_ref().is_some_and(long_enough) {
-        let variable = keys::variable("auth.jwt_secret");
-        let rule = format!(
-            "is needed, with at least {JWT_SECRET_BYTES_MIN} bytes: set {variable} or auth.jwt_secret_file, \
-             for example to the output of `openssl rand -hex 32`"
-        );
-        reader.problem("auth.jwt_secret", rule);
-        return None;
-    }
-    Some(AuthSettings { jwt_secret: jwt_secret?, token_life: Duration::from_secs(seconds?) })
 }
 
 fn wechat_subscribe(reader: &mut Reader) -> Option<WechatSubscribeSettings> {
@@ -274,7 +257,7 @@ pub(super) fn log(reader: &mut Reader) -> Option<LogSettings> {
     Some(LogSettings { format: format?, filter: filter? })
 }
 
-fn within<T>(value: T, bounds: &std::ops::RangeInclusive<T>, unit: &str) -> Result<T, String>
+pub(super) fn within<T>(value: T, bounds: &std::ops::RangeInclusive<T>, unit: &str) -> Result<T, String>
 where
     T: PartialOrd + std::fmt::Display,
 {
@@ -284,7 +267,7 @@ where
     Err(format!("is {} to {} {unit}, not {value}", bounds.start(), bounds.end()))
 }
 
-fn http_url(text: &str) -> Result<Url, String> {
+pub(super) fn http_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim_end_matches('/')).ok();
     url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .ok_or_else(|| "is not an http or https address".to_owned())

@@ -51,6 +51,17 @@ fn every_mistake_is_named_with_its_rule() {
             "server.allowed_origins: `https://a/b` is not an origin",
         ),
         ("LEADWIRE_DATABASE__URL", "mysql://x", "database.url: begins with sqlite: or postgres://"),
+        ("LEADWIRE_SERVER__ALLOWED_ORIGINS", "*", "server.allowed_origins: `*` is not an origin"),
+        (
+            "LEADWIRE_PROTECTION__TRUSTED_PROXIES",
+            "10.0.0.0/8, proxy",
+            "protection.trusted_proxies: `proxy` is no address or network",
+        ),
+        (
+            "LEADWIRE_PROTECTION__LOGIN_PER_MINUTE",
+            "0",
+            "protection.login_per_minute: is 1 to 100000 requests a minute, not 0",
+        ),
         ("LEADWIRE_AUTH__TOKEN_SECONDS", "5", "auth.token_seconds: is 60 to 2592000 seconds, not 5"),
         (
             "LEADWIRE_DELIVERY__RETRY_SECONDS",
@@ -173,4 +184,32 @@ fn no_secret_is_ever_printed() {
 fn a_command_on_the_database_needs_no_secret() {
     let settings = ToolSettings::load(&environment(&[("MINIPROGRAM_APPID", "wx1")])).unwrap();
     assert_eq!(settings.wechat_app.as_deref(), Some("wx1"));
+}
+
+#[test]
+fn an_issuer_is_whole_or_not_there() {
+    let whole = [
+        ("LEADWIRE_AUTH__ISSUER__NAME", "https://login.example.com"),
+        ("LEADWIRE_AUTH__ISSUER__AUDIENCE", "leadwire"),
+        ("LEADWIRE_AUTH__ISSUER__JWKS_URL", "https://login.example.com/keys"),
+    ];
+    let issuer = Settings::load(&with_secret(&whole)).unwrap().auth.issuer.unwrap();
+    assert_eq!((issuer.name.as_str(), issuer.audience.as_str()), ("https://login.example.com", "leadwire"));
+    assert!(matches!(issuer.keys, IssuerKeys::Set(_)));
+    assert!(Settings::load(&with_secret(&[])).unwrap().auth.issuer.is_none());
+
+    let found = problems(&with_secret(&whole[2..]));
+    assert!(found[0].starts_with("auth.issuer.name: is needed"), "{found:?}");
+    assert!(found[1].starts_with("auth.issuer.audience: is needed"), "{found:?}");
+    let found = problems(&with_secret(&whole[..2]));
+    assert_eq!(found, ["auth.issuer: set either jwks_url or public_key_file"]);
+    for url in ["http://login.example.com/keys", "file:///keys"] {
+        let found = problems(&with_secret(&[whole[0], whole[1], ("LEADWIRE_AUTH__ISSUER__JWKS_URL", url)]));
+        assert_eq!(found, ["auth.issuer.jwks_url: is not an https address"], "{url}");
+    }
+    let no_key = file("-----BEGIN NOTHING-----");
+    let path = no_key.path().to_str().unwrap();
+    let found =
+        problems(&with_secret(&[whole[0], whole[1], ("LEADWIRE_AUTH__ISSUER__PUBLIC_KEY_FILE", path)]));
+    assert_eq!(found, ["auth.issuer.public_key_file: holds no RSA or P-256 public key in PEM form"]);
 }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
+use super::addresses::ClientAddress;
 use super::answer::{Envelope, Pending};
 use super::problem::{self, Problem};
 use super::text::{Language, Text};
@@ -29,6 +30,9 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Most characters of an unknown path that are repeated to the sender.
 const ECHOED_PATH_CHARS_MAX: usize = 256;
+
+/// What a page may do that has no policy of its own: nothing, nowhere. Answers are data.
+const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// The header that carries the request's id in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,6 +58,8 @@ pub(super) async fn frame(State(app): State<SharedApp>, mut request: Request, ne
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unknown".to_owned());
+    let address = ClientAddress::of(&request, &app.settings.protection.trusted_proxies);
+    request.extensions_mut().insert(address);
     request.extensions_mut().insert(id.clone());
 
     let started = Instant::now();
@@ -77,13 +83,22 @@ pub(super) async fn frame(State(app): State<SharedApp>, mut request: Request, ne
         let now_ms = app.clock.now().timestamp_millis();
         response = pending.write(response, Envelope { language, request_id: &id.0, now_ms });
     }
-    finish(response, &id)
+    finish(response, &id, app.settings.protection.hsts_seconds)
 }
 
-fn finish(mut response: Response, id: &RequestId) -> Response {
+/// The headers of every answer, whatever gave it.
+fn finish(mut response: Response, id: &RequestId, hsts_seconds: u64) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(DATA_POLICY);
+    if hsts_seconds > 0
+        && let Ok(value) = HeaderValue::try_from(format!("max-age={hsts_seconds}; includeSubDomains"))
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(X_REQUEST_ID, id);
     }

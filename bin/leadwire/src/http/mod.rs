@@ -4,8 +4,10 @@
 //! answered), `frame` (what surrounds every request), [`command`] and [`reading`] (keys, versions,
 //! positions), `customers`.
 
+mod addresses;
 pub mod answer;
 pub mod command;
+mod cors;
 pub mod customers;
 mod frame;
 pub mod health;
@@ -14,13 +16,18 @@ mod openapi;
 pub mod people;
 pub mod problem;
 pub mod query;
+mod rate_limits;
 pub mod reading;
 pub mod refusals;
 pub mod schemas;
+pub mod service_tokens;
 pub mod sessions;
 mod socket;
+mod socketio;
 pub mod text;
 pub mod time;
+pub mod users;
+pub mod wechat_binding;
 
 use axum::{Extension, Router, middleware};
 use utoipa::OpenApi as _;
@@ -37,11 +44,16 @@ use crate::app::SharedApp;
 /// inbox.
 pub fn router(app: SharedApp) -> Router {
     let (router, document) = routes().split_for_parts();
+    let hub = socket::Hub::start(&app);
+    let limits = rate_limits::RateLimits::new(&app.settings.protection);
     router
+        .merge(socketio::routes(&app, &hub))
         .fallback(frame::unknown_route)
         .method_not_allowed_fallback(frame::wrong_method)
         .layer(Extension(openapi::Written::of(&document)))
-        .layer(Extension(socket::Hub::start(&app)))
+        .layer(Extension(hub))
+        .layer(middleware::from_fn_with_state(limits, rate_limits::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), cors::cors))
         .layer(middleware::from_fn_with_state(app.clone(), frame::frame))
         .with_state(app)
 }
@@ -50,6 +62,9 @@ pub fn router(app: SharedApp) -> Router {
 fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::with_openapi(openapi::Base::openapi())
         .merge(sessions::routes())
+        .merge(users::routes())
+        .merge(service_tokens::routes())
+        .merge(wechat_binding::routes())
         .merge(customers::routes())
         .merge(notifications::routes())
         .merge(socket::routes())

@@ -33,6 +33,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     components(schemas(ProblemSchema, ProblemError)),
     tags(
         (name = "auth", description = "Logging in"),
+        (name = "users", description = "Staff 员工, WeChat bindings, service tokens"),
         (name = "customers", description = "Customers 客户"),
         (name = "notifications", description = "The inbox 通知, and the live socket"),
         (name = "operations", description = "Health and this document"),

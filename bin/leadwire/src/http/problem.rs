@@ -41,6 +41,12 @@ macro_rules! kinds {
 kinds! {
     /// The body is no JSON.
     MALFORMED_JSON = BAD_REQUEST "MALFORMED_JSON", "Malformed JSON", "请求体不是有效的JSON", "The body is not valid JSON";
+    /// The body is no form, or has no file.
+    MALFORMED_FORM = BAD_REQUEST "MALFORMED_FORM", "Malformed form", "请求体不是有效的表单", "The body is not a valid form";
+    /// The file is empty, damaged, or something else.
+    UNREADABLE_FILE = BAD_REQUEST "UNREADABLE_FILE", "Unreadable file", "无法读取文件", "The file cannot be read";
+    /// The file lacks columns that every row must fill.
+    MISSING_COLUMNS = BAD_REQUEST "MISSING_COLUMNS", "Columns missing", "缺少必填列", "Required columns are missing";
     /// Fields that the sender's program got wrong.
     INVALID_REQUEST = BAD_REQUEST "VALIDATION_FAILED", "Validation failed", "请求参数不正确", "The request is not valid";
     /// A header that cannot be read.
@@ -51,6 +57,34 @@ kinds! {
     UNAUTHORIZED = UNAUTHORIZED "UNAUTHORIZED", "Not logged in", "请先登录", "Please log in";
     /// The token was right once.
     TOKEN_EXPIRED = UNAUTHORIZED "TOKEN_EXPIRED", "Token expired", "登录已过期，请重新登录", "The session has expired, please log in again";
+    /// The token was taken back: logged out, or the password was changed.
+    SESSION_ENDED = UNAUTHORIZED "SESSION_ENDED", "Session ended", "登录已失效，请重新登录", "The session has ended, please log in again";
+    /// The code of the mini program proves nothing.
+    WECHAT_CODE_INVALID = UNAUTHORIZED "WECHAT_CODE_INVALID", "WeChat code not accepted", "微信登录凭证无效或已使用，请重试", "WeChat does not accept the code, please try again";
+    /// The same where somebody is logged in already.
+    WECHAT_CODE_REFUSED = UNPROCESSABLE_ENTITY "WECHAT_CODE_INVALID", "WeChat code not accepted", "微信登录凭证无效或已使用，请重试", "WeChat does not accept the code, please try again";
+    /// The person of the mini program is nobody here.
+    WECHAT_NOT_BOUND = FORBIDDEN "WECHAT_NOT_BOUND", "WeChat not bound", "该微信尚未绑定员工账号：请先用用户名和密码登录，再在“微信绑定”中绑定", "This WeChat account is not bound: log in with user name and password, then bind it under WeChat binding";
+    /// WeChat blocks the person.
+    WECHAT_BLOCKED = FORBIDDEN "WECHAT_BLOCKED", "Blocked by WeChat", "该微信账号存在风险，微信拒绝登录", "WeChat refuses this account";
+    /// The service token is for something else.
+    INSUFFICIENT_SCOPE = FORBIDDEN "INSUFFICIENT_SCOPE", "Insufficient scope", "该令牌没有此接口的权限", "The token does not have the scope of this route";
+    /// Another account has the user name.
+    DUPLICATE_USERNAME = CONFLICT "DUPLICATE_USERNAME", "User name taken", "用户名已存在", "The user name is taken";
+    /// Another account has the WeChat account.
+    WECHAT_TAKEN = CONFLICT "WECHAT_TAKEN", "WeChat account taken", "该微信已绑定其他账号", "The WeChat account is bound to another user";
+    /// Nobody locks the own account out.
+    OWN_ACCOUNT = CONFLICT "OWN_ACCOUNT", "Not on the own account", "不能停用自己的账号或修改自己的角色", "You cannot suspend your own account or change your own role";
+    /// No such service token.
+    SERVICE_TOKEN_NOT_FOUND = NOT_FOUND "SERVICE_TOKEN_NOT_FOUND", "Service token not found", "服务令牌不存在", "There is no such service token";
+    /// The password so far is not the one given.
+    WRONG_PASSWORD = UNPROCESSABLE_ENTITY "WRONG_PASSWORD", "Wrong password", "原密码不正确", "The old password is not right";
+    /// One address asks too often.
+    RATE_LIMITED = TOO_MANY_REQUESTS "RATE_LIMITED", "Too many requests", "请求过于频繁，请稍后再试", "Too many requests, please try again later";
+    /// No mini program is configured.
+    WECHAT_NOT_CONFIGURED = SERVICE_UNAVAILABLE "WECHAT_NOT_CONFIGURED", "No mini program configured", "未配置微信小程序", "No mini program is configured";
+    /// WeChat cannot be asked.
+    WECHAT_UNAVAILABLE = SERVICE_UNAVAILABLE "WECHAT_UNAVAILABLE", "WeChat unavailable", "微信服务暂时不可用，请稍后重试", "WeChat is unavailable, please try again";
     /// Wrong name or password; never says which.
     INVALID_CREDENTIALS = UNAUTHORIZED "INVALID_CREDENTIALS", "Wrong user name or password", "用户名或密码错误", "Wrong user name or password";
     /// The account is cut off.
@@ -61,6 +95,10 @@ kinds! {
     ORIGIN_NOT_ALLOWED = FORBIDDEN "ORIGIN_NOT_ALLOWED", "Origin not allowed", "来源不被允许", "This origin is not allowed";
     /// No such customer, or not for these eyes.
     CUSTOMER_NOT_FOUND = NOT_FOUND "CUSTOMER_NOT_FOUND", "Customer not found", "客户不存在", "There is no such customer";
+    /// No such notification, or somebody else's.
+    NOTIFICATION_NOT_FOUND = NOT_FOUND "NOTIFICATION_NOT_FOUND", "Notification not found", "通知不存在", "There is no such notification";
+    /// The token takes nothing of this reader's back.
+    UNDO_TOKEN_UNKNOWN = NOT_FOUND "UNDO_TOKEN_UNKNOWN", "Unknown undo token", "撤销凭证无效", "There is nothing to undo with this token";
     /// No such account.
     USER_NOT_FOUND = NOT_FOUND "USER_NOT_FOUND", "User not found", "用户不存在", "There is no such user";
     /// No such route.
@@ -97,6 +135,10 @@ kinds! {
     BATCH_REFUSED = CONFLICT "BATCH_REFUSED", "Nothing could be done", "没有客户操作成功", "None of the customers could be processed";
     /// The command cannot be carried out as things stand.
     CONFLICT = CONFLICT "CONFLICT", "Conflict", "操作冲突，请刷新后重试", "The operation conflicts with another one, please reload";
+    /// It was taken back before.
+    ALREADY_UNDONE = CONFLICT "ALREADY_UNDONE", "Already undone", "该操作已撤销", "This was undone already";
+    /// It can no longer be taken back.
+    UNDO_TOO_LATE = GONE "UNDO_TOO_LATE", "Too late to undo", "只能在10秒内撤销", "This can be undone within 10 seconds only";
     /// The body is larger than anybody needs.
     PAYLOAD_TOO_LARGE = PAYLOAD_TOO_LARGE "PAYLOAD_TOO_LARGE", "Body too large", "请求体过大", "The body is too large";
     /// Values that a person got wrong.

@@ -6,8 +6,9 @@ use application::access::{self, Caller, RowScope};
 use application::bus::{AppendError, CommandBus as _, ExecuteError, LoadError};
 use application::customers::{BatchItemRefusal, Refusal};
 use application::imports::ImportRefusal;
+use chrono::{DateTime, Utc};
 use domain::customer::CustomerError;
-use domain::inbox::InboxError;
+use domain::inbox::{InboxError, SNOOZE_DAYS_MAX};
 use domain::staff::Staff;
 use domain::{CustomerId, Sequence, StaffId, StreamId};
 use infrastructure::db::DbError;
@@ -21,9 +22,6 @@ use crate::app::App;
 /// Seconds after which a client may try again when the appender's queue is full: it drains within one.
 const BUSY_SECONDS: u64 = 1;
 
-/// Seconds after which a client may claim again; the exact moment stands in the details.
-const CLAIM_RETRY_SECONDS: u64 = 1;
-
 /// Seconds after which a client may try again when the store is away.
 const UNAVAILABLE_SECONDS: u64 = 5;
 
@@ -34,6 +32,9 @@ pub async fn customer_problem(app: &App, caller: &Caller, error: ExecuteError<Re
             conflict(app, caller, owner, sequence).await
         }
         ExecuteError::Refused(Refusal::Batch(items)) => nothing_done(app, caller, &items).await,
+        ExecuteError::Refused(refusal @ Refusal::ClaimTooSoon { until }) => {
+            refused(&refusal).retry_after(seconds_until(until, app.clock.now()))
+        }
         ExecuteError::Refused(refusal) => refused(&refusal),
         other => execute_problem(other),
     }
@@ -108,12 +109,21 @@ pub fn import_problem(error: ExecuteError<ImportRefusal>) -> Problem {
     }
 }
 
-/// Why marking notices did not happen.
+/// Why something was not done with notices.
 pub fn inbox_problem(error: ExecuteError<InboxError>) -> Problem {
-    match error {
-        ExecuteError::Refused(refusal @ InboxError::TooMany) => Problem::of(&problem::INVALID_REQUEST)
+    let ExecuteError::Refused(refusal) = error else { return execute_problem(error) };
+    let until = |en: String| {
+        let text = Text::with(refusal.to_string(), en);
+        Problem::of(&problem::REFUSED_VALUE).text(text).details(json!({ "path": "until" }))
+    };
+    match refusal {
+        InboxError::TooMany => Problem::of(&problem::INVALID_REQUEST)
             .text(Text::with(refusal.to_string(), "Too many notifications at once")),
-        other => execute_problem(other),
+        InboxError::NotInFuture => until("until must be an instant to come".to_owned()),
+        InboxError::TooFarAway => until(format!("until must be at most {SNOOZE_DAYS_MAX} days away")),
+        InboxError::UnknownToken => Problem::of(&problem::UNDO_TOKEN_UNKNOWN),
+        InboxError::TooLate => Problem::of(&problem::UNDO_TOO_LATE),
+        InboxError::AlreadyUndone => Problem::of(&problem::ALREADY_UNDONE),
     }
 }
 
@@ -121,6 +131,12 @@ pub fn inbox_problem(error: ExecuteError<InboxError>) -> Problem {
 async fn conflict(app: &App, caller: &Caller, owner: Option<StaffId>, sequence: Sequence) -> Problem {
     let owner = named(app, caller, owner).await;
     Problem::of(&problem::VERSION_CONFLICT).details(json!({ "currentOwner": owner, "version": sequence }))
+}
+
+/// Whole seconds to wait, at least one: who comes back then is not too soon again.
+fn seconds_until(until: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
+    let milliseconds = u64::try_from((until - now).num_milliseconds()).unwrap_or_default();
+    milliseconds.div_ceil(1000).max(1)
 }
 
 /// Id and name of an owner, for those who may know.
@@ -170,9 +186,10 @@ fn refused(refusal: &Refusal) -> Problem {
                 .text(Text::with(refusal.to_string(), english))
                 .details(json!({ "limit": limit, "current": current }))
         }
-        Refusal::ClaimTooSoon { until } => Problem::of(&problem::CLAIM_TOO_SOON)
-            .retry_after(CLAIM_RETRY_SECONDS)
-            .details(json!({ "until": Millis(*until) })),
+        // When to try again is told by who knows what time it is.
+        Refusal::ClaimTooSoon { until } => {
+            Problem::of(&problem::CLAIM_TOO_SOON).details(json!({ "until": Millis(*until) }))
+        }
         Refusal::Batch(_) => Problem::of(&problem::BATCH_REFUSED),
         // Told with its details by the only caller that can load them.
         Refusal::Stale { sequence, .. } => {
@@ -258,6 +275,22 @@ mod tests {
             let problem = refused(&refusal);
             assert_eq!((problem.kind.status.as_u16(), problem.kind.code), (status, code), "{refusal:?}");
             assert_eq!(problem.text.zh, refusal.to_string(), "the words are system A's");
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_an_inbox_has_its_words() {
+        for (refusal, status, code) in [
+            (InboxError::TooMany, 400, "VALIDATION_FAILED"),
+            (InboxError::NotInFuture, 422, "VALIDATION_FAILED"),
+            (InboxError::TooFarAway, 422, "VALIDATION_FAILED"),
+            (InboxError::UnknownToken, 404, "UNDO_TOKEN_UNKNOWN"),
+            (InboxError::AlreadyUndone, 409, "ALREADY_UNDONE"),
+            (InboxError::TooLate, 410, "UNDO_TOO_LATE"),
+        ] {
+            let problem = inbox_problem(ExecuteError::Refused(refusal));
+            assert_eq!((problem.kind.status.as_u16(), problem.kind.code), (status, code), "{refusal:?}");
+            assert_eq!(problem.text.zh, refusal.to_string());
         }
     }
 

@@ -77,13 +77,19 @@ pub(crate) struct Call<'s> {
 
 impl Service {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these variables besides, e.g. `LEADWIRE_PROTECTION__HSTS_SECONDS`.
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("leadwire.db").display());
-        let environment = BTreeMap::from([
+        let mut environment = BTreeMap::from([
             ("LEADWIRE_DATABASE__URL".to_owned(), url),
             ("LEADWIRE_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("LEADWIRE_AUTH__JWT_SECRET".to_owned(), "a secret for tests, long enough for HS256".to_owned()),
         ]);
+        environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::load(&Sources { file: None, environment }).unwrap();
         let running = Leadwire::start(settings, &Role::ALL).await.unwrap();
         let router = http::router(running.app().clone());
@@ -139,6 +145,15 @@ impl Service {
         let app = self.running.app();
         let password = SecretString::from(PASSWORD);
         app.auth.credentials.set_password(person.id, &password, app.clock.now()).await.unwrap();
+    }
+
+    /// Logs in over the password.
+    pub(crate) async fn log_in(&self, username: &str, password: &str) -> Person {
+        let body = json!({ "username": username, "password": password });
+        let reply = self.post("/api/auth/login", &body).send().await;
+        let text = |pointer: &str| reply.data().pointer(pointer).unwrap().as_str().unwrap();
+        let id = text("/user/id").parse().unwrap();
+        Person { id, username: username.to_owned(), token: text("/access_token").to_owned() }
     }
 
     /// Tells somebody about a lead gained, as the policy would.
@@ -227,6 +242,13 @@ impl Service {
     }
 }
 
+impl Person {
+    /// The same person with another token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+}
+
 impl Call<'_> {
     pub(crate) fn by(self, person: &Person) -> Self {
         let token = format!("Bearer {}", person.token);
@@ -251,6 +273,23 @@ impl Call<'_> {
         self.header("content-type", kind)
     }
 
+    /// Sends a request whose answer is a page.
+    pub(crate) async fn page(self) -> (HeaderMap, String) {
+        let request = self.request.body(Body::empty()).unwrap();
+        let response = self.service.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap();
+        (parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    /// Sends it and takes whatever comes, for answers that are files.
+    pub(crate) async fn send_raw(self) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let body = self.body.map_or_else(Body::empty, Body::from);
+        let request = self.request.body(body).unwrap();
+        let (parts, body) = self.service.router.clone().oneshot(request).await.unwrap().into_parts();
+        (parts.status, parts.headers, to_bytes(body, ANSWER_BYTES_MAX).await.unwrap().into())
+    }
+
     pub(crate) async fn send(self) -> Reply {
         let body = self.body.map_or_else(Body::empty, Body::from);
         let request = self.request.body(body).unwrap();
@@ -268,6 +307,13 @@ impl Reply {
     fn has_the_one_shape(&self) {
         assert_eq!(self.header("cache-control"), Some("no-store"));
         assert!(self.header("x-request-id").is_some());
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(self.header("x-frame-options"), Some("DENY"));
+        assert_eq!(self.header("referrer-policy"), Some("no-referrer"));
+        assert!(self.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"));
+        if self.status == StatusCode::NO_CONTENT {
+            return; // what a browser asks before a request
+        }
         if self.body["openapi"].is_string() {
             return;
         }

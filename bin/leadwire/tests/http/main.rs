@@ -5,9 +5,20 @@
 
 mod commands;
 mod contract;
+mod customer_reads;
+mod imports;
+mod issuer;
 mod kit;
 mod notices;
+mod pool;
+mod protection;
 mod reads;
+mod service_tokens;
 mod sessions;
+mod shapes;
 mod socket;
+mod socketio;
+mod treatments;
+mod users;
+mod wechat_login;
 mod wire;

@@ -74,3 +74,31 @@ async fn bad_log_ins_are_named_field_by_field() {
     }
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_log_out_ends_every_token_of_the_session_and_no_other() {
+    let (service, [manager]) = Service::with([Role::Manager]).await;
+    service.set_password(&manager).await;
+    let [first, second] =
+        [service.log_in("manager1", PASSWORD).await, service.log_in("manager1", PASSWORD).await];
+    let refreshed = service.post("/api/auth/refresh", &json!({})).by(&first).send().await;
+    let later = first.with_token(refreshed.data()["access_token"].as_str().unwrap());
+    assert_ne!(later.token, first.token);
+    assert_eq!(refreshed.data()["user"]["username"], "manager1");
+    for person in [&first, &later] {
+        assert_eq!(service.get("/api/auth/me").by(person).send().await.status, 200, "a moment of grace");
+    }
+    assert_eq!(service.post("/api/auth/logout", &json!({})).by(&later).send().await.status, 200);
+    for person in [&first, &later] {
+        let reply = service.get("/api/auth/me").by(person).send().await;
+        assert_eq!(reply.problem(), (401, "SESSION_ENDED"));
+        let reply = service.post("/api/auth/refresh", &json!({})).by(person).send().await;
+        assert_eq!(reply.problem(), (401, "SESSION_ENDED"));
+    }
+    assert_eq!(service.get("/api/auth/session").by(&second).send().await.data()["valid"], true);
+    // A token without a log-in behind it is a session of its own.
+    assert_eq!(service.post("/api/auth/logout", &json!({})).by(&manager).send().await.status, 200);
+    assert_eq!(service.get("/api/auth/me").by(&manager).send().await.problem(), (401, "SESSION_ENDED"));
+    assert_eq!(service.get("/api/auth/me").by(&second).send().await.status, 200);
+    service.stop().await;
+}

@@ -27,6 +27,14 @@ pub(crate) enum StaffCommand {
     #[command(after_help = "Example:
   leadwire staff bind-wechat zhang --openid oAbc… --credits 3")]
     BindWechat(StaffBindWechat),
+    /// Change what is known about a person, or the role
+    #[command(after_help = "Example:
+  leadwire staff update zhang --name 张三丰 --role manager --monthly-task 8")]
+    Update(StaffUpdate),
+    /// End every session of a person: whoever is logged in as the person is out
+    #[command(after_help = "Example:
+  leadwire staff log-out zhang")]
+    LogOut(StaffOne),
     /// Cut an account off
     #[command(after_help = "Example:
   leadwire staff suspend zhang")]
@@ -107,7 +115,32 @@ pub(crate) struct StaffBindWechat {
     pub(crate) template: Option<String>,
 }
 
-/// Flags of `staff suspend` and `staff activate`.
+/// Flags of `staff update`: what is not named stays as it is.
+#[derive(Debug, Args)]
+pub(crate) struct StaffUpdate {
+    /// Login name or id
+    pub(crate) staff: String,
+    /// Name on screens and in notices
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The role from now on
+    #[arg(long, value_parser = staff_role)]
+    pub(crate) role: Option<StaffRole>,
+    /// Department; an empty one takes it away
+    #[arg(long)]
+    pub(crate) department: Option<String>,
+    /// Phone; an empty one takes it away
+    #[arg(long)]
+    pub(crate) phone: Option<String>,
+    /// E-mail; an empty one takes it away
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    /// Deals a month
+    #[arg(long, value_name = "N")]
+    pub(crate) monthly_task: Option<u32>,
+}
+
+/// Flags of `staff log-out`, `staff suspend` and `staff activate`.
 #[derive(Debug, Args)]
 pub(crate) struct StaffOne {
     /// Login name or id

@@ -89,6 +89,8 @@ pub struct CustomerListQuery {
     pub sort_by: Option<String>,
     /// asc or desc.
     pub sort_order: Option<String>,
+    /// `nextCursor` of the page before, in the same order; `page` is then ignored.
+    pub cursor: Option<String>,
 }
 
 /// Parameters of the notification list.
@@ -110,4 +112,8 @@ pub struct NotificationListQuery {
     pub start_date: Option<String>,
     /// Created on this day (in China) or at this instant, or earlier.
     pub end_date: Option<String>,
+    /// `true`: those put aside, instead of those that are not.
+    pub archived: Option<bool>,
+    /// `true`: those put off, instead of those that are not.
+    pub snoozed: Option<bool>,
 }
