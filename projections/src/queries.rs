@@ -6,6 +6,7 @@ pub mod assignments;
 pub mod customers;
 pub mod deliveries;
 pub mod follow_ups;
+pub mod imports;
 pub mod inbox;
 pub mod pool;
 mod roster;

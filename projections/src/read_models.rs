@@ -10,6 +10,7 @@ mod fact;
 mod folded;
 mod follow_ups;
 pub(crate) mod inbox;
+mod open_imports;
 pub(crate) mod pool_log;
 mod projector;
 mod staff_directory;
@@ -40,6 +41,8 @@ domain::code_table! {
         Inbox = "inbox",
         /// What became of each delivery, attempt by attempt.
         Deliveries = "deliveries",
+        /// Imports, and whether each is over.
+        OpenImports = "open_imports",
     }
 }
 
@@ -59,6 +62,7 @@ impl ReadModel {
             Self::StaffDirectory => staff_directory::FILTER,
             Self::Inbox => inbox::FILTER,
             Self::Deliveries => deliveries::FILTER,
+            Self::OpenImports => open_imports::FILTER,
         }
     }
 
@@ -72,6 +76,7 @@ impl ReadModel {
             Self::StaffDirectory => &[&staff_directory::TABLE],
             Self::Inbox => &[&inbox::TABLE],
             Self::Deliveries => &[&deliveries::TABLE, &deliveries::ATTEMPTS],
+            Self::OpenImports => &[&open_imports::TABLE],
         }
     }
 
@@ -90,6 +95,7 @@ impl ReadModel {
             Self::StaffDirectory => staff_directory::apply(tx, target, page).await,
             Self::Inbox => inbox::apply(tx, target, page).await,
             Self::Deliveries => deliveries::apply(tx, target, page).await,
+            Self::OpenImports => open_imports::apply(tx, target, page).await,
         }
     }
 }

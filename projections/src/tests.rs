@@ -2,6 +2,7 @@
 
 mod counts;
 mod folds;
+mod imports;
 mod kit;
 mod leases;
 mod lists;

@@ -80,6 +80,22 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// The name for people, in Chinese.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Bytes => "文件字节数",
+            Self::UnpackedBytes => "解压后字节数",
+            Self::Parts => "文件部件数",
+            Self::Sheets => "工作表数",
+            Self::Rows => "行数",
+            Self::Columns => "列数",
+            Self::Cells => "单元格数",
+            Self::CellChars => "单元格字符数",
+            Self::FormulaBytes => "公式字节数",
+            Self::TextBytes => "文本字节数",
+        }
+    }
+
     /// The name for programs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,10 +1,11 @@
 //! An event of any aggregate that a read model may want, decoded.
 
+use domain::batch::BatchEvent;
 use domain::customer::CustomerEvent;
 use domain::inbox::InboxEvent;
 use domain::notification::NotificationEvent;
 use domain::staff::StaffEvent;
-use domain::{Aggregate, Recorded, customer, inbox, notification, staff};
+use domain::{Aggregate, Recorded, batch, customer, inbox, notification, staff};
 use infrastructure::event_log::RecordedRaw;
 use infrastructure::upcasters::Upcasters;
 
@@ -17,6 +18,7 @@ pub(crate) enum Fact {
     Staff(Box<Recorded<StaffEvent>>),
     Notification(Box<Recorded<NotificationEvent>>),
     Inbox(Box<Recorded<InboxEvent>>),
+    Batch(Box<Recorded<BatchEvent>>),
 }
 
 /// Decodes a page. An event that this program cannot read stops the consumer: skipping it would lose a fact.
@@ -39,6 +41,7 @@ fn decode(upcasters: &Upcasters, event: &RecordedRaw) -> Result<Fact, HandleErro
         kind if kind == <staff::Staff as Aggregate>::TYPE => read!(Staff),
         kind if kind == <notification::Notification as Aggregate>::TYPE => read!(Notification),
         kind if kind == <inbox::Inbox as Aggregate>::TYPE => read!(Inbox),
+        kind if kind == <batch::Batch as Aggregate>::TYPE => read!(Batch),
         kind => Err(poison(format!("no read model knows streams of the type {kind}"))),
     }
 }

@@ -222,7 +222,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
                     folded.read_all(read.reader, read.up_to, read.at, event.position);
                 }
             },
-            Fact::Customer(_) | Fact::Staff(_) => {}
+            Fact::Customer(_) | Fact::Staff(_) | Fact::Batch(_) => {}
         }
     }
     let rows = folded.order.iter().filter_map(|id| folded.fresh.get(id)).map(Fresh::row);

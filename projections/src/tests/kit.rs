@@ -5,6 +5,7 @@ use std::sync::Arc;
 use application::bus::{Appended, Draft, StreamAppend};
 use application::ports::Ids;
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::batch::{BatchEvent, ImportChunkStored, ImportCompleted, ImportStarted, OwnedCustomer};
 use domain::contact::Phone;
 use domain::customer::{
     AssignmentSource, ContractStatus, CustomerAssigned, CustomerClaimed, CustomerCreated, CustomerDeleted,
@@ -17,8 +18,8 @@ use domain::notification::{
 };
 use domain::staff::{Role, StaffEvent, StaffRegistered};
 use domain::{
-    Actor, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, Metadata, NotificationId, Position,
-    StaffId, StoredEvent, StreamId,
+    Actor, BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, Metadata, NotificationId,
+    Position, StaffId, StoredEvent, StreamId,
 };
 use infrastructure::clock::TestClock;
 use infrastructure::db::{Db, DbOptions};
@@ -86,6 +87,10 @@ pub(super) fn second(n: i64) -> DateTime<Utc> {
 
 pub(super) fn customer(n: u128) -> CustomerId {
     CustomerId(uuid::Uuid::from_u128(0x1000 + n))
+}
+
+pub(super) fn batch(n: u128) -> BatchId {
+    BatchId(uuid::Uuid::from_u128(0x9000 + n))
 }
 
 pub(super) fn staff(n: u128) -> StaffId {
@@ -362,6 +367,19 @@ impl World {
         self.story_from(1, leads).await;
     }
 
+    /// An import of one row, which is over unless its number can be halved.
+    pub(super) async fn import(&self, n: u128, at: DateTime<Utc>) {
+        let created = vec![OwnedCustomer { customer: customer(n), owner: staff(1) }];
+        let mut events: Vec<BatchEvent> = vec![
+            ImportStarted { rows: 1, by: by(1), at }.into(),
+            ImportChunkStored { created: created.clone(), at: at + TimeDelta::seconds(1) }.into(),
+        ];
+        if n % 2 != 0 {
+            events.push(ImportCompleted { created, by: by(1), at: at + TimeDelta::seconds(2) }.into());
+        }
+        self.append(batch(n), &events).await;
+    }
+
     /// The same with leads of other numbers.
     pub(super) async fn story_from(&self, first: u128, leads: u128) {
         use domain::notification::{DeliveryAccepted, DeliveryStarted};
@@ -385,6 +403,9 @@ impl World {
                 tried.push(DeliveryAccepted { delivery, attempt: 1, provider_message_id, at }.into());
             }
             self.append(notice(n, owner), &tried).await;
+            if n % 3 == 0 {
+                self.import(n, at).await;
+            }
             if n % 5 == 0 {
                 self.read(owner, &[n], at).await;
             }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 use super::kit::{Backend, World, dawn, staff};
 use crate::queries::deliveries::{DeliveryCursor, DeliveryFilter};
 use crate::queries::inbox::{NoticeFilter, NoticeStatus};
-use crate::queries::{PageRequest, assignments, customers, deliveries, follow_ups, inbox, pool};
+use crate::queries::{PageRequest, assignments, customers, deliveries, follow_ups, imports, inbox, pool};
 use crate::read_models::ReadModel;
 use crate::table::{Dialect, Target};
 use crate::{consumer, policy_runner, queries, rebuild, schema};
@@ -30,6 +30,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         queries::staff::STATEMENTS,
         inbox::STATEMENTS,
         deliveries::STATEMENTS,
+        imports::STATEMENTS,
     ];
     let policy = match dialect {
         Dialect::Postgres => policy_runner::postgres_statements(),
