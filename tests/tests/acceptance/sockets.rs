@@ -71,6 +71,66 @@ async fn a_reader_who_comes_back_misses_nothing_and_reads_nothing_twice(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_is_cut_for_a_moment_a_minute_and_over_a_restart(#[values(Sqlite, Postgres)] on: Backend) {
+    let mut app = TestApp::start(on).await;
+    let team = app.team.clone();
+    let mut told = 0;
+    let mut socket = app.socket(&team.employee, "?cursor=0").await;
+    socket.complete_up_to(told).await;
+    for away in ["a moment", "a minute", "a restart"] {
+        // One that the reader still hears, and two that it does not.
+        app.lead_of(&team.manager, &team.employee, 3 * usize::try_from(told).unwrap_or(0)).await;
+        assert_eq!(numbers(&socket.complete_up_to(told + 1).await), [told + 1], "{away}");
+        drop(socket);
+        for n in 1..3 {
+            app.lead_of(&team.manager, &team.employee, 3 * usize::try_from(told).unwrap_or(0) + n).await;
+        }
+        match away {
+            "a minute" => app.advance(TimeDelta::minutes(1)),
+            "a restart" => app.restart().await,
+            _ => {}
+        }
+        socket = app.socket(&team.employee, &format!("?cursor={}", told + 1)).await;
+        let frames = socket.complete_up_to(told + 3).await;
+        assert_eq!(numbers(&frames), [told + 2, told + 3], "{away}");
+        assert!(frames.iter().all(|frame| frame["type"] != "resync"), "{away}: {frames:?}");
+        told += 3;
+    }
+    let mut open = app.socket(&team.employee, "").await;
+    open.up_to("complete_upto").await;
+    app.restart().await;
+    assert_eq!(open.close_code().await, 1001, "the service stops");
+    drop(socket);
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_changed_is_read_again_by_those_who_see_it(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = TestApp::start(on).await;
+    let team = app.team.clone();
+    let lead = app.lead_of(&team.manager, &team.employee, 1).await;
+    app.settle().await;
+    let mut owner = app.socket(&team.employee, "").await;
+    let mut stranger = app.socket(&team.dispatch, "").await;
+    for socket in [&mut owner, &mut stranger] {
+        socket.up_to("complete_upto").await;
+    }
+    let renamed = json!({ "name": "王太太" });
+    let renamed = app.patch(&format!("/api/customers/{lead}"), &renamed).by(&team.manager).send().await;
+    assert_eq!(renamed.status, 200, "{renamed:?}");
+    let refresh = owner.up_to("refresh").await.pop().unwrap_or_default();
+    assert_eq!(refresh["eventType"], "customerList");
+    assert_eq!(refresh["data"], json!({ "customerId": lead, "action": "update", "count": 1 }));
+    assert!(refresh["timestamp"].is_string(), "{refresh}");
+    app.settle().await;
+    assert!(stranger.is_silent().await, "it is not on the stranger's list");
+    drop((owner, stranger));
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_that_is_too_old_gets_a_resync_and_no_flood(#[values(Sqlite, Postgres)] on: Backend) {
     // A thousand messages to one phone go out one after the other; they are not what this story is about.
     let app = TestApp::start_with(on, Setup { wechat: Wechat::Unconfigured, ..Setup::default() }).await;
@@ -181,6 +241,12 @@ async fn only_somebody_who_may_use_the_system_keeps_a_socket(#[values(Sqlite, Po
     assert_eq!(suspended.close_code().await, 4401);
     assert_eq!(late.close_code().await, 4401);
     assert_eq!(app.try_socket(Some(&team.employee.token), "").await.err(), Some(401));
+
+    let mut left = app.socket(&team.dispatch, "").await;
+    left.up_to("complete_upto").await;
+    let out = app.post("/api/auth/logout", &json!({})).by(&team.dispatch).send().await;
+    assert!(out.status < 300, "{out:?}");
+    assert_eq!(left.close_code().await, 4401, "logged out");
 
     let mut outlived = app.socket(&team.colleague, "").await;
     outlived.up_to("complete_upto").await;

@@ -4,12 +4,17 @@
 //! Whatever wakes a socket (this process, another one, or a clock) only makes it read what comes after its
 //! cursor.
 
+mod frames;
 mod hub;
+mod lists;
+mod places;
+mod refresh;
 mod session;
 mod wire;
 
 use std::sync::Arc;
 
+use application::access::Caller;
 use axum::Extension;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State, WebSocketUpgrade};
@@ -18,23 +23,26 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use frames::{End, Frame};
 pub(super) use hub::Hub;
+pub(super) use places::Place;
+pub(super) use session::{Cursor, Heard, Line, Session};
 
+use wire::Native;
+
+use super::addresses::ClientAddress;
 use super::problem::{self, Problem};
 use super::query::Parameters;
 use super::schemas;
 use super::text::Text;
 use crate::app::SharedApp;
-use crate::auth::caller_of;
+use crate::auth::{Session as Login, caller_of};
 
 /// The protocol whose next entry in the list is the token.
 const BEARER: &str = "bearer";
 
 /// Largest frame and message that a client may send, in bytes: a token fits.
 const INBOUND_BYTES_MAX: usize = 8 * 1024;
-
-/// Seconds after which a client may try again when every place is taken.
-const RETRY_SECONDS: u64 = 30;
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<SharedApp> {
@@ -46,9 +54,10 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
 /// The token stands in `Sec-WebSocket-Protocol: bearer, <token>`, or in the first frame as text or as
 /// `{"token": "…"}`. Server frames: `{"type":"notification","seq":n,"data":…}`, `{"type":"customer_assigned",
 /// "seq":n,"data":…}` beside the notice of a lead that was gained, `{"type":"unread_count","data":3}`,
-/// `{"type":"complete_upto","seq":n}` after everything up to `n` was sent, and `{"type":"resync"}` when the
-/// cursor cannot be continued: read the list again and go on from the next `complete_upto`. Without a cursor
-/// the socket begins with what is new. Close codes: 4400 malformed first frame, 4401 token or account no
+/// `{"type":"complete_upto","seq":n}` after everything up to `n` was sent, `{"type":"resync"}` when the
+/// cursor cannot be continued: read the list again and go on from the next `complete_upto`, and
+/// `{"type":"refresh","eventType":"customerList","data":{"customerId":…,"action":"assign"},"timestamp":…}` (or
+/// `publicPool`), at most once a second, when that list changed. Without a cursor the socket begins with what is new. Close codes: 4400 malformed first frame, 4401 token or account no
 /// longer good, 4408 reader too slow, 1001 the service stops.
 #[utoipa::path(
     get, path = "/ws/notifications", operation_id = "open_live_socket", tag = "notifications", security((), ("bearer" = [])),
@@ -58,6 +67,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
 async fn open(
     State(app): State<SharedApp>,
     Extension(hub): Extension<Arc<Hub>>,
+    Extension(address): Extension<ClientAddress>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -76,21 +86,46 @@ async fn open(
         Some(token) => Some(caller_of(&app, &token).await?),
         None => None,
     };
+    let place = match caller {
+        Some(_) => hub.places().known()?,
+        None => hub.places().unknown(address)?,
+    };
     let upgrade = upgrade
         .max_message_size(INBOUND_BYTES_MAX)
         .max_frame_size(INBOUND_BYTES_MAX)
         .protocols([BEARER])
         .on_failed_upgrade(|error| tracing::debug!(error = %error, "a socket was not opened"));
-    let place = hub.place().ok_or_else(|| Problem::of(&problem::BUSY).retry_after(RETRY_SECONDS))?;
-    Ok(upgrade.on_upgrade(async move |socket| {
-        session::run(app, &hub, socket, caller, cursor).await;
-        drop(place);
-    }))
+    let cursor = cursor.map_or(Cursor::New, Cursor::After);
+    Ok(upgrade
+        .on_upgrade(async move |socket| serve(app, &hub, &place, Native::new(socket), caller, cursor).await))
+}
+
+/// Serves one socket until something ends it.
+async fn serve(
+    app: SharedApp,
+    hub: &Hub,
+    place: &Place,
+    mut socket: Native,
+    known: Option<(Caller, Login)>,
+    cursor: Cursor,
+) {
+    let known = match known {
+        Some(known) => Ok(known),
+        None => socket.log_in(&app).await,
+    };
+    let end = match known {
+        Ok(known) => {
+            place.is_known();
+            Session::run(app, hub, &mut socket, known, cursor).await.0
+        }
+        Err(end) => end,
+    };
+    socket.close(end).await;
 }
 
 /// A page may open a socket when its origin is configured, or is the one the request was sent to. Whoever
 /// sends no origin is no browser.
-fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub(super) fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());

@@ -1,30 +1,28 @@
-//! One open socket: who reads, up to where, and what may end it.
+//! One open connection of a known person: up to where it was told, and what may end it.
+//!
+//! The same for every protocol; what a frame looks like on the wire is the business of the [`Line`].
 
 use std::time::Duration;
 
 use application::access::Caller;
 use application::texts::kinds::LEAD_GAINED;
-use axum::extract::ws::{Message, WebSocket};
+use domain::Position;
 use projections::queries::inbox::{self, Notice};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::sync::watch::Receiver;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::frames::{End, Frame};
 use super::hub::Hub;
-use super::wire::{self, End, Frame};
+use super::refresh::Refreshes;
 use crate::app::SharedApp;
-use crate::auth::{Session as Login, caller_of, staff_caller};
+use crate::auth::{Session as Login, still_good};
 use crate::http::notifications::Notification;
 
-/// How often the server pings.
+/// How often the server pings, where the protocol leaves that to us.
 const PING_SECONDS: u64 = 25;
 
-/// Silence after which the client is taken for gone: two pings without an answer.
-const SILENCE_SECONDS: u64 = 60;
-
-/// How often inbox and account are looked at although nothing woke the socket.
+/// How often inbox and account are looked at although nothing woke the connection.
 const POLL_SECONDS: u64 = 5;
-
-/// How long the client may take to send its token.
-const FIRST_FRAME_SECONDS: u64 = 10;
 
 /// Notices read at once.
 const PAGE: u32 = 100;
@@ -32,81 +30,85 @@ const PAGE: u32 = 100;
 /// Notices behind which a cursor is too old: reading the list again is cheaper for everybody.
 const BACKLOG_MAX: i64 = 1000;
 
+/// A connection, whatever it speaks.
+pub(in crate::http) trait Line: Send {
+    /// What the client says next. Nothing is lost when this is dropped half-way.
+    fn hear(&mut self) -> impl Future<Output = Result<Heard, End>> + Send;
+    /// Sends a frame, or says that the reader is gone or too slow.
+    fn send(&mut self, frame: &Frame<'_>) -> impl Future<Output = Result<(), End>> + Send;
+    /// Finds out whether the client is still there.
+    fn ping(&mut self) -> impl Future<Output = Result<(), End>> + Send;
+}
+
+/// What a client can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Heard {
+    /// Nothing but that it is there.
+    Something,
+    /// It wants to know how many notices are unread.
+    CountWanted,
+}
+
+/// Where a reader wants to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Cursor {
+    /// With what is new.
+    New,
+    /// After the notice of this number.
+    After(i64),
+    /// Where it was nobody can tell.
+    Lost,
+}
+
 /// A reader at a cursor.
-struct Session {
+pub(in crate::http) struct Session<'l, L> {
     app: SharedApp,
-    socket: WebSocket,
+    line: &'l mut L,
     caller: Caller,
     login: Login,
     cursor: i64,
     /// The count the client was told last.
     unread: Option<i64>,
-    heard_at: Instant,
 }
 
-/// Serves one socket until something ends it.
-pub(super) async fn run(
-    app: SharedApp,
-    hub: &Hub,
-    mut socket: WebSocket,
-    known: Option<(Caller, Login)>,
-    cursor: Option<i64>,
-) {
-    let known = match known {
-        Some(known) => Ok(known),
-        None => log_in(&app, &mut socket).await,
-    };
-    let (caller, login) = match known {
-        Ok(known) => known,
-        Err(end) => return wire::close(socket, end).await,
-    };
-    let reader = caller.id;
-    let heard_at = Instant::now();
-    let mut session = Session { app, socket, caller, login, cursor: 0, unread: None, heard_at };
-    let end = match session.begin(cursor).await {
-        Ok(()) => session.serve(hub).await,
-        Err(end) => end,
-    };
-    tracing::debug!(staff.id = %reader, socket.end = ?end, "a socket ended");
-    wire::close(session.socket, end).await;
-}
-
-/// Waits for the first frame and reads the token in it.
-async fn log_in(app: &SharedApp, socket: &mut WebSocket) -> Result<(Caller, Login), End> {
-    let first = async {
-        loop {
-            match socket.recv().await {
-                Some(Ok(Message::Text(text))) => return Ok(wire::token(&text)),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Binary(_))) => return Ok(None),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
-            }
+impl<'l, L: Line> Session<'l, L> {
+    /// Tells the client what it missed, and then what happens, until something ends that. Where it ended, to go on from
+    /// there.
+    pub(in crate::http) async fn run(
+        app: SharedApp,
+        hub: &Hub,
+        line: &'l mut L,
+        (caller, login): (Caller, Login),
+        cursor: Cursor,
+    ) -> (End, Cursor) {
+        let mut session = Session { app, line, caller, login, cursor: 0, unread: None };
+        // From here on nothing is missed: what comes later wakes, what came before is read at the beginning.
+        let wakes = (hub.inbox(), hub.staff(), session.app.auth.sessions.changes());
+        let mut refreshes = Refreshes::new(hub.lists(&session.app).await);
+        if let Err(end) = session.begin(cursor).await {
+            return (end, cursor);
         }
-    };
-    let first = tokio::select! {
-        first = timeout(Duration::from_secs(FIRST_FRAME_SECONDS), first) => first,
-        () = app.stop.cancelled() => return Err(End::Stopping),
-    };
-    let token = first.map_err(|_| End::Unauthorized)??.ok_or(End::Malformed)?;
-    caller_of(app, &token).await.map_err(|_| End::Unauthorized)
-}
-
-impl Session {
-    /// Finds the place to go on from, and sends what the client missed.
-    async fn begin(&mut self, cursor: Option<i64>) -> Result<(), End> {
-        let last = inbox::last_seq(&self.app.db, self.caller.id).await.map_err(|error| failed(&error))?;
-        self.cursor = cursor.unwrap_or(last);
-        if self.cursor > last || last - self.cursor > BACKLOG_MAX {
-            self.cursor = last;
-            wire::send(&mut self.socket, &Frame::Resync).await?;
-        }
-        self.push().await?;
-        wire::send(&mut self.socket, &Frame::CompleteUpto { seq: self.cursor }).await
+        let end = session.serve(wakes, &mut refreshes).await;
+        tracing::debug!(staff.id = %session.caller.id, socket.end = ?end, "a socket ended");
+        (end, Cursor::After(session.cursor))
     }
 
-    /// Serves until something ends the socket.
-    async fn serve(&mut self, hub: &Hub) -> End {
-        let (mut inbox, mut staff) = (hub.inbox(), hub.staff());
+    /// Finds the place to go on from, and sends what the client missed.
+    async fn begin(&mut self, cursor: Cursor) -> Result<(), End> {
+        let last = inbox::last_seq(&self.app.db, self.caller.id).await.map_err(|error| failed(&error))?;
+        self.cursor = match cursor {
+            Cursor::After(seq) if seq <= last && last - seq <= BACKLOG_MAX => seq,
+            Cursor::New | Cursor::After(_) | Cursor::Lost => last,
+        };
+        if !matches!(cursor, Cursor::New) && cursor != Cursor::After(self.cursor) {
+            self.line.send(&Frame::Resync).await?;
+        }
+        self.push().await?;
+        self.line.send(&Frame::CompleteUpto { seq: self.cursor }).await
+    }
+
+    /// Serves until something ends it.
+    async fn serve(&mut self, (mut inbox, mut staff, mut sessions): Wakes, refreshes: &mut Refreshes) -> End {
         let mut ping = interval(Duration::from_secs(PING_SECONDS));
         let mut poll = interval(Duration::from_secs(POLL_SECONDS));
         for ticks in [&mut ping, &mut poll] {
@@ -119,14 +121,16 @@ impl Session {
             let done = tokio::select! {
                 () = stop.cancelled() => Err(End::Stopping),
                 () = sleep_until(ends) => Err(End::Unauthorized),
-                inbound = self.socket.recv() => self.heard(inbound.as_ref()),
+                heard = self.line.hear() => self.answer(heard).await,
                 _ = inbox.changed() => self.catch_up().await,
                 _ = staff.changed() => self.recheck().await,
+                _ = sessions.changed() => self.recheck().await,
+                () = refreshes.due(&self.caller) => self.refresh(refreshes).await,
                 _ = poll.tick() => match self.recheck().await {
                     Ok(()) => self.catch_up().await,
                     Err(end) => Err(end),
                 },
-                _ = ping.tick() => self.ping().await,
+                _ = ping.tick() => self.line.ping().await,
             };
             if let Err(end) = done {
                 return end;
@@ -140,38 +144,35 @@ impl Session {
         Instant::now() + left.to_std().unwrap_or_default()
     }
 
-    /// What clients say is of no interest but for the fact that they are there.
-    fn heard(&mut self, inbound: Option<&Result<Message, axum::Error>>) -> Result<(), End> {
-        match inbound {
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
-            Some(Ok(_)) => {
-                self.heard_at = Instant::now();
-                Ok(())
+    async fn answer(&mut self, heard: Result<Heard, End>) -> Result<(), End> {
+        match heard? {
+            Heard::Something => Ok(()),
+            Heard::CountWanted => {
+                self.unread = None;
+                self.tell_unread().await
             }
         }
     }
 
-    async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > Duration::from_secs(SILENCE_SECONDS) {
-            return Err(End::Gone);
-        }
-        wire::ping(&mut self.socket).await
-    }
-
-    /// Ends the socket when the token has ended or the account is cut off.
+    /// Ends it when token or session have ended or the account is cut off.
     async fn recheck(&mut self) -> Result<(), End> {
-        if self.login.until <= self.app.clock.now() {
-            return Err(End::Unauthorized);
-        }
-        match staff_caller(&self.app, self.caller.id).await {
+        match still_good(&self.app, &self.login).await {
             Ok(caller) => {
                 self.caller = caller;
                 Ok(())
             }
+            Err(refused) if refused.is_final() => Err(End::Unauthorized),
             // Not being able to ask is no reason to cut somebody; the next check will tell.
-            Err(crate::auth::Refused::Unavailable(_)) => Ok(()),
-            Err(_) => Err(End::Unauthorized),
+            Err(_) => Ok(()),
         }
+    }
+
+    /// Tells of lists that changed.
+    async fn refresh(&mut self, refreshes: &mut Refreshes) -> Result<(), End> {
+        for refresh in refreshes.take(self.app.clock.now()) {
+            self.line.send(&Frame::Refresh(&refresh)).await?;
+        }
+        Ok(())
     }
 
     /// Sends what is new, and how far the client is then.
@@ -181,7 +182,7 @@ impl Session {
         if self.cursor == before {
             return Ok(());
         }
-        wire::send(&mut self.socket, &Frame::CompleteUpto { seq: self.cursor }).await
+        self.line.send(&Frame::CompleteUpto { seq: self.cursor }).await
     }
 
     /// Sends every notice after the cursor, in order, and the count when it changed.
@@ -197,27 +198,37 @@ impl Session {
                 break;
             }
         }
-        let unread = inbox::unread_count(&self.app.db, self.caller.id).await;
+        self.tell_unread().await
+    }
+
+    async fn tell_unread(&mut self) -> Result<(), End> {
+        // Also by the clock alone: what was put off counts again when its time has come.
+        let now = self.app.clock.now();
+        let unread = inbox::unread_count(&self.app.db, self.caller.id, now).await;
         let unread = unread.map_err(|error| failed(&error))?;
         if self.unread == Some(unread) {
             return Ok(());
         }
+        self.line.send(&Frame::UnreadCount { data: unread }).await?;
         self.unread = Some(unread);
-        wire::send(&mut self.socket, &Frame::UnreadCount { data: unread }).await
+        Ok(())
     }
 
     async fn tell(&mut self, notice: Notice) -> Result<(), End> {
         let seq = notice.seq;
         let gained = LEAD_GAINED.contains(&notice.scene.as_str()).then(|| notice.data.clone());
         let data = Notification::from(notice);
-        wire::send(&mut self.socket, &Frame::Notification { seq, data: &data }).await?;
+        self.line.send(&Frame::Notification { seq, data: &data }).await?;
         if let Some(data) = &gained {
-            wire::send(&mut self.socket, &Frame::CustomerAssigned { seq, data }).await?;
+            self.line.send(&Frame::CustomerAssigned { seq, data }).await?;
         }
         self.cursor = seq;
         Ok(())
     }
 }
+
+/// What wakes a connection: the inboxes, the accounts, and sessions that were ended.
+type Wakes = (Receiver<Position>, Receiver<Position>, Receiver<i64>);
 
 fn failed(error: &infrastructure::db::DbError) -> End {
     tracing::warn!(error = %error, "the inbox cannot be read");

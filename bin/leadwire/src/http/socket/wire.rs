@@ -1,14 +1,17 @@
-//! Frames on their way out: what they look like, and how long a reader may take for one.
+//! The native protocol: frames as JSON texts, our own pings, close codes, and the token in the first frame.
 
 use std::time::Duration;
 
+use application::access::Caller;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{Sink, SinkExt as _};
-use serde::Serialize;
-use serde_json::{Value, value::RawValue};
-use tokio::time::timeout;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
 
-use crate::http::notifications::Notification;
+use super::frames::{End, Frame};
+use super::session::{Heard, Line};
+use crate::app::SharedApp;
+use crate::auth::{Session as Login, caller_of};
 
 /// How long one frame may take to leave. What the reader does not take in stays in its window; when that is
 /// full for so long, the reader is cut.
@@ -17,22 +20,11 @@ const SEND_SECONDS: u64 = 5;
 /// How long a reader who was cut may take to read why.
 const GOODBYE_SECONDS: u64 = 10;
 
-/// Why a socket ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// The client closed it, or the connection broke.
-    Gone,
-    /// The first frame is no token.
-    Malformed,
-    /// Token or account are no longer good.
-    Unauthorized,
-    /// The reader is too slow.
-    Slow,
-    /// The service stops.
-    Stopping,
-    /// The inbox cannot be read; the client comes back with its cursor.
-    Unavailable,
-}
+/// How long the client may take to send its token.
+const FIRST_FRAME_SECONDS: u64 = 10;
+
+/// Silence after which the client is taken for gone: two pings without an answer.
+const SILENCE_SECONDS: u64 = 60;
 
 impl End {
     /// Code and reason for the client; `None` when there is nobody left to tell.
@@ -48,36 +40,81 @@ impl End {
     }
 }
 
-/// A frame from the server.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case", tag = "type")]
-pub(super) enum Frame<'a> {
-    /// Something to learn.
-    Notification { seq: i64, data: &'a Notification },
-    /// The reader has gained a lead: what the mini program computes with.
-    CustomerAssigned { seq: i64, data: &'a Value },
-    /// How many notices are unread.
-    UnreadCount { data: i64 },
-    /// Everything up to here was sent.
-    CompleteUpto { seq: i64 },
-    /// The cursor cannot be continued.
-    Resync,
+/// A native socket.
+pub(super) struct Native {
+    socket: WebSocket,
+    heard_at: Instant,
 }
 
-/// Sends a frame, or cuts the reader.
-pub(super) async fn send(socket: &mut WebSocket, frame: &Frame<'_>) -> Result<(), End> {
-    // Strings, numbers and JSON values are always written.
-    let text = serde_json::to_string(frame).map_err(|_| End::Unavailable)?;
-    deliver(socket, Message::Text(text.into())).await
+impl Native {
+    /// A socket that was just opened.
+    pub(super) fn new(socket: WebSocket) -> Self {
+        Self { socket, heard_at: Instant::now() }
+    }
+
+    /// Waits for the first frame and reads the token in it.
+    pub(super) async fn log_in(&mut self, app: &SharedApp) -> Result<(Caller, Login), End> {
+        let first = async {
+            loop {
+                match self.socket.recv().await {
+                    Some(Ok(Message::Text(text))) => return Ok(token(&text)),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Binary(_))) => return Ok(None),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                }
+            }
+        };
+        let first = tokio::select! {
+            first = timeout(Duration::from_secs(FIRST_FRAME_SECONDS), first) => first,
+            () = app.stop.cancelled() => return Err(End::Stopping),
+        };
+        let token = first.map_err(|_| End::Unauthorized)??.ok_or(End::Malformed)?;
+        Ok(caller_of(app, &token).await?)
+    }
+
+    async fn deliver(&mut self, message: Message) -> Result<(), End> {
+        within(Duration::from_secs(SEND_SECONDS), &mut self.socket, message).await
+    }
+
+    /// Tells the client why, as far as it listens.
+    pub(super) async fn close(mut self, end: End) {
+        let Some((code, reason)) = end.code() else { return };
+        let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        let told = async {
+            if self.socket.send(goodbye).await.is_ok() {
+                // The client's own close ends the connection in good order.
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        // Whoever does not listen is cut.
+        let _ = timeout(Duration::from_secs(GOODBYE_SECONDS), told).await;
+    }
 }
 
-/// Sends a ping.
-pub(super) async fn ping(socket: &mut WebSocket) -> Result<(), End> {
-    deliver(socket, Message::Ping(Vec::new().into())).await
-}
+impl Line for Native {
+    /// What clients say is of no interest but for the fact that they are there.
+    async fn hear(&mut self) -> Result<Heard, End> {
+        match self.socket.recv().await {
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+            Some(Ok(_)) => {
+                self.heard_at = Instant::now();
+                Ok(Heard::Something)
+            }
+        }
+    }
 
-async fn deliver(socket: &mut WebSocket, message: Message) -> Result<(), End> {
-    within(Duration::from_secs(SEND_SECONDS), socket, message).await
+    async fn send(&mut self, frame: &Frame<'_>) -> Result<(), End> {
+        // Strings, numbers and JSON values are always written.
+        let text = serde_json::to_string(frame).map_err(|_| End::Unavailable)?;
+        self.deliver(Message::Text(text.into())).await
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.heard_at.elapsed() > Duration::from_secs(SILENCE_SECONDS) {
+            return Err(End::Gone);
+        }
+        self.deliver(Message::Ping(Vec::new().into())).await
+    }
 }
 
 async fn within<S>(patience: Duration, sink: &mut S, message: Message) -> Result<(), End>
@@ -91,22 +128,8 @@ where
     }
 }
 
-/// Tells the client why, as far as it listens.
-pub(super) async fn close(mut socket: WebSocket, end: End) {
-    let Some((code, reason)) = end.code() else { return };
-    let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-    let told = async {
-        if socket.send(goodbye).await.is_ok() {
-            // The client's own close ends the connection in good order.
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    };
-    // Whoever does not listen is cut.
-    let _ = timeout(Duration::from_secs(GOODBYE_SECONDS), told).await;
-}
-
 /// The token in a first frame: the text itself, or `{"token": "…"}`.
-pub(super) fn token(text: &str) -> Option<String> {
+fn token(text: &str) -> Option<String> {
     let text = text.trim();
     if !text.starts_with('{') {
         return (!text.is_empty()).then(|| text.to_owned());
@@ -118,23 +141,6 @@ pub(super) fn token(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn frames_look_as_the_contract_says() {
-        let data = json!({ "customerId": "7" });
-        for (frame, expected) in [
-            (Frame::UnreadCount { data: 3 }, json!({ "type": "unread_count", "data": 3 })),
-            (Frame::CompleteUpto { seq: 9 }, json!({ "type": "complete_upto", "seq": 9 })),
-            (Frame::Resync, json!({ "type": "resync" })),
-            (
-                Frame::CustomerAssigned { seq: 4, data: &data },
-                json!({ "type": "customer_assigned", "seq": 4, "data": { "customerId": "7" } }),
-            ),
-        ] {
-            assert_eq!(serde_json::to_value(&frame).unwrap(), expected);
-        }
-    }
 
     #[tokio::test]
     async fn a_reader_who_takes_nothing_in_is_cut_with_4408() {
