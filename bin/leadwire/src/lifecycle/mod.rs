@@ -1,6 +1,7 @@
 //! Background tasks that are watched, signals that stop them, and logs.
 
 mod health;
+pub mod imports;
 pub mod logs;
 mod signals;
 mod tasks;

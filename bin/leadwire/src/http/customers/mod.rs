@@ -7,10 +7,17 @@ pub mod create;
 pub mod detail;
 pub mod document;
 pub mod enums;
+pub mod follow_up;
+pub mod import;
+pub mod import_template;
+pub mod import_upload;
 pub mod list;
 pub mod logs;
 pub mod notice;
+pub mod release;
+pub mod treat;
 pub mod update;
+pub mod website;
 pub mod written;
 
 pub(super) use list::{PAGE_MAX, last, small};
@@ -31,9 +38,25 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(enums::enums))
         .routes(routes!(assignable::assignable_users))
         .routes(routes!(batch::batch_assign))
-        .routes(routes!(detail::detail, update::update))
+        .routes(routes!(batch::assign_from_pool))
+        .routes(routes!(batch::claim))
+        .routes(routes!(batch::batch_release))
+        .routes(routes!(website::website_lead))
+        .merge(import::routes())
+        .routes(routes!(import_template::import_template))
+        .routes(routes!(detail::detail, update::update, treat::delete))
+        .routes(routes!(create::create_from_mini_program))
+        .routes(routes!(update::update_from_mini_program))
         .routes(routes!(assign::assign))
         .routes(routes!(assign::assign_from_mini_program))
+        .routes(routes!(release::release))
+        .routes(routes!(release::release_from_mini_program))
+        .routes(routes!(treat::freeze))
+        .routes(routes!(treat::unfreeze))
+        .routes(routes!(treat::auto_transfer))
+        .routes(routes!(treat::sync_lead_level_o))
+        .routes(routes!(follow_up::record))
+        .routes(routes!(follow_up::record_from_mini_program))
         .routes(routes!(logs::assignment_logs))
 }
 
