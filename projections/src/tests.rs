@@ -3,6 +3,7 @@
 mod counts;
 mod folds;
 mod imports;
+mod inbox;
 mod kit;
 mod leases;
 mod lists;

@@ -12,7 +12,10 @@ use domain::customer::{
     CustomerEvent, CustomerNumber, CustomerReleased, CustomerStatusChanged, CustomerTransferred,
     FollowUpKind, FollowUpRecorded, LeadLevel, Profile,
 };
-use domain::inbox::{AllNotificationsRead, Inbox, InboxEvent, NotificationsRead};
+use domain::inbox::{
+    AllNotificationsRead, Inbox, InboxEvent, NotificationSnoozed, NotificationsArchived, NotificationsRead,
+    NotificationsUnarchived, Reading, ReadingUndone,
+};
 use domain::notification::{
     Channel, Decision, Message, NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
 };
@@ -362,6 +365,49 @@ impl World {
         self.append(Inbox::stream(staff(reader)), &[event]).await
     }
 
+    /// Something that a reader did; the number of its event in the reader's stream.
+    pub(super) async fn did(&self, reader: u128, event: InboxEvent) -> i64 {
+        let stream = Inbox::stream(staff(reader));
+        self.append(stream.clone(), &[event]).await;
+        self.log.stream(&stream, 0, 4096).await.unwrap().last().unwrap().sequence
+    }
+
+    pub(super) async fn archive(&self, reader: u128, notices: &[u128], at: DateTime<Utc>) -> i64 {
+        let notifications = notices.iter().map(|n| notice(*n, reader)).collect();
+        self.did(reader, NotificationsArchived { reader: staff(reader), notifications, at }.into()).await
+    }
+
+    pub(super) async fn unarchive(&self, reader: u128, notices: &[u128], at: DateTime<Utc>) -> i64 {
+        let notifications = notices.iter().map(|n| notice(*n, reader)).collect();
+        self.did(reader, NotificationsUnarchived { reader: staff(reader), notifications, at }.into()).await
+    }
+
+    pub(super) async fn snooze(&self, reader: u128, n: u128, until: DateTime<Utc>, at: DateTime<Utc>) -> i64 {
+        let notification = notice(n, reader);
+        self.did(reader, NotificationSnoozed { reader: staff(reader), notification, until, at }.into()).await
+    }
+
+    pub(super) async fn undo(&self, reader: u128, undone: i64, reading: Reading, at: DateTime<Utc>) -> i64 {
+        self.did(reader, ReadingUndone { reader: staff(reader), undone, reading, at }.into()).await
+    }
+
+    /// What a reader does with the n-th notice: everything that can be done, and part of it taken back.
+    async fn handle(&self, reader: u128, n: u128, at: DateTime<Utc>) {
+        let archived = self.archive(reader, &[n], at).await;
+        match n % 3 {
+            0 => drop(self.undo(reader, archived, Reading::Archive, at).await),
+            1 => drop(self.unarchive(reader, &[n], at).await),
+            _ => {}
+        }
+        self.snooze(reader, n, at + TimeDelta::hours(1), at).await;
+        let snoozed = self.snooze(reader, n, at + TimeDelta::hours(2), at).await;
+        self.read_all(reader, 9, at).await;
+        if n.is_multiple_of(2) {
+            self.undo(reader, snoozed, Reading::Snooze, at).await;
+            self.undo(reader, snoozed + 1, Reading::MarkAllRead, at).await;
+        }
+    }
+
     /// A little of everything: staff, leads that change hands, notices that are sent, fail and are read.
     pub(super) async fn story(&self, leads: u128) {
         self.story_from(1, leads).await;
@@ -411,6 +457,9 @@ impl World {
             }
             if n % 7 == 0 {
                 self.read_all(owner, 2, at).await;
+            }
+            if n % 4 == 0 {
+                self.handle(owner, n, at).await;
             }
         }
     }

@@ -10,7 +10,7 @@ use super::kit::{Backend, World, by, notice, requested, second, staff, wechat};
 use crate::ReadModel;
 use crate::queries::PageRequest;
 use crate::queries::deliveries::{self, DeliveryCursor, DeliveryFilter};
-use crate::queries::inbox::{self, NoticeFilter, NoticeStatus, PAGE_NOTICES_MAX};
+use crate::queries::inbox::{self, NoticeFilter, NoticeStatus, PAGE_NOTICES_MAX, ToRead};
 
 #[rstest]
 #[case(Backend::Sqlite)]
@@ -74,19 +74,24 @@ async fn a_notice_is_read_once_and_the_first_time_counts(
     assert_eq!(read_at(3).await, Some(second(200)), "the later mark left it");
     assert_eq!(read_at(4).await, None);
     assert_eq!(read_at(5).await, Some(second(300)));
-    assert_eq!(inbox::unread_count(&world.db, staff(1)).await.unwrap(), 2);
-    assert_eq!(inbox::unread_count(&world.db, staff(2)).await.unwrap(), 1);
+    assert_eq!(inbox::unread_count(&world.db, staff(1), second(900)).await.unwrap(), 2);
+    assert_eq!(inbox::unread_count(&world.db, staff(2), second(900)).await.unwrap(), 1);
 
     let some = [notice(6, 1), notice(1, 1), notice(4, 1), notice(7, 2)];
-    let unread = inbox::unread_among(&world.db, staff(1), &some).await.unwrap();
-    assert_eq!(unread, [notice(4, 1), notice(6, 1)]);
+    let news = async |at| inbox::to_read(&world.db, staff(1), &some, second(at)).await.unwrap();
+    let unread = vec![notice(4, 1), notice(6, 1)];
+    assert_eq!(news(900).await, ToRead { notices: unread, unread: 2 });
+    // What was read a moment ago may be taken back: reading it again must outlive that.
+    let lately = vec![notice(1, 1), notice(4, 1), notice(6, 1)];
+    assert_eq!(news(210).await, ToRead { notices: lately, unread: 2 });
     let page = PageRequest::new(1, 2, PAGE_NOTICES_MAX);
     let filter = NoticeFilter { status: Some(NoticeStatus::Read), ..NoticeFilter::default() };
-    let read = inbox::list(&world.db, staff(1), &filter, page).await.unwrap();
+    let read = inbox::list(&world.db, staff(1), &filter, page, second(900)).await.unwrap();
     let seqs: Vec<_> = read.items.iter().map(|notice| notice.seq).collect();
     assert_eq!((read.total, seqs), (4, vec![5, 3]));
     let since = NoticeFilter { from: Some(second(5)), to: Some(second(5)), ..NoticeFilter::default() };
-    assert_eq!(inbox::list(&world.db, staff(1), &since, page).await.unwrap().total, 1);
+    let found = inbox::list(&world.db, staff(1), &since, page, second(900)).await.unwrap();
+    assert_eq!(found.total, 1);
 }
 
 fn failed(code: i64) -> Failure {

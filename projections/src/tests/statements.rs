@@ -15,8 +15,12 @@ use crate::{consumer, policy_runner, queries, rebuild, schema};
 
 fn fixed(dialect: Dialect) -> Vec<&'static str> {
     let own = match dialect {
-        Dialect::Postgres => [queries::staff::STATEMENTS_POSTGRES, inbox::STATEMENTS_POSTGRES],
-        Dialect::Sqlite => [queries::staff::STATEMENTS_SQLITE, inbox::STATEMENTS_SQLITE],
+        Dialect::Postgres => {
+            [queries::staff::STATEMENTS_POSTGRES, inbox::STATEMENTS_POSTGRES, schema::STATEMENTS_POSTGRES]
+        }
+        Dialect::Sqlite => {
+            [queries::staff::STATEMENTS_SQLITE, inbox::STATEMENTS_SQLITE, schema::STATEMENTS_SQLITE]
+        }
     };
     let common = [
         consumer::STATEMENTS,
@@ -55,8 +59,12 @@ fn assembled(dialect: Dialect) -> Vec<String> {
         status: Some(NoticeStatus::Sent),
         from: Some(dawn()),
         to: Some(dawn()),
+        ..NoticeFilter::default()
     };
-    statements.extend(inbox::statements(dialect, me, &notices, page).map(|built| built.sql));
+    for (archived, snoozed) in [(false, false), (true, false), (false, true), (true, true)] {
+        let notices = NoticeFilter { archived, snoozed, ..notices.clone() };
+        statements.extend(inbox::statements(dialect, me, &notices, page, dawn()).map(|built| built.sql));
+    }
     let cursor: DeliveryCursor = "NzowMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMQ".parse().unwrap();
     let sent = DeliveryFilter {
         state: Some(DeliveryState::Dead),

@@ -53,3 +53,41 @@ async fn ids_that_are_none_are_refused_not_an_error_of_ours() {
     assert_eq!(reply.body["error"]["details"]["errors"][0]["path"], "notificationIds[0]");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_reader_puts_aside_puts_off_and_takes_back() {
+    let (service, [manager, employee]) = Service::with([Role::Manager, Role::Employee]).await;
+    for _ in 0..2 {
+        service.notice(&employee, CustomerId(service.running.app().ids.next())).await;
+    }
+    service.settle().await;
+    let list = service.get("/api/notifications").by(&employee).send().await;
+    let id = list.data()["items"][0]["_id"].as_str().unwrap().to_owned();
+    let path = |route: &str| format!("/api/notifications/{id}{route}");
+    let shown = service.get(&path("")).by(&employee).send().await;
+    assert_eq!(shown.data(), &list.data()["items"][0]);
+    assert_eq!((&shown.data()["retryCount"], &shown.data()["errorMessage"]), (&json!(0), &json!(null)));
+    let stranger = service.get(&path("")).by(&manager).send().await;
+    assert_eq!(stranger.problem(), (404, "NOTIFICATION_NOT_FOUND"));
+    let total = async |query: &str| {
+        let reply = service.get(&format!("/api/notifications?{query}")).by(&employee).send().await;
+        reply.data()["total"].clone()
+    };
+    let until = service.running.app().clock.now() + chrono::TimeDelta::hours(1);
+    for (route, body, query) in
+        [("/archive", json!({}), "archived=true"), ("/snooze", json!({ "until": until }), "snoozed=true")]
+    {
+        let done = service.put(&path(route), &body).by(&employee).send().await;
+        assert_eq!(done.data()["count"], 1);
+        assert_eq!((total("").await, total(query).await), (json!(1), json!(1)), "{route}");
+        let token = json!({ "token": done.data()["undoToken"] });
+        let foreign = service.post("/api/notifications/undo", &token).by(&manager).send().await;
+        assert_eq!(foreign.problem(), (404, "UNDO_TOKEN_UNKNOWN"));
+        let undone = service.post("/api/notifications/undo", &token).by(&employee).send().await;
+        assert_eq!(undone.data()["undone"], route.trim_start_matches('/'));
+        assert_eq!((total("").await, total(query).await), (json!(2), json!(0)), "{route}");
+        let again = service.post("/api/notifications/undo", &token).by(&employee).send().await;
+        assert_eq!(again.problem(), (409, "ALREADY_UNDONE"));
+    }
+    service.stop().await;
+}
