@@ -13,6 +13,7 @@ const PUBLIC: &[&str] = &[
     "/api/auth/login",
     "/api/auth/miniprogram-login",
     "/api/customers/enums",
+    "/api/customers/website-lead",
     "/health/live",
     "/health/ready",
     "/api/openapi.json",

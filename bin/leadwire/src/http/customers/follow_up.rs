@@ -113,7 +113,11 @@ async fn execute(
         Ok(executed) => executed,
         Err(error) => return Err(customer_problem(app, caller, error).await),
     };
-    let at = written_at(&Shown::load(app, &executed.result).await?, context.at);
+    let at = if executed.replayed {
+        written_at(&Shown::load(app, &executed.result).await?, context.at)
+    } else {
+        Millis(context.at)
+    };
     let document = FollowUpDocument {
         id: follow_up,
         customer_id: id,
@@ -127,7 +131,7 @@ async fn execute(
     written::answer(app, caller, Answer::created(RECORDED, &document)?, &executed)
 }
 
-/// When the follow-up was written, also when this is the first answer again.
+/// When a follow-up was written whose first answer is given again.
 fn written_at(shown: &Shown, now: DateTime<Utc>) -> Millis {
     Millis(shown.customer.last_follow_up.as_ref().map_or(now, |last| last.at))
 }
