@@ -1,4 +1,4 @@
-//! The inbox over HTTP: system A's four routes, and nobody else's notices.
+//! The inbox over HTTP: system A's four routes, and nobody else's notices. What readers do besides is `readers`.
 
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -39,6 +39,8 @@ async fn pages_show_every_notice_once_newest_first(#[values(Sqlite, Postgres)] o
         ("type=CUSTOMER_ASSIGNED&status=SENT", 200),
         ("startDate=2020-01-01&endDate=2030-01-01T00:00:00Z", 200),
         ("startDate=yesterday", 400),
+        ("archived=true&snoozed=false", 200),
+        ("archived=yes", 400),
         ("colour=red", 400),
     ] {
         let reply = app.get(&format!("/api/notifications?{query}")).by(&team.employee).send().await;
