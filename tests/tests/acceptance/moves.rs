@@ -194,7 +194,7 @@ async fn a_lead_assigned_out_of_the_pool_is_out_of_it_with_a_fresh_clock(
     let app = TestApp::start(on).await;
     let team = app.team.clone();
     let (lead, version) = begin(&app, Start::Pool, 1).await;
-    app.advance(chrono::TimeDelta::hours(30));
+    app.advance(chrono::TimeDelta::hours(20));
     let reply = app.assign(&lead, &team.colleague).by(&team.operator).if_match(version).send().await;
     assert_eq!(reply.status, 200, "{reply:?}");
     let data = reply.data();
