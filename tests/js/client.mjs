@@ -9,7 +9,8 @@
 //   {"do":"break","name":"desk"}   the connection breaks, as by a network that is gone
 //   {"do":"close","name":"desk"}
 // Out: {"name":"desk","event":"notification","data":{…}} for everything the client sees: its own `connect`,
-// `disconnect` and `connect_error`, and every event of the server.
+// `disconnect` and `connect_error`, and every event of the server. A client that may choose its transport says
+// {"name":"desk, upgraded","event":"upgraded",…} once it has gone over to a WebSocket.
 //
 // With "resume" the client brings the `seq` of the last notification it has whenever it comes back.
 
@@ -33,7 +34,12 @@ function connect({ name, url, token, transports, resume, cursor, header }) {
     extraHeaders: header ? { authorization: header } : undefined,
     auth: (answer) => answer({ ...(token ? { token } : {}), ...(last === undefined ? {} : { cursor: last }) }),
   });
-  socket.on("connect", () => say(name, "connect", { transport: socket.io.engine.transport.name }));
+  socket.on("connect", () => {
+    const { engine } = socket.io;
+    say(name, "connect", { transport: engine.transport.name });
+    const upgraded = () => say(`${name}, upgraded`, "upgraded", engine.transport.name);
+    if (transports.length > 1) engine.transport.name === "websocket" ? upgraded() : engine.once("upgrade", upgraded);
+  });
   socket.on("disconnect", (reason) => say(name, "disconnect", reason));
   socket.on("connect_error", (error) => say(name, "connect_error", error.message));
   socket.onAny((event, ...rest) => {
