@@ -185,6 +185,45 @@ pub fn field_view(caller: &Caller, customer: &Customer) -> FieldView {
     }
 }
 
+/// Digits in a row that free text may show to whoever does not see the phone.
+const DIGITS_MAX: usize = 6;
+
+/// The same with blanks and hyphens between them: a date still fits, a phone does not.
+const SPACED_DIGITS_MAX: usize = 9;
+
+/// What somebody typed (a reason, a follow-up), as a reader sees it: whoever does not see the phone does not find it
+/// here either.
+pub fn free_text(view: FieldView, text: &str) -> String {
+    if view == FieldView::Full {
+        return text.to_owned();
+    }
+    let (mut shown, mut run) = (String::with_capacity(text.len()), String::new());
+    for c in text.chars() {
+        if c.is_numeric() || (!run.is_empty() && matches!(c, ' ' | '-')) {
+            run.push(c);
+            continue;
+        }
+        flush(&mut shown, &mut run);
+        shown.push(c);
+    }
+    flush(&mut shown, &mut run);
+    shown
+}
+
+/// Ends a run of digits: masked when it could be a phone.
+fn flush(shown: &mut String, run: &mut String) {
+    let number = run.trim_end_matches([' ', '-']);
+    let digits: String = number.chars().filter(|c| c.is_numeric()).collect();
+    let most = if digits.len() < number.len() { SPACED_DIGITS_MAX } else { DIGITS_MAX };
+    if digits.chars().count() > most {
+        shown.push_str(&domain::contact::mask(&digits));
+        shown.push_str(&run[number.len()..]);
+    } else {
+        shown.push_str(run);
+    }
+    run.clear();
+}
+
 /// Whether a person may look for leads of the public pool by parts of a phone or a WeChat id: whoever sees neither
 /// there could find both out, digit by digit.
 pub fn searches_pool_by_contact(role: Role) -> bool {

@@ -85,3 +85,21 @@ fn nobody_below_manager_sees_a_contact_in_the_pool() {
         }
     }
 }
+
+#[test]
+fn free_text_shows_no_phone_to_whoever_may_not_see_it() {
+    for (text, masked) in [
+        ("客户13812348999不需要了", "客户138****8999不需要了"),
+        ("138 1234 8999, 9点", "138****8999, 9点"),
+        ("tel 138-1234-8999", "tel 138****8999"),
+        ("13812348999 不需要了", "138****8999 不需要了"),
+        ("2026-01-02 前", "2026-01-02 前"),
+        ("预算 8000 元", "预算 8000 元"),
+        ("1234567", "123****"),
+        ("", ""),
+    ] {
+        assert_eq!(free_text(FieldView::Pool, text), masked);
+        assert_eq!(free_text(FieldView::Base, text), masked);
+        assert_eq!(free_text(FieldView::Full, text), text);
+    }
+}

@@ -92,6 +92,8 @@ pub enum Rule {
     Id,
     /// It is no ISO 8601 date.
     Date,
+    /// It is no place in this list, in the order that is asked for.
+    Cursor,
     /// Neither phone nor WeChat id.
     MissingContact,
 }
@@ -123,6 +125,7 @@ impl Rule {
             Self::Fixed => "fixed",
             Self::Id => "id",
             Self::Date => "date",
+            Self::Cursor => "cursor",
             Self::MissingContact => "missing_contact",
         }
     }
@@ -165,6 +168,7 @@ impl Rule {
             Self::TooShort { min } => format!("{label}至少{min}个字符"),
             Self::Fixed => format!("{label}不能修改"),
             Self::Date => format!("{label}必须是有效的日期（ISO 8601）"),
+            Self::Cursor => format!("{label}不是本列表当前排序下的游标"),
             Self::MissingContact => CustomerError::MissingContact.to_string(),
         }
     }
@@ -196,6 +200,7 @@ impl Rule {
             Self::Fixed => format!("{path} cannot be changed"),
             Self::Id => format!("{path} must be a UUID"),
             Self::Date => format!("{path} must be an ISO 8601 date"),
+            Self::Cursor => format!("{path} is no place in this list in this order"),
             Self::MissingContact => "A phone number or a WeChat id is required".into(),
         }
     }

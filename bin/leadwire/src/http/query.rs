@@ -55,7 +55,8 @@ impl Parameters {
         self.values.remove(key).filter(|value| !value.is_empty())
     }
 
-    fn read<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
+    /// What `parse` makes of a text.
+    pub fn read<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
         let value = self.text(key)?;
         parse(&value).map_err(|rule| self.violated(key, rule)).ok()
     }

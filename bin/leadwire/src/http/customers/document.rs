@@ -3,22 +3,40 @@
 //! Masking happens here, on the way out, for lists, details and the answers of commands alike
 //! ([`application::access::field_view`]).
 
-use application::access::{Caller, FieldView, field_view};
-use domain::customer::{ContractStatus, Customer, FollowUpStatus, LeadLevel, Profile};
+use application::access::{Caller, FieldView, field_view, free_text};
+use application::history::SYSTEM_PREFIX;
+use domain::customer::{ContractStatus, Customer, FollowUpStatus, LeadLevel, Ownership, Profile};
 use domain::{Actor, CustomerId, StaffId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::http::people::{People, PersonName};
+use crate::http::people::{People, Person, PersonName};
 use crate::http::schemas::ProfileSchema;
 use crate::http::time::{Millis, iso};
 
 /// Instants among the descriptive fields; they are written like every other instant.
 const PROFILE_INSTANTS: [&str; 2] = ["expectedStartDate", "expectedDeliveryDate"];
 
-/// What stands before the name of a part of the system that acted, as in system A's `系统-官网`.
-const SYSTEM_PREFIX: &str = "系统-";
+/// What may be known of a lead in the public pool before it is claimed: nothing to reach the person by, and no free
+/// text, in which a phone could stand.
+const POOL_FIELDS: [&str; 15] = [
+    "name",
+    "leadSource",
+    "serviceCategory",
+    "salaryBudget",
+    "expectedStartDate",
+    "expectedDeliveryDate",
+    "homeArea",
+    "familySize",
+    "restSchedule",
+    "area",
+    "ageRequirement",
+    "genderRequirement",
+    "originRequirement",
+    "educationRequirement",
+    "serviceDays",
+];
 
 /// A customer document. Fields the reader may not see are left out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -37,9 +55,12 @@ pub struct CustomerDocument {
     /// How far the contract is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contract_status: Option<&'static str>,
-    /// How promising it is.
+    /// How promising it is. Rows of the public pool: 流失, as system A labels them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_level: Option<&'static str>,
+    /// Rows of the public pool: the level that the label hides, which survives the pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_lead_level: Option<&'static str>,
     /// The owner.
     pub assigned_to: Option<Owner>,
     /// The owner's name.
@@ -68,15 +89,15 @@ pub struct CustomerDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub follow_up_status: Option<Option<&'static str>>,
-    /// What only people who see every field get.
+    /// What stands beside the base fields for people who see more than those.
     #[serde(flatten)]
-    pub full: Option<FullFields>,
+    pub circumstances: Option<Circumstances>,
 }
 
-/// What stands beside the base fields for people who see every field.
+/// Who gave it to whom, whether it waits in the pool or is frozen, who did what last.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct FullFields {
+pub struct Circumstances {
     /// Who gave it to the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_by: Option<String>,
@@ -95,8 +116,48 @@ pub struct FullFields {
     pub last_updated_by: Option<String>,
     /// Whether it is in the public pool 公海.
     pub in_public_pool: bool,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub public_pool_entry_time: Option<Millis>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_pool_entry_reason: Option<String>,
+    /// How often it left the pool.
+    pub claim_count: i64,
+    /// When somebody last followed up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub last_follow_up_time: Option<Millis>,
+    /// Who did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_follow_up_by: Option<FollowUpAuthor>,
+    /// When to follow up next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub next_follow_up_date: Option<Millis>,
     /// Whether it is frozen 冻结.
     pub is_frozen: bool,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub frozen_at: Option<Millis>,
+    /// Who froze it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_reason: Option<String>,
+}
+
+/// Who followed up last, as details and as the pool's list show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum FollowUpAuthor {
+    /// Details: an id, or `系统-` and the part of the system.
+    Id(String),
+    /// The pool's list: id and name.
+    Person(Person),
 }
 
 /// The owner, as lists and as details show it.
@@ -131,16 +192,17 @@ impl CustomerDocument {
             profile: profile(&customer.profile, view),
             contract_status: customer.contract_status.map(ContractStatus::as_str),
             lead_level: customer.lead_level.map(LeadLevel::as_str),
+            original_lead_level: None,
             assigned_to: owner.map(Owner::Id),
             assigned_to_user: people.name(owner),
             transfer_count: customer.transfer_count,
             last_transferred_at: customer.last_transferred_at.map(Millis),
             last_activity_at: customer.last_activity_at.map(Millis),
-            auto_transfer_enabled: true, // nothing can switch it off yet
+            auto_transfer_enabled: !customer.auto_transfer_disabled,
             created_at: created.map(|created| Millis(created.at)),
             updated_at: customer.updated_at.map(Millis),
             follow_up_status: None,
-            full: (view == FieldView::Full).then(|| full(customer)),
+            circumstances: (view != FieldView::Base).then(|| circumstances(customer, view)),
         }
     }
 
@@ -153,22 +215,49 @@ impl CustomerDocument {
         }
         row
     }
+
+    /// The customer as a row of the public pool: labelled 流失 as in system A, and with the name of whoever followed up
+    /// last.
+    pub fn pool_row(reader: &Caller, id: CustomerId, customer: &Customer, people: &People) -> Self {
+        let mut row = Self::row(reader, id, customer, people);
+        row.original_lead_level = row.lead_level.replace(LeadLevel::Lost.as_str());
+        let author = customer.last_follow_up.as_ref().and_then(|last| last.by.staff());
+        if let (Some(circumstances), Some(person)) = (&mut row.circumstances, people.person(author)) {
+            circumstances.last_follow_up_by = Some(FollowUpAuthor::Person(person));
+        }
+        row
+    }
 }
 
-fn full(customer: &Customer) -> FullFields {
-    FullFields {
+fn circumstances(customer: &Customer, view: FieldView) -> Circumstances {
+    let typed = |text: &String| free_text(view, text);
+    let (pooled_at, pool_reason) = match &customer.ownership {
+        Ownership::InPool { since, reason, .. } => (Some(Millis(*since)), Some(typed(reason))),
+        Ownership::Unassigned | Ownership::Owned { .. } => (None, None),
+    };
+    let (freeze, last) = (customer.freeze.as_ref(), customer.last_follow_up.as_ref());
+    Circumstances {
         assigned_by: customer.assigned_by.as_ref().map(actor),
         assigned_at: customer.assigned_at().map(Millis),
-        assignment_reason: customer.assignment_reason.clone(),
+        assignment_reason: customer.assignment_reason.as_ref().map(typed),
         created_by: customer.created.as_ref().map(|created| actor(&created.by)),
         last_updated_by: customer.last_updated_by.as_ref().map(actor),
-        in_public_pool: false, // there is no pool yet
-        is_frozen: false,      // nothing can freeze it yet
+        in_public_pool: customer.in_pool(),
+        public_pool_entry_time: pooled_at,
+        public_pool_entry_reason: pool_reason,
+        claim_count: customer.claim_count,
+        last_follow_up_time: last.map(|last| Millis(last.at)),
+        last_follow_up_by: last.map(|last| FollowUpAuthor::Id(actor(&last.by))),
+        next_follow_up_date: customer.next_follow_up_at.map(Millis),
+        is_frozen: customer.is_frozen(),
+        frozen_at: freeze.map(|freeze| Millis(freeze.at)),
+        frozen_by: freeze.map(|freeze| actor(&freeze.by)),
+        frozen_reason: freeze.and_then(|freeze| freeze.reason.as_ref()).map(typed),
     }
 }
 
 /// A person's id, or the part of the system.
-fn actor(actor: &Actor) -> String {
+pub(super) fn actor(actor: &Actor) -> String {
     match actor {
         Actor::Staff(id) => id.to_string(),
         Actor::System(part) => format!("{SYSTEM_PREFIX}{part}"),
@@ -176,31 +265,39 @@ fn actor(actor: &Actor) -> String {
 }
 
 fn profile(profile: &Profile, view: FieldView) -> Map<String, Value> {
+    let masked = || profile.phone.as_ref().map(|phone| json!(phone.masked()));
     match view {
-        FieldView::Full => {
-            // A profile is an object of plain values: writing it cannot fail.
-            let Ok(Value::Object(mut fields)) = serde_json::to_value(profile) else { return Map::new() };
-            let instants = [profile.expected_start_date, profile.expected_delivery_date];
-            for (name, at) in PROFILE_INSTANTS.iter().zip(instants) {
-                if let Some(at) = at {
-                    fields.insert((*name).to_owned(), json!(iso(at)));
-                }
-            }
-            fields.retain(|_, value| !value.is_null());
+        FieldView::Full => every_field(profile),
+        FieldView::Pool => {
+            let mut fields = every_field(profile);
+            fields.retain(|name, _| POOL_FIELDS.contains(&name.as_str()));
+            fields.extend(masked().map(|phone| ("phone".to_owned(), phone)));
             fields
         }
         FieldView::Base => {
-            let phone = profile.phone.as_ref().map(|phone| json!(phone.masked()));
             let fields = [
                 ("name", Some(json!(profile.name))),
                 ("leadSource", profile.lead_source.map(|code| json!(code.as_str()))),
                 ("serviceCategory", profile.service_category.map(|code| json!(code.as_str()))),
-                ("phone", phone),
+                ("phone", masked()),
             ];
             let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
             present.collect()
         }
     }
+}
+
+fn every_field(profile: &Profile) -> Map<String, Value> {
+    // A profile is an object of plain values: writing it cannot fail.
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(profile) else { return Map::new() };
+    let instants = [profile.expected_start_date, profile.expected_delivery_date];
+    for (name, at) in PROFILE_INSTANTS.iter().zip(instants) {
+        if let Some(at) = at {
+            fields.insert((*name).to_owned(), json!(iso(at)));
+        }
+    }
+    fields.retain(|_, value| !value.is_null());
+    fields
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use application::access::Caller;
 use domain::aggregate::Aggregate as _;
 use domain::contact::{Phone, WechatId};
 use domain::customer::{
-    ContractStatus, CustomerCommand, CustomerNumber, LeadLevel, LeadSource, ProfilePatch, ServiceCategory,
+    ContractStatus, CustomerCommand, CustomerNumber, FollowUpKind, LeadLevel, LeadSource, Placement,
+    ProfilePatch, ServiceCategory,
 };
 use domain::staff::{Account, Role};
 use uuid::Uuid;
@@ -42,7 +43,8 @@ fn customer() -> Customer {
         profile: Box::new(profile),
         contract_status: ContractStatus::Pending,
         lead_level: LeadLevel::A,
-        owner: Some((staff(2), "because".into())),
+        placement: Placement::Owner(staff(2), "because".into()),
+        import: None,
         by: Actor::Staff(staff(1)),
         at: AT,
     };
@@ -60,6 +62,7 @@ fn people() -> People {
         department: None,
         phone: None,
         email: None,
+        monthly_task: None,
         created_at: AT,
     };
     People::of([(staff(2), account)])
@@ -85,6 +88,7 @@ fn the_owner_sees_every_field() {
       },
       "assignmentReason": "because",
       "autoTransferEnabled": true,
+      "claimCount": 0,
       "contractStatus": "待定",
       "createdAt": "2023-11-14T22:13:20.123Z",
       "createdBy": "00000000-0000-0000-0000-000000000001",
@@ -131,6 +135,60 @@ fn whoever_only_created_it_sees_the_base_fields_and_the_masked_phone() {
       "updatedAt": "2023-11-14T22:13:20.123Z"
     }
     "#);
+}
+
+/// Followed up, frozen for a while, and given back by its owner.
+fn pooled() -> Customer {
+    let mut customer = customer();
+    let by = Actor::Staff(staff(2));
+    let follow_up = CustomerCommand::RecordFollowUp {
+        id: domain::FollowUpId(Uuid::from_u128(7)),
+        kind: FollowUpKind::Phone,
+        content: "13812348999 is busy".into(),
+        next_follow_up_at: Some(AT),
+        by: by.clone(),
+        at: AT,
+    };
+    let release =
+        CustomerCommand::Release { reason: "客户找到了".into(), batch: None, by: by.clone(), at: AT };
+    let freeze = CustomerCommand::Freeze { reason: Some("dispute".into()), by, at: AT };
+    for command in [follow_up, release, freeze] {
+        for event in customer.decide(command).unwrap() {
+            customer.evolve(&event);
+        }
+    }
+    customer
+}
+
+fn pool_row(role: Role) -> Value {
+    let id = CustomerId(Uuid::from_u128(9));
+    serde_json::to_value(CustomerDocument::pool_row(&reader(3, role), id, &pooled(), &people())).unwrap()
+}
+
+#[test]
+fn the_pool_shows_what_one_needs_to_judge_a_lead_and_nothing_to_reach_it_by() {
+    insta::assert_json_snapshot!(pool_row(Role::Operator));
+}
+
+#[test]
+fn managers_see_every_field_in_the_pool_too() {
+    let row = pool_row(Role::Manager);
+    assert_eq!((&row["phone"], &row["wechatId"]), (&json!("13812348999"), &json!("wang-secret")));
+    assert_eq!((&row["leadLevel"], &row["originalLeadLevel"]), (&json!("流失"), &json!("A类")));
+    let id = CustomerId(Uuid::from_u128(9));
+    let detail = CustomerDocument::detail(&reader(3, Role::Manager), id, &pooled(), &people());
+    let detail = serde_json::to_value(detail).unwrap();
+    assert_eq!((&detail["leadLevel"], &detail["lastFollowUpBy"]), (&json!("A类"), &json!(staff(2))));
+}
+
+#[test]
+fn below_manager_nothing_secret_stands_in_a_pool_row() {
+    for role in [Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions] {
+        let text = pool_row(role).to_string();
+        for secret in ["13812348999", "wang-secret", "110101199003070000", "somewhere", "everything"] {
+            assert!(!text.contains(secret), "{role}: {secret} in {text}");
+        }
+    }
 }
 
 #[test]

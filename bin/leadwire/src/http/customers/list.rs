@@ -1,19 +1,22 @@
 //! The list of customers, with system A's filters.
 
-use application::access::list_scope;
+use application::access::{Caller, list_scope};
+use application::forms::Rule;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::customer::{ContractStatus, FollowUpStatus, LeadLevel, LeadSource, ServiceCategory};
+use domain::CustomerId;
+use domain::customer::{ContractStatus, Customer, FollowUpStatus, LeadLevel, LeadSource, ServiceCategory};
 use projections::ReadModel;
-use projections::queries::PageRequest;
 use projections::queries::customers::{
-    self, CustomerFilter, LeadStatus, PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX, SortBy, SortOrder,
+    self, CustomerCursor, CustomerFilter, CustomerRow, LeadStatus, PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX,
+    SortBy, SortOrder,
 };
+use projections::queries::{Page, PageRequest};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::document::CustomerDocument;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::people::People;
@@ -26,7 +29,7 @@ use crate::http::text::Text;
 
 const LISTED: Text = Text::new("获取客户列表成功", "Here are the customers");
 
-/// Last page that can be asked for; whoever reads further needs a filter.
+/// Last page that can be asked for; whoever reads further goes by the cursor.
 pub(in crate::http) const PAGE_MAX: i64 = 1_000_000;
 
 /// One page of customers.
@@ -34,15 +37,59 @@ pub(in crate::http) const PAGE_MAX: i64 = 1_000_000;
 #[serde(rename_all = "camelCase")]
 pub struct CustomerPage {
     /// The rows.
-    customers: Vec<CustomerDocument>,
+    pub customers: Vec<CustomerDocument>,
     /// Rows on all pages.
-    total: i64,
-    /// Number of this page, from 1.
-    page: u32,
+    pub total: i64,
+    /// Number of this page, from 1; absent behind a cursor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
     /// Most rows of a page.
-    limit: u32,
+    pub limit: u32,
     /// Number of pages.
-    total_pages: i64,
+    pub total_pages: i64,
+    /// Where the next page begins, whatever happens to the rows meanwhile; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// How one row is shown.
+type Shown = fn(&Caller, CustomerId, &Customer, &People) -> CustomerDocument;
+
+impl CustomerPage {
+    /// The page as the caller sees it.
+    pub async fn of(
+        app: &App,
+        caller: &Caller,
+        found: Page<CustomerRow>,
+        shown: Shown,
+    ) -> Result<Self, Problem> {
+        let customers = documents(app, caller, &found.items, shown).await?;
+        Ok(Self {
+            customers,
+            total: found.total,
+            page: Some(found.page),
+            limit: found.limit,
+            total_pages: found.total_pages(),
+            next_cursor: found.next_cursor,
+        })
+    }
+}
+
+/// Rows as the caller sees them, with the names of their owners and of whoever followed up last.
+pub(super) async fn documents(
+    app: &App,
+    caller: &Caller,
+    rows: &[CustomerRow],
+    shown: Shown,
+) -> Result<Vec<CustomerDocument>, Problem> {
+    let named = rows.iter().flat_map(|row| {
+        let follower = row.customer.last_follow_up.as_ref().and_then(|last| last.by.staff());
+        [row.customer.owner(), follower.filter(|_| row.customer.in_pool())]
+    });
+    // Collected: a closure over references may not be held across the wait.
+    let named: Vec<_> = named.flatten().collect();
+    let people = People::find(app, named).await?;
+    Ok(rows.iter().map(|row| shown(caller, row.id, &row.customer, &people)).collect())
 }
 
 /// Lists the customers that the caller may see.
@@ -57,32 +104,58 @@ pub async fn list(
     RawQuery(query): RawQuery,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
-    let (filter, request) = parse(query.as_deref())?;
+    let wanted = Wanted::parse(query.as_deref())?;
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
-    let found = customers::list(app.projections.roster(), &filter, list_scope(&caller), request).await;
-    let found = found.map_err(|error| db_problem(&error))?;
-    let owners: Vec<_> = found.items.iter().filter_map(|row| row.customer.owner()).collect();
-    let people = People::find(&app, owners).await?;
-    let total_pages = found.total_pages();
-    let row = |row: &customers::CustomerRow| CustomerDocument::row(&caller, row.id, &row.customer, &people);
-    let page = CustomerPage {
-        customers: found.items.iter().map(row).collect(),
-        total: found.total,
-        page: found.page,
-        limit: found.limit,
-        total_pages,
-    };
+    let page = wanted.page(&app, &caller).await?;
     Ok(Answer::ok(LISTED, &page)?.read_at(stale))
 }
 
-/// Reads system A's parameters.
-fn parse(query: Option<&str>) -> Result<(CustomerFilter, PageRequest), Problem> {
-    let mut parameters = Parameters::of(query);
-    parameters.text(MIN_POSITION); // read by its own extractor
+/// Which customers are wanted.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wanted {
+    filter: CustomerFilter,
+    page: PageRequest,
+    limit: u32,
+    behind: Option<CustomerCursor>,
+}
+
+impl Wanted {
+    /// Reads system A's parameters, and the cursor.
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let mut parameters = Parameters::of(query);
+        parameters.text(MIN_POSITION); // read by its own extractor
+        let (page, limit) = page(&mut parameters, PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX);
+        let filter = filter(&mut parameters);
+        let behind = parameters.read("cursor", |text| {
+            let cursor: Option<CustomerCursor> = text.parse().ok();
+            cursor.filter(|cursor| cursor.fits(&filter)).ok_or(Rule::Cursor)
+        });
+        parameters.finish()?;
+        Ok(Self { filter, page: PageRequest::new(page, limit, PAGE_CUSTOMERS_MAX), limit, behind })
+    }
+
+    /// The page as the caller sees it.
+    pub(super) async fn page(&self, app: &App, caller: &Caller) -> Result<CustomerPage, Problem> {
+        let (roster, scope) = (app.projections.roster(), list_scope(caller));
+        let found = match &self.behind {
+            None => customers::list(roster, &self.filter, scope, self.page).await,
+            Some(cursor) => customers::list_behind(roster, &self.filter, scope, cursor, self.limit).await,
+        };
+        let found = found.map_err(|error| db_problem(&error))?;
+        let page = CustomerPage::of(app, caller, found, CustomerDocument::row).await?;
+        Ok(CustomerPage { page: page.page.filter(|_| self.behind.is_none()), ..page })
+    }
+}
+
+/// Number and size of the page that is wanted.
+pub(super) fn page(parameters: &mut Parameters, usual: u32, most: u32) -> (u32, u32) {
     let page = parameters.whole("page", 1..=PAGE_MAX).unwrap_or(1);
-    let limit_max = i64::from(PAGE_CUSTOMERS_MAX);
-    let limit = parameters.whole("limit", 1..=limit_max).unwrap_or(i64::from(PAGE_CUSTOMERS));
-    let filter = CustomerFilter {
+    let limit = parameters.whole("limit", 1..=i64::from(most)).unwrap_or(i64::from(usual));
+    (small(page), small(limit))
+}
+
+fn filter(parameters: &mut Parameters) -> CustomerFilter {
+    CustomerFilter {
         search: parameters.text("search"),
         name: parameters.text("name"),
         phone: parameters.text("phone"),
@@ -100,9 +173,7 @@ fn parse(query: Option<&str>) -> Result<(CustomerFilter, PageRequest), Problem> 
         assigned_to_time: last(parameters.until("assignedEndDate")),
         sort_by: parameters.code("sortBy", SortBy::ALL),
         sort_order: parameters.code("sortOrder", SortOrder::ALL),
-    };
-    parameters.finish()?;
-    Ok((filter, PageRequest::new(small(page), small(limit), PAGE_CUSTOMERS_MAX)))
+    }
 }
 
 /// The last instant before the first one after.
@@ -125,7 +196,7 @@ mod tests {
                      &leadStatus=%E5%B7%B2%E6%B5%81%E8%BD%AC&createdEndDate=2026-01-02&sortBy=name&sortOrder=asc\
                      &minPosition=5&contractStatus=&followUpStatus=%E6%B5%81%E8%BD%AC%E6%9C%AA%E8%B7%9F%E8%BF%9B&caregiverName=\
                      &caregiverPhone=";
-        let (filter, page) = parse(Some(query)).unwrap();
+        let wanted = Wanted::parse(Some(query)).unwrap();
         let expected = CustomerFilter {
             search: Some("王".into()),
             lead_source: Some(LeadSource::Website),
@@ -137,16 +208,16 @@ mod tests {
             sort_order: Some(SortOrder::Ascending),
             ..CustomerFilter::default()
         };
-        assert_eq!(filter, expected);
-        assert_eq!(page, PageRequest::new(2, 50, 200));
+        let page = PageRequest::new(2, 50, 200);
+        assert_eq!(wanted, Wanted { filter: expected, page, limit: 50, behind: None });
     }
 
     #[test]
     fn a_page_has_at_most_200_rows() {
-        for query in ["limit=201", "limit=0", "page=0", "sortBy=phone%3Bdrop", "order=asc"] {
-            assert_eq!(parse(Some(query)).unwrap_err().kind.status, 400, "{query}");
+        for query in ["limit=201", "limit=0", "page=0", "sortBy=phone%3Bdrop", "order=asc", "cursor=x"] {
+            assert_eq!(Wanted::parse(Some(query)).unwrap_err().kind.status, 400, "{query}");
         }
-        assert!(parse(Some("limit=200")).is_ok());
-        assert!(parse(None).is_ok());
+        assert!(Wanted::parse(Some("limit=200")).is_ok());
+        assert!(Wanted::parse(None).is_ok());
     }
 }

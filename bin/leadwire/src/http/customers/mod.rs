@@ -14,6 +14,7 @@ pub mod import_upload;
 pub mod list;
 pub mod logs;
 pub mod notice;
+pub mod reads;
 pub mod release;
 pub mod treat;
 pub mod update;
@@ -58,6 +59,8 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(follow_up::record))
         .routes(routes!(follow_up::record_from_mini_program))
         .routes(routes!(logs::assignment_logs))
+        .routes(routes!(logs::assignment_logs_in_mini_program))
+        .merge(reads::routes())
 }
 
 /// The customer that the path names. What is no id names nobody: 404.

@@ -1,0 +1,179 @@
+//! The calls of system A's console, request and answer as they go over the wire, one snapshot each. Its pages are
+//! written against these shapes: a snapshot that changes is a client that may break.
+//!
+//! What differs from run to run is replaced: ids by `[id n]` in the order they appear, instants by `[time]`, tokens.
+
+use std::collections::HashMap;
+
+use axum::http::Method;
+use domain::staff::Role;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::kit::{PASSWORD, Person, Service, lead};
+
+/// Writes calls down.
+struct Recorder<'s> {
+    service: &'s Service,
+    token: String,
+    ids: HashMap<Uuid, usize>,
+    calls: usize,
+}
+
+impl Recorder<'_> {
+    /// Makes a call and holds what went over the wire against the snapshot.
+    async fn call(&mut self, name: &str, method: Method, path: &str, body: Value) -> Value {
+        // What other consumers do with the last call must not race with this one.
+        self.service.settle().await;
+        let mut call = self.service.call(method.clone(), path);
+        if !self.token.is_empty() {
+            call = call.header("authorization", &format!("Bearer {}", self.token));
+        }
+        if !body.is_null() {
+            call = call.json(&body);
+        }
+        let reply = call.send().await;
+        let recorded = json!({
+            "request": { "method": method.as_str(), "path": path, "body": body },
+            "response": { "status": reply.status.as_u16(), "body": reply.body },
+        });
+        self.calls += 1;
+        insta::assert_json_snapshot!(format!("{:02}_{name}", self.calls), self.redacted(&recorded));
+        reply.body["data"].clone()
+    }
+
+    async fn get(&mut self, name: &str, path: &str) -> Value {
+        self.call(name, Method::GET, path, Value::Null).await
+    }
+
+    fn redacted(&mut self, value: &Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let redacted = members.iter().map(|(name, value)| {
+                    let value = match (name.as_str(), value) {
+                        ("timestamp" | "position", Value::Number(_)) => json!(format!("[{name}]")),
+                        ("access_token" | "refresh_token", _) => json!("[token]"),
+                        _ => self.redacted(value),
+                    };
+                    (name.clone(), value)
+                });
+                Value::Object(redacted.collect())
+            }
+            Value::Array(values) => values.iter().map(|value| self.redacted(value)).collect(),
+            Value::String(text) => json!(self.redacted_text(text)),
+            other => other.clone(),
+        }
+    }
+
+    /// Ids may stand in the middle of a path.
+    fn redacted_text(&mut self, text: &str) -> String {
+        if chrono::DateTime::parse_from_rfc3339(text).is_ok() {
+            return "[time]".to_owned();
+        }
+        let part = |part: &str| match Uuid::try_parse(part) {
+            Ok(id) => {
+                let n = self.ids.len() + 1;
+                format!("[id {}]", self.ids.entry(id).or_insert(n))
+            }
+            Err(_) => part.to_owned(),
+        };
+        text.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+}
+
+async fn recorder<'s>(service: &'s Service, person: &Person) -> Recorder<'s> {
+    service.set_password(person).await;
+    Recorder { service, token: String::new(), ids: HashMap::new(), calls: 0 }
+}
+
+fn id(document: &Value) -> &str {
+    document["_id"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn the_console_of_a_manager() {
+    let (service, [manager, employee]) = Service::with([Role::Manager, Role::Employee]).await;
+    let mut console = recorder(&service, &manager).await;
+    let login = json!({ "username": "manager1", "password": PASSWORD });
+    let session = console.call("login", Method::POST, "/api/auth/login", login).await;
+    console.token = session["access_token"].as_str().unwrap().to_owned();
+    console.get("me", "/api/auth/me").await;
+    console.get("enums", "/api/customers/enums").await;
+    console.get("assignable_users", "/api/customers/assignable-users").await;
+    let first = console.call("create", Method::POST, "/api/customers", lead("13812348999")).await;
+    let path = format!("/api/customers/{}", id(&first));
+    let edit = json!({ "remarks": "晚上联系", "contractStatus": "匹配中", "salaryBudget": "8000" });
+    console.call("edit", Method::PATCH, &path, edit).await;
+    console.get("detail", &path).await;
+    let query = "search=1381234&leadSource=抖音&serviceCategory=月嫂&contractStatus=匹配中&leadLevel=A类\
+                 &followUpStatus=新客未跟进&createdStartDate=2020-01-01&createdEndDate=2099-12-31&page=1&limit=10\
+                 &sortBy=updatedAt&sortOrder=desc";
+    console.get("list_with_filters", &format!("/api/customers?{query}")).await;
+    let assign = json!({ "assignedTo": employee.id, "assignmentReason": "离得近" });
+    console.call("assign", Method::PATCH, &format!("{path}/assign"), assign).await;
+    console.get("assignment_logs", &format!("{path}/assignment-logs")).await;
+    let second = service.customer(&manager, "13812348998").await;
+    let gone = "0190a1b2-0000-7000-8000-000000000000";
+    let batch = json!({ "customerIds": [id(&second), gone], "assignedTo": employee.id });
+    console.call("batch_assign", Method::POST, "/api/customers/batch-assign", batch).await;
+    console.get("list", "/api/customers?page=1&limit=10").await;
+    console.get("statistics", "/api/customers/statistics").await;
+    console.get("bell", "/api/notifications?page=1&pageSize=10").await;
+    console.get("unread_count", "/api/notifications/unread-count").await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_console_of_an_employee() {
+    let (service, [manager, employee]) = Service::with([Role::Manager, Role::Employee]).await;
+    let mut console = recorder(&service, &employee).await;
+    let login = json!({ "username": "employee1", "password": PASSWORD });
+    let session = console.call("employee_login", Method::POST, "/api/auth/login", login).await;
+    console.token = session["access_token"].as_str().unwrap().to_owned();
+    let customer = service.customer(&manager, "13812348999").await;
+    let path = format!("/api/customers/{}", id(&customer));
+    let reason = json!({ "reason": "客户不需要了" });
+    let released = service.post(&format!("{path}/release-to-pool"), &reason).by(&manager).send().await;
+    assert_eq!(released.status, 200, "{released:?}");
+    console.get("my_customer_count", "/api/customers/my-customer-count").await;
+    console.get("pool", "/api/customers/public-pool?page=1&limit=10&leadSource=抖音").await;
+    let claim = json!({ "customerIds": [id(&customer)] });
+    console.call("claim", Method::POST, "/api/customers/public-pool/claim", claim.clone()).await;
+    console.call("claim_again", Method::POST, "/api/customers/public-pool/claim", claim).await;
+    let follow_up = json!({ "type": "phone", "content": "约了周五面试" });
+    console.call("follow_up", Method::POST, &format!("{path}/follow-ups"), follow_up).await;
+    console.get("follow_ups", &format!("{path}/follow-ups")).await;
+    console.get("follow_up_status", &format!("{path}/follow-up-status")).await;
+    console.call("release", Method::POST, &format!("{path}/release-to-pool"), reason).await;
+    console.get("gone_from_sight", &path).await;
+    let mine = service.customer(&manager, "13812348998").await;
+    let assign = json!({ "assignedTo": employee.id });
+    service.patch(&format!("/api/customers/{}/assign", id(&mine)), &assign).by(&manager).send().await;
+    let bell = console.get("bell", "/api/notifications?page=1&pageSize=10").await;
+    console.get("unread_count", "/api/notifications/unread-count").await;
+    let read = json!({ "notificationIds": [bell["items"][0]["_id"]] });
+    console.call("mark_read", Method::PUT, "/api/notifications/mark-read", read).await;
+    console.call("mark_all_read", Method::PUT, "/api/notifications/mark-all-read", Value::Null).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_console_of_an_administrator() {
+    let (service, [admin, employee]) = Service::with([Role::Admin, Role::Employee]).await;
+    let mut console = recorder(&service, &admin).await;
+    console.token.clone_from(&admin.token);
+    let customer = service.customer(&employee, "13812348999").await;
+    let path = format!("/api/customers/{}", id(&customer));
+    console.call("admin_freeze", Method::PATCH, &format!("{path}/freeze"), json!({ "reason": "纠纷" })).await;
+    console.call("admin_unfreeze", Method::PATCH, &format!("{path}/unfreeze"), Value::Null).await;
+    console.get("operation_logs", &format!("{path}/operation-logs")).await;
+    console.get("history", &format!("{path}/history")).await;
+    let release = json!({ "customerIds": [id(&customer)], "reason": "客户找到了" });
+    console.call("batch_release", Method::POST, "/api/customers/batch-release-to-pool", release).await;
+    console.get("pool_as_admin", "/api/customers/public-pool").await;
+    console.get("pool_statistics", "/api/customers/public-pool/statistics").await;
+    console.get("pool_logs", &format!("{path}/public-pool-logs")).await;
+    let assign = json!({ "customerIds": [id(&customer)], "assignedTo": employee.id, "reason": "再试一次" });
+    console.call("pool_assign", Method::POST, "/api/customers/public-pool/assign", assign).await;
+    service.stop().await;
+}
