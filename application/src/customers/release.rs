@@ -32,9 +32,10 @@ pub async fn release<B: CommandBus>(
     let first_seen = FirstSeen::default();
     let single = Single { customer: request.customer, expected: request.expected };
     execute(bus, context, async || {
-        let found = single.load(bus).await?;
+        let found = single.find(bus).await?;
         first_seen.check(&found)?;
         may_release(caller, &found.state).map_err(ExecuteError::Refused)?;
+        single.check(&found)?;
         let command = CustomerCommand::Release {
             reason: request.reason.clone(),
             batch: None,

@@ -19,14 +19,28 @@ pub(super) struct Single {
 }
 
 impl Single {
-    /// The customer, if it is there and the caller saw its present version.
+    /// The customer, if it is there and the caller saw its present version. For commands whose permission does not
+    /// depend on the row: the others look first whether the caller may know of it.
     pub(super) async fn load<B: CommandBus>(
         self,
         bus: &B,
     ) -> Result<Versioned<Customer>, ExecuteError<Refusal>> {
-        let found = existing(bus, self.customer).await?;
-        check_version(&found, self.expected).map_err(ExecuteError::Refused)?;
+        let found = self.find(bus).await?;
+        self.check(&found)?;
         Ok(found)
+    }
+
+    /// The customer, if it is there.
+    pub(super) async fn find<B: CommandBus>(
+        self,
+        bus: &B,
+    ) -> Result<Versioned<Customer>, ExecuteError<Refusal>> {
+        existing(bus, self.customer).await
+    }
+
+    /// Refuses when the caller saw another version.
+    pub(super) fn check(self, found: &Versioned<Customer>) -> Result<(), ExecuteError<Refusal>> {
+        check_version(found, self.expected).map_err(ExecuteError::Refused)
     }
 
     /// Decides and puts the plan together. `max` is what a new owner is held to.

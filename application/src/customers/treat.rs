@@ -111,8 +111,9 @@ pub async fn treat<B: CommandBus>(
 ) -> CustomerResult<CustomerReceipt> {
     let single = Single { customer: request.customer, expected: request.expected };
     execute(bus, context, async || {
-        let found = single.load(bus).await?;
+        let found = single.find(bus).await?;
         may_treat(caller, &found.state, &request.what).map_err(ExecuteError::Refused)?;
+        single.check(&found)?;
         let mut plan = single.plan(&found, request.what.command(context), None)?;
         if request.what == Treatment::Delete {
             plan.guards.extend(released_guards(request.customer, &found.state));
