@@ -1,5 +1,7 @@
 //! A fresh database for every test, and small words for what happens in it.
 
+mod notices;
+
 use std::sync::Arc;
 
 use application::bus::{Appended, Draft, StreamAppend};
@@ -12,17 +14,10 @@ use domain::customer::{
     CustomerEvent, CustomerNumber, CustomerReleased, CustomerStatusChanged, CustomerTransferred,
     FollowUpKind, FollowUpRecorded, LeadLevel, Profile,
 };
-use domain::inbox::{
-    AllNotificationsRead, Inbox, InboxEvent, NotificationSnoozed, NotificationsArchived, NotificationsRead,
-    NotificationsUnarchived, Reading, ReadingUndone,
-};
-use domain::notification::{
-    Channel, Decision, Message, NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
-};
+use domain::notification::NotificationEvent;
 use domain::staff::{Role, StaffEvent, StaffRegistered};
 use domain::{
-    Actor, BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, Metadata, NotificationId,
-    Position, StaffId, StoredEvent, StreamId,
+    Actor, BatchId, CommandId, CustomerId, FollowUpId, Metadata, Position, StaffId, StoredEvent, StreamId,
 };
 use infrastructure::clock::TestClock;
 use infrastructure::db::{Db, DbOptions};
@@ -30,6 +25,8 @@ use infrastructure::event_log::EventLog;
 use infrastructure::ids::TimeOrderedIds;
 use infrastructure::upcasters::Upcasters;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+pub(super) use notices::{notice, requested, wechat};
 
 use crate::queries::Roster;
 use crate::{Projections, ReadModel};
@@ -307,107 +304,7 @@ fn later(n: u128, at: DateTime<Utc>) -> Vec<CustomerEvent> {
     events
 }
 
-/// The n-th notice for a reader.
-pub(super) fn notice(n: u128, reader: u128) -> NotificationId {
-    NotificationId::of(EventId(uuid::Uuid::from_u128(n)), staff(reader), "CUSTOMER_ASSIGNED")
-}
-
-pub(super) fn wechat(n: u128, reader: u128) -> DeliveryId {
-    DeliveryId::of(notice(n, reader), Channel::WechatSubscribe.as_str())
-}
-
-pub(super) fn requested(n: u128, reader: u128, wechat_decision: Decision) -> NotificationEvent {
-    let id = notice(n, reader);
-    let planned = |channel: Channel, decision| PlannedDelivery {
-        delivery: DeliveryId::of(id, channel.as_str()),
-        channel,
-        decision,
-    };
-    NotificationRequested {
-        notification: id,
-        cause: EventId(uuid::Uuid::from_u128(n)),
-        recipient: staff(reader),
-        scene: "CUSTOMER_ASSIGNED".to_owned(),
-        priority: Priority::High,
-        message: Message {
-            title: "客户分配通知".to_owned(),
-            content: format!("您有新的客户 {n}"),
-            icon: "BellOutlined".to_owned(),
-            color: "#ff4d4f".to_owned(),
-            action_url: "/customers/1".to_owned(),
-            action_text: "立即跟进".to_owned(),
-            data: serde_json::Map::from_iter([("n".to_owned(), serde_json::json!(n.to_string()))]),
-        },
-        customers: vec![customer(n)],
-        deliveries: vec![
-            planned(Channel::InApp, Decision::Deliver),
-            planned(Channel::WechatSubscribe, wechat_decision),
-        ],
-        template_version: 1,
-        at: second(i64::try_from(n).unwrap()),
-    }
-    .into()
-}
-
 impl World {
-    pub(super) async fn notify(&self, n: u128, reader: u128) -> Position {
-        self.append(notice(n, reader), &[requested(n, reader, Decision::Deliver)]).await
-    }
-
-    pub(super) async fn read(&self, reader: u128, notices: &[u128], at: DateTime<Utc>) -> Position {
-        let notifications = notices.iter().map(|n| notice(*n, reader)).collect();
-        let event: InboxEvent = NotificationsRead { reader: staff(reader), notifications, at }.into();
-        self.append(Inbox::stream(staff(reader)), &[event]).await
-    }
-
-    pub(super) async fn read_all(&self, reader: u128, up_to: i64, at: DateTime<Utc>) -> Position {
-        let event: InboxEvent = AllNotificationsRead { reader: staff(reader), up_to, at }.into();
-        self.append(Inbox::stream(staff(reader)), &[event]).await
-    }
-
-    /// Something that a reader did; the number of its event in the reader's stream.
-    pub(super) async fn did(&self, reader: u128, event: InboxEvent) -> i64 {
-        let stream = Inbox::stream(staff(reader));
-        self.append(stream.clone(), &[event]).await;
-        self.log.stream(&stream, 0, 4096).await.unwrap().last().unwrap().sequence
-    }
-
-    pub(super) async fn archive(&self, reader: u128, notices: &[u128], at: DateTime<Utc>) -> i64 {
-        let notifications = notices.iter().map(|n| notice(*n, reader)).collect();
-        self.did(reader, NotificationsArchived { reader: staff(reader), notifications, at }.into()).await
-    }
-
-    pub(super) async fn unarchive(&self, reader: u128, notices: &[u128], at: DateTime<Utc>) -> i64 {
-        let notifications = notices.iter().map(|n| notice(*n, reader)).collect();
-        self.did(reader, NotificationsUnarchived { reader: staff(reader), notifications, at }.into()).await
-    }
-
-    pub(super) async fn snooze(&self, reader: u128, n: u128, until: DateTime<Utc>, at: DateTime<Utc>) -> i64 {
-        let notification = notice(n, reader);
-        self.did(reader, NotificationSnoozed { reader: staff(reader), notification, until, at }.into()).await
-    }
-
-    pub(super) async fn undo(&self, reader: u128, undone: i64, reading: Reading, at: DateTime<Utc>) -> i64 {
-        self.did(reader, ReadingUndone { reader: staff(reader), undone, reading, at }.into()).await
-    }
-
-    /// What a reader does with the n-th notice: everything that can be done, and part of it taken back.
-    async fn handle(&self, reader: u128, n: u128, at: DateTime<Utc>) {
-        let archived = self.archive(reader, &[n], at).await;
-        match n % 3 {
-            0 => drop(self.undo(reader, archived, Reading::Archive, at).await),
-            1 => drop(self.unarchive(reader, &[n], at).await),
-            _ => {}
-        }
-        self.snooze(reader, n, at + TimeDelta::hours(1), at).await;
-        let snoozed = self.snooze(reader, n, at + TimeDelta::hours(2), at).await;
-        self.read_all(reader, 9, at).await;
-        if n.is_multiple_of(2) {
-            self.undo(reader, snoozed, Reading::Snooze, at).await;
-            self.undo(reader, snoozed + 1, Reading::MarkAllRead, at).await;
-        }
-    }
-
     /// A little of everything: staff, leads that change hands, notices that are sent, fail and are read.
     pub(super) async fn story(&self, leads: u128) {
         self.story_from(1, leads).await;
