@@ -88,6 +88,9 @@ impl Service {
             ("LEADWIRE_DATABASE__URL".to_owned(), url),
             ("LEADWIRE_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("LEADWIRE_AUTH__JWT_SECRET".to_owned(), "a secret for tests, long enough for HS256".to_owned()),
+            // All requests of a test come from nowhere in particular, and count together.
+            ("LEADWIRE_PROTECTION__LOGIN_PER_MINUTE".to_owned(), "100000".to_owned()),
+            ("LEADWIRE_PROTECTION__PUBLIC_FORM_PER_MINUTE".to_owned(), "100000".to_owned()),
         ]);
         environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::load(&Sources { file: None, environment }).unwrap();

@@ -26,6 +26,22 @@ async fn one_address_logs_in_so_often_and_no_more() {
 }
 
 #[tokio::test]
+async fn one_address_hands_in_so_many_leads_and_no_more() {
+    let service = Service::start_with(&[("LEADWIRE_PROTECTION__PUBLIC_FORM_PER_MINUTE", "2")]).await;
+    for phone in ["13812348001", "13812348002"] {
+        let reply = service.post("/api/customers/website-lead", &json!({ "phone": phone })).send().await;
+        assert_ne!(reply.status, 429, "{phone}");
+    }
+    let flood = service.post("/api/customers/website-lead", &json!({ "phone": "13812348003" })).send().await;
+    assert_eq!(flood.problem(), (429, "RATE_LIMITED"));
+    assert!(flood.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
+    let login =
+        service.post("/api/auth/login", &json!({ "username": "a", "password": "guess" })).send().await;
+    assert_eq!(login.status, 401, "each limit counts for itself");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn pages_on_the_list_may_call_and_others_may_not_read() {
     let service = Service::start_with(&[ORIGINS]).await;
     let ask = |origin: &str| {
