@@ -56,28 +56,28 @@ pub(super) async fn plan<B: CommandBus>(
         numbers.map_err(|error| ExecuteError::Append(AppendError::Unavailable(error.to_string())))?;
 
     let mut receipt = ChunkReceipt::default();
-    let mut stored = Vec::with_capacity(rows.len());
+    let mut accepted = Vec::with_capacity(rows.len());
     for ((row, id), number) in rows.iter().zip(ids).zip(numbers) {
         match moment.judge(row) {
             Err(why) => receipt.refused.push((row.number, why)),
             Ok(owner) => {
                 receipt.created.push(row.number);
-                stored.push(Stored { row, id: *id, owner, number: CustomerNumber::nth(number) });
+                accepted.push(Stored { row, id: *id, owner, number: CustomerNumber::nth(number) });
             }
         }
     }
-    let mut streams = Vec::with_capacity(stored.len() + 1);
-    for one in &stored {
+    let mut streams = Vec::with_capacity(accepted.len() + 1);
+    for one in &accepted {
         streams.push(StreamAppend::of(one.id, 0, &one.events(context, batch)?)?);
     }
     let created: Vec<_> =
-        stored.iter().map(|one| OwnedCustomer { customer: one.id, owner: one.owner }).collect();
+        accepted.iter().map(|one| OwnedCustomer { customer: one.id, owner: one.owner }).collect();
     if !created.is_empty() {
         let chunk = ImportChunkStored { created, at: context.at };
         let events = found.state.decide(BatchCommand::StoreChunk(chunk)).map_err(refused)?;
         streams.push(StreamAppend::of(batch, found.sequence, &events)?);
     }
-    Ok(Plan { streams, guards: guards(&stored), result: receipt })
+    Ok(Plan { streams, guards: guards(&accepted), result: receipt })
 }
 
 impl Stored<'_> {

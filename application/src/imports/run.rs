@@ -113,7 +113,7 @@ pub async fn run<B: CommandBus>(
     let mut imported = Imported { created: 0, refused: Vec::new(), position: 0, replayed: false };
     for (n, rows) in import.rows.chunks(CHUNK_ROWS).enumerate() {
         match store(stores, context, import.batch, n, rows).await {
-            Ok(stored) => imported.take(stored.result),
+            Ok(chunk) => imported.take(chunk.result),
             // Whoever ended it was told that nobody carries it on; a row that is not in is told to the uploader.
             Err(ExecuteError::Refused(ImportRefusal::Batch(_))) => imported.interrupted(rows),
             Err(error) => return Err(error),
@@ -169,10 +169,10 @@ async fn store<B: CommandBus>(
     let ids: Vec<_> = rows.iter().map(|_| CustomerId(stores.ids.next())).collect();
     let mut attempt = 0;
     loop {
-        let stored =
+        let outcome =
             execute(stores.bus, &context, async || chunk::plan(stores, &context, batch, rows, &ids).await)
                 .await;
-        match stored {
+        match outcome {
             Err(ExecuteError::Append(AppendError::Taken {
                 kind: GuardKind::CustomerPhone | GuardKind::CustomerWechat,
                 ..

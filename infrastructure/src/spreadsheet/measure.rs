@@ -148,7 +148,7 @@ impl Sum {
                 BOF => depth += 1,
                 EOF if depth <= 1 => break,
                 EOF => depth -= 1,
-                DIMENSIONS => self.declared(data)?,
+                DIMENSIONS => declared(data)?,
                 FORMULA | LABEL_SST | MUL_RK => {
                     grow(&mut rectangle, kind, data);
                     self.add_cell(kind, data, strings)?;
@@ -164,25 +164,6 @@ impl Sum {
     fn add_cells(&mut self, cells: usize) -> Result<(), SheetError> {
         self.cells = self.cells.saturating_add(cells);
         if self.cells > CELLS_MAX { Err(too_large(Limit::Cells, CELLS_MAX)) } else { Ok(()) }
-    }
-
-    /// The reader makes room for what the sheet declares: rows and columns, each from the first to behind the last.
-    fn declared(&self, data: &[u8]) -> Result<(), SheetError> {
-        let wide = data.len() >= 14; // BIFF8 counts rows in four bytes, older ones in two
-        let short = |at| u16_at(data, at).map(usize::from);
-        let rows = if wide { (u32_at(data, 0), u32_at(data, 4)) } else { (short(0), short(2)) };
-        let columns = if wide { (short(8), short(10)) } else { (short(4), short(6)) };
-        let ((Some(top), Some(bottom)), (Some(left), Some(right))) = (rows, columns) else {
-            return Err(SheetError::Damaged);
-        };
-        if bottom == 0 || right == 0 {
-            return Ok(()); // an empty sheet
-        }
-        let height = bottom.checked_sub(top).filter(|height| *height > 0).ok_or(SheetError::Damaged)?;
-        // The reader takes a doubtful first column for the first one.
-        let width = right.checked_sub(left).filter(|width| *width > 0 && left <= 0xff).unwrap_or(right);
-        let area = height.saturating_mul(width);
-        if area > CELLS_MAX { Err(too_large(Limit::Cells, CELLS_MAX)) } else { Ok(()) }
     }
 
     fn add_cell(&mut self, kind: u16, data: &[u8], strings: &[usize]) -> Result<(), SheetError> {
@@ -202,6 +183,25 @@ impl Sum {
         }
         Ok(())
     }
+}
+
+/// The reader makes room for what the sheet declares: rows and columns, each from the first to behind the last.
+fn declared(data: &[u8]) -> Result<(), SheetError> {
+    let wide = data.len() >= 14; // BIFF8 counts rows in four bytes, older ones in two
+    let short = |at| u16_at(data, at).map(usize::from);
+    let rows = if wide { (u32_at(data, 0), u32_at(data, 4)) } else { (short(0), short(2)) };
+    let columns = if wide { (short(8), short(10)) } else { (short(4), short(6)) };
+    let ((Some(top), Some(bottom)), (Some(left), Some(right))) = (rows, columns) else {
+        return Err(SheetError::Damaged);
+    };
+    if bottom == 0 || right == 0 {
+        return Ok(()); // an empty sheet
+    }
+    let height = bottom.checked_sub(top).filter(|height| *height > 0).ok_or(SheetError::Damaged)?;
+    // The reader takes a doubtful first column for the first one.
+    let width = right.checked_sub(left).filter(|width| *width > 0 && left <= 0xff).unwrap_or(right);
+    let area = height.saturating_mul(width);
+    if area > CELLS_MAX { Err(too_large(Limit::Cells, CELLS_MAX)) } else { Ok(()) }
 }
 
 /// Makes a rectangle hold a cell, or the cells of a record with several.

@@ -38,7 +38,7 @@ pub fn template() -> Result<Vec<u8>, TemplateError> {
 
 fn fill_in(sheet: &mut Worksheet) -> Result<(), XlsxError> {
     sheet.set_name(SHEET)?.set_freeze_panes(1, 0)?;
-    let last = u32::try_from(ROWS_MAX).unwrap_or(u32::MAX);
+    let bottom = u32::try_from(ROWS_MAX).unwrap_or(u32::MAX);
     for (place, column) in (0..).zip(&COLUMNS) {
         sheet.set_column_width(place, WIDTH)?;
         sheet.write_string_with_format(0, place, column.title, &title(column))?;
@@ -51,9 +51,9 @@ fn fill_in(sheet: &mut Worksheet) -> Result<(), XlsxError> {
             sheet.set_column_format(place, &Format::new().set_num_format("@"))?;
         }
         if let Some(codes) = column.codes {
-            let list = DataValidation::new().allow_list_strings(&codes())?;
-            let list = list.set_error_style(DataValidationErrorStyle::Stop);
-            sheet.add_data_validation(1, place, last, place, &list)?;
+            let choice = DataValidation::new().allow_list_strings(&codes())?;
+            let choice = choice.set_error_style(DataValidationErrorStyle::Stop);
+            sheet.add_data_validation(1, place, bottom, place, &choice)?;
         }
     }
     Ok(())

@@ -40,7 +40,7 @@ fn upload<'n>(node: &'n Node, by: &Person, file: &[u8]) -> Call<'n> {
 /// The n-th row of the large file, from 1, and what is said of it when it is bad.
 fn row(n: usize, owner: &str) -> ([String; 4], Option<&'static str>) {
     let good = [format!("客户{n}"), phone(n), "抖音".to_owned(), owner.to_owned()];
-    if n % BAD_EVERY != 0 {
+    if !n.is_multiple_of(BAD_EVERY) {
         return (good, None);
     }
     let [name, number, source, owner] = good;
@@ -69,7 +69,7 @@ async fn ten_thousand_rows_with_a_hundred_bad_ones(#[values(Sqlite, Postgres)] o
     let mut expected = vec![(2, "DUPLICATE_PHONE")]; // the manager's own lead has the first row's phone
     for n in 1..=ROWS {
         // Every second row is the employee's, the rest the importer's.
-        let (cells, bad) = row(n, if n % 2 == 0 { "employee" } else { "" });
+        let (cells, bad) = row(n, if n.is_multiple_of(2) { "employee" } else { "" });
         let number = u32::try_from(n).expect("a row");
         expected.extend(bad.map(|code| (number + 1, code)));
         for (column, cell) in (0..).zip(cells) {
