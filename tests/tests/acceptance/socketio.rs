@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tests::kit::{JsClients, TestApp};
+use tests::kit::{JsClients, Person, TestApp};
 use tests::people;
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
@@ -250,6 +250,16 @@ async fn a_notice_written_by_one_process_reaches_clients_of_the_other() {
             assert_eq!(refresh["data"]["customerId"], json!(lead), "{name}");
         }
     }
+
+    // A log-out at the one ends what the session has open at the other.
+    first.advance(TimeDelta::seconds(1));
+    let token = people::token(first.app(), team.employee.id, &team.employee.username, team.employee.role);
+    let phone = Person { token: token.expect("a token"), ..team.employee.clone() };
+    console.connect("phone", &second, &phone, "websocket", &json!({})).await;
+    console.until("phone", "completeUpto").await;
+    let out = first.post("/api/auth/logout", &json!({})).by(&phone).send().await;
+    assert!(out.status < 300, "{out:?}");
+    assert_eq!(console.until("phone", "disconnect").await, "io server disconnect");
     console.finish().await;
     second.stop().await;
     first.finish().await;

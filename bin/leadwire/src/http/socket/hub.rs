@@ -125,14 +125,14 @@ impl Lists {
         // A checkpoint that went back belongs to an older table that was brought to the front.
         let changed = if to > from { lists::between(app, from, to).await } else { Ok(Changed::Everything) };
         match changed {
-            Ok(Changed::Customers(changes)) if changes.is_empty() => *told = Some(to),
+            Ok(Changed::Customers(each)) if each.is_empty() => *told = Some(to),
             Ok(changed) => {
                 *told = Some(to);
                 // Whoever listened a moment ago may be gone.
                 let _ = self.changes.send(Arc::new(changed));
             }
             Err(error) => {
-                tracing::warn!(error = %error, "what changed on lists cannot be read; trying again")
+                tracing::warn!(error = %error, "what changed on lists cannot be read; trying again");
             }
         }
     }

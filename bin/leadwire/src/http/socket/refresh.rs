@@ -97,8 +97,8 @@ impl Refreshes {
         for (due, list) in self.due.iter_mut().zip(&LISTS) {
             match changed {
                 Changed::Everything => *due = Some(Happened { customer_id: None, action: "many", count: 0 }),
-                Changed::Customers(changes) => {
-                    for change in changes.iter().filter(|change| (list.shows)(change, caller)) {
+                Changed::Customers(each) => {
+                    for change in each.iter().filter(|change| (list.shows)(change, caller)) {
                         let count = due.as_ref().map_or(0, |due| due.count) + 1;
                         let (customer_id, action) = (Some(change.customer), change.action);
                         *due = Some(Happened { customer_id, action, count });

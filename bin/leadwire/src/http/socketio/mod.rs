@@ -105,11 +105,10 @@ async fn serve(context: Context, socket: SocketRef, auth: Value) {
     loop {
         let (end, reached) = Session::run(app.clone(), &hub, &mut client, known.clone(), cursor).await;
         match end {
-            End::Gone | End::Stopping => return,
             End::Malformed | End::Unauthorized | End::Slow => return client.disconnect(&app.stop).await,
             // Nobody is sent away for a fault of ours: system A's clients do not come back from that.
             End::Unavailable if client.stays(RETRY, &app.stop).await => cursor = reached,
-            End::Unavailable => return,
+            End::Gone | End::Stopping | End::Unavailable => return,
         }
     }
 }
