@@ -46,13 +46,11 @@ impl Figures {
     }
 
     fn note(&mut self, what: &str, bar: Option<Duration>, took: Duration) -> anyhow::Result<()> {
-        let place = match self.0.iter().position(|row| row.0 == what) {
-            Some(place) => place,
-            None => {
-                self.0.push((what.to_owned(), bar, Histogram::new(3)?));
-                self.0.len() - 1
-            }
-        };
+        let known = self.0.iter().position(|row| row.0 == what);
+        let place = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            self.0.push((what.to_owned(), bar, Histogram::new(3)?));
+        }
         self.0[place].2.record(u64::try_from(took.as_micros())?)?;
         Ok(())
     }

@@ -87,8 +87,8 @@ pub async fn search(
 ) -> Result<Vec<CustomerRow>, DbError> {
     let filter = CustomerFilter { search: Some(text.to_owned()), ..CustomerFilter::default() };
     let place = PageRequest::new(1, limit, PAGE_CUSTOMERS_MAX).place();
-    let test = Test::of_everybody(&filter, scope);
-    Ok(rows_of(roster, scope, |leads| pick(leads, &test, filter.order(), place)).await?.rows)
+    let asked = Test::of_everybody(&filter, scope);
+    Ok(rows_of(roster, scope, |leads| pick(leads, &asked, filter.order(), place)).await?.rows)
 }
 
 /// How many leads a person owns. Every owned lead counts, however it came.

@@ -185,7 +185,7 @@ pub(in crate::queries) fn within(scope: RowScope, lead: &Entry) -> bool {
     }
 }
 
-fn is<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+fn is<T: PartialEq + Copy>(wanted: Option<T>, found: Option<T>) -> bool {
     wanted.is_none() || wanted == found
 }
 

@@ -29,22 +29,37 @@ pub struct CustomerStatistics {
 
 impl CustomerStatistics {
     pub(in crate::queries) fn count<'e>(leads: impl Iterator<Item = &'e Entry>) -> Self {
-        let mut counted = Self::default();
+        let mut total = 0;
+        let mut statuses = [0; ContractStatus::ALL.len()];
+        let mut sources = [0; LeadSource::ALL.len()];
+        let mut categories = [0; ServiceCategory::ALL.len()];
+        let mut levels = [0; LeadLevel::ALL.len()];
         for lead in leads {
-            counted.total += 1;
-            one_more(&mut counted.by_contract_status, lead.contract_status);
-            one_more(&mut counted.by_lead_source, lead.lead_source);
-            one_more(&mut counted.by_service_category, lead.service_category);
-            one_more(&mut counted.by_lead_level, lead.lead_level);
+            total += 1;
+            one_more(&mut statuses, lead.contract_status.map(|status| status as usize));
+            one_more(&mut sources, lead.lead_source.map(|source| source as usize));
+            one_more(&mut categories, lead.service_category.map(|category| category as usize));
+            one_more(&mut levels, lead.lead_level.map(|level| level as usize));
         }
-        counted
+        Self {
+            total,
+            by_contract_status: named(ContractStatus::ALL, &statuses),
+            by_lead_source: named(LeadSource::ALL, &sources),
+            by_service_category: named(ServiceCategory::ALL, &categories),
+            by_lead_level: named(LeadLevel::ALL, &levels),
+        }
     }
 }
 
-fn one_more<K: Ord>(counts: &mut BTreeMap<K, i64>, key: Option<K>) {
-    if let Some(key) = key {
-        *counts.entry(key).or_default() += 1;
+fn one_more(counts: &mut [i64], place: Option<usize>) {
+    if let Some(place) = place {
+        counts[place] += 1;
     }
+}
+
+/// Counts in the order of a code table as counts by its values.
+fn named<K: Ord + Copy>(codes: &[K], counts: &[i64]) -> BTreeMap<K, i64> {
+    codes.iter().copied().zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect()
 }
 
 /// Counts the customers outside the pool that the filter matches and the scope holds, lost ones too.
@@ -78,12 +93,13 @@ pub async fn mini_program_statistics(
 ) -> Result<MiniProgramStatistics, DbError> {
     let test = Test::of_everybody(filter, scope);
     let leads = roster.read().await?;
-    let mut counted =
-        MiniProgramStatistics { total: 0, my_customers: 0, by_contract_status: BTreeMap::new() };
+    let (mut total, mut my_customers) = (0, 0);
+    let mut statuses = [0; ContractStatus::ALL.len()];
     for lead in leads.all().iter().filter(|lead| !lead.in_pool && test.passes(lead)) {
-        counted.total += 1;
-        counted.my_customers += i64::from(lead.owner == Some(me.0));
-        one_more(&mut counted.by_contract_status, lead.contract_status);
+        total += 1;
+        my_customers += i64::from(lead.owner == Some(me.0));
+        one_more(&mut statuses, lead.contract_status.map(|status| status as usize));
     }
-    Ok(counted)
+    let by_contract_status = named(ContractStatus::ALL, &statuses);
+    Ok(MiniProgramStatistics { total, my_customers, by_contract_status })
 }
