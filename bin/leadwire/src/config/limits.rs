@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use application::customers::Limits;
 use chrono::TimeDelta;
 use domain::staff::{Role, normalise_username};
+use serde::Deserialize;
 
 use super::reader::Reader;
 use super::service::within;
@@ -31,8 +32,7 @@ pub struct LimitSettings {
 /// Reads the section.
 pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     let holding_cap = reader.checked("limits.holding_cap", |n| within(n, &HOLDING_CAP, "leads"));
-    let by_role =
-        reader.optional::<BTreeMap<String, String>>("limits.holding_cap_by_role").unwrap_or_default();
+    let by_role = reader.optional::<BTreeMap<String, Cap>>("limits.holding_cap_by_role").unwrap_or_default();
     let held = reader.checked("limits.assignments_held_to_cap", |text: String| yes_or_no(&text));
     let per_day = reader.checked("limits.claims_per_day", |n| within(n, &CLAIMS_PER_DAY, "leads"));
     let gap = reader.checked("limits.claim_gap_seconds", |n| within(n, &CLAIM_GAP_SECONDS, "seconds"));
@@ -41,8 +41,8 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
         text.parse().map_err(|_| "is not a time zone such as Asia/Shanghai".to_owned())
     });
     let website_owner = reader.text("limits.website_owner").map(|name| normalise_username(&name));
-    if let Some(Err(error)) = &website_owner {
-        reader.problem("limits.website_owner", error.to_string());
+    if matches!(website_owner, Some(Err(_))) {
+        reader.problem("limits.website_owner", "is not a user name: it holds a blank or is too long");
     }
     let holding_cap_by_role = match caps(by_role) {
         Ok(caps) => Some(caps),
@@ -63,10 +63,21 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     Some(LimitSettings { limits, website_owner: website_owner.and_then(Result::ok) })
 }
 
-fn caps(by_role: BTreeMap<String, String>) -> Result<BTreeMap<Role, i64>, String> {
-    let cap = |(role, cap): (String, String)| {
+/// A cap as the file has it, or as a variable has it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Cap {
+    Number(i64),
+    Text(String),
+}
+
+fn caps(by_role: BTreeMap<String, Cap>) -> Result<BTreeMap<Role, i64>, String> {
+    let cap = |(role, cap): (String, Cap)| {
         let role = Role::from_alias(&role).ok_or_else(|| format!("`{role}` is not a role"))?;
-        let cap = cap.parse().map_err(|_| format!("`{cap}` is not a number of leads"))?;
+        let cap = match cap {
+            Cap::Number(cap) => cap,
+            Cap::Text(text) => text.parse().map_err(|_| format!("`{text}` is not a number of leads"))?,
+        };
         Ok((role, within(cap, &HOLDING_CAP, "leads")?))
     };
     by_role.into_iter().map(cap).collect()

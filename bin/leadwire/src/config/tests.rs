@@ -70,6 +70,21 @@ fn every_mistake_is_named_with_its_rule() {
         ),
         ("LEADWIRE_DELIVERY__RETRY_SECONDS", "0", "delivery.retry_seconds: is 1 to 86400 seconds, not 0"),
         ("LEADWIRE_DELIVERY__JITTER_PERCENT", "100", "delivery: the jitter"),
+        ("LEADWIRE_LIMITS__HOLDING_CAP", "0", "limits.holding_cap: is 1 to 1000000 leads, not 0"),
+        (
+            "LEADWIRE_LIMITS__HOLDING_CAP_BY_ROLE",
+            "boss=3",
+            "limits.holding_cap_by_role: `boss` is not a role",
+        ),
+        (
+            "LEADWIRE_LIMITS__HOLDING_CAP_BY_ROLE",
+            "dispatch=many",
+            "limits.holding_cap_by_role: `many` is not a number of leads",
+        ),
+        ("LEADWIRE_LIMITS__ASSIGNMENTS_HELD_TO_CAP", "maybe", "limits.assignments_held_to_cap: is yes or no"),
+        ("LEADWIRE_LIMITS__COOL_OFF_HOURS", "9000", "limits.cool_off_hours: is 0 to 8760 hours, not 9000"),
+        ("LEADWIRE_LIMITS__ZONE", "Mars", "limits.zone: is not a time zone such as Asia/Shanghai"),
+        ("LEADWIRE_LIMITS__WEBSITE_OWNER", "li lei", "limits.website_owner: is not a user name"),
         ("LEADWIRE_LOG__FORMAT", "xml", "log.format: is text or json"),
         (
             "LEADWIRE_SERVER__LISTN",
@@ -212,4 +227,28 @@ fn an_issuer_is_whole_or_not_there() {
     let found =
         problems(&with_secret(&[whole[0], whole[1], ("LEADWIRE_AUTH__ISSUER__PUBLIC_KEY_FILE", path)]));
     assert_eq!(found, ["auth.issuer.public_key_file: holds no RSA or P-256 public key in PEM form"]);
+}
+
+#[test]
+fn limits_are_system_as_unless_they_are_set() {
+    use application::customers::Limits;
+    use domain::staff::Role;
+
+    let limits = Settings::load(&with_secret(&[])).unwrap().limits;
+    assert_eq!((limits.limits, limits.website_owner), (Limits::default(), None));
+    let file = file(
+        "[limits]\nholding_cap = 80\nholding_cap_by_role = { dispatch = 100 }\nassignments_held_to_cap = \"yes\"\n\
+         claims_per_day = 5\nclaim_gap_seconds = 30\ncool_off_hours = 48\nzone = \"Asia/Tokyo\"\n\
+         website_owner = \" Li.Lei \"",
+    );
+    let mut sources = with_secret(&[("LEADWIRE_LIMITS__HOLDING_CAP", "90")]);
+    sources.file = Some(file.path().to_owned());
+    let limits = Settings::load(&sources).unwrap().limits;
+    assert_eq!(limits.website_owner.as_deref(), Some("li.lei"));
+    let limits = limits.limits;
+    assert_eq!((limits.cap(Role::Employee), limits.cap(Role::Dispatch)), (90, 100));
+    assert_eq!((limits.assignments_held_to_cap, limits.claims_per_day), (true, Some(5)));
+    assert_eq!(limits.claim_gap, Some(chrono::TimeDelta::seconds(30)));
+    assert_eq!(limits.cool_off, Some(chrono::TimeDelta::hours(48)));
+    assert_eq!(limits.zone.name(), "Asia/Tokyo");
 }
