@@ -153,3 +153,19 @@ fn what_is_said_to_who_may_not_is_system_as() {
     let Err(Refusal::Batch(items)) = not_yours else { panic!("{not_yours:?}") };
     assert_eq!((items[0].1.code(), items[0].1.to_string().as_str()), ("FORBIDDEN", "无权释放此客户"));
 }
+
+#[test]
+fn whoever_may_not_see_a_lead_learns_nothing_from_its_version() {
+    let bus = office();
+    bus.owned(COLLEAGUE, [0]);
+    for expected in [None, Some(1), Some(2)] {
+        let (by, customer) = (caller(EMPLOYEE), lead(0));
+        let release = Release { customer, expected, reason: REASON.into() };
+        let released = ready(super::release(&bus, &by, &context(EMPLOYEE, 1), release));
+        let treat = Treat { customer, expected, what: Treatment::AutoTransfer { enabled: false } };
+        let treated = ready(super::treat(&bus, &by, &context(EMPLOYEE, 1), treat));
+        for result in [released, treated] {
+            assert_eq!(settled(result), Err(CustomerError::NotFound.into()), "{expected:?}");
+        }
+    }
+}
