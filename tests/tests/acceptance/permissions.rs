@@ -1,88 +1,231 @@
-//! Routes × roles, read from the one permission table (product.md G11).
+//! Routes × roles × rows, read from the one permission table (product.md G11).
 
-use application::access::{Action, allows};
+mod doors;
+
+use std::collections::BTreeSet;
+
+use application::access::{Caller, FieldView, Standing, field_view, list_scope};
+use application::bus::CommandBus as _;
+use domain::customer::Customer;
+use domain::{CustomerId, StreamId};
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tests::kit::{Person, TestApp, lead, phone};
+use tests::kit::{Person, Setup, TestApp, Wechat, lead, phone};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
-/// What a route asks of the role, and what it says when the role may not.
-struct Door {
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    action: Action,
-    refusal: &'static str,
+use doors::{DOCUMENTS, Door, ELSEWHERE, NO_VERSION, Verdict, doors};
+
+/// What stands in fields that only some may see.
+const SECRETS: [&str; 3] = ["wechat-of", "110101199003070000", "文三路"];
+
+/// A row, and how the person whom it was made for stands to it.
+struct Row {
+    id: String,
+    phone: String,
+    number: String,
+    standing: Standing,
+    customer: Customer,
 }
 
-fn doors(app: &TestApp, id: &str, person: &Person) -> Vec<Door> {
-    let to = json!(app.team.employee.id);
-    let assign = json!({ "assignedTo": to });
-    let batch = json!({ "customerIds": [id], "assignedTo": to });
-    let one = Some(assign.clone());
-    let door = |method, path: &str, body, action, refusal| Door {
-        method,
-        path: path.to_owned(),
-        body,
-        action,
-        refusal,
+fn caller(person: &Person) -> Caller {
+    Caller { id: person.id, username: person.username.clone(), name: person.name.clone(), role: person.role }
+}
+
+/// Makes a row to which `me` stands so.
+async fn row(app: &TestApp, me: &Person, standing: Standing, n: usize) -> Row {
+    let (team, phone) = (&app.team, phone(n));
+    // Somebody who may do everything and is not `me`.
+    let boss = if me.id == team.admin.id { &team.manager } else { &team.admin };
+    let (creator, owner) = match standing {
+        Standing::Owner => (boss, Some(me)),
+        Standing::Creator => (me, Some(&team.colleague)),
+        Standing::Stranger => (boss, Some(&team.colleague)),
+        Standing::PoolCreator => (me, None),
+        Standing::PoolStranger => (boss, None),
     };
-    let may_not_assign = "只有管理员、经理或运营可以分配客户";
-    let n = person.username.len() * 100 + usize::from(person.username.as_bytes()[0]);
-    vec![
-        door(Method::GET, "/api/customers", None, Action::ViewCustomers, ""),
-        door(Method::POST, "/api/customers", Some(lead("王女士", &phone(n))), Action::CreateCustomer, ""),
-        door(Method::GET, "/api/customers/assignable-users", None, Action::PickAssignee, "无权限执行此操作"),
-        door(
-            Method::PATCH,
-            &format!("/api/customers/{id}/assign"),
-            one.clone(),
-            Action::AssignCustomer,
-            may_not_assign,
-        ),
-        door(
-            Method::PATCH,
-            &format!("/api/customers/miniprogram/{id}/assign"),
-            one,
-            Action::AssignCustomer,
-            may_not_assign,
-        ),
-        door(
-            Method::POST,
-            "/api/customers/batch-assign",
-            Some(batch),
-            Action::AssignCustomer,
-            "只有管理员、经理或运营可以批量分配客户",
-        ),
-    ]
+    let mut body = lead(&format!("客户{n}"), &phone);
+    body["wechatId"] = json!(format!("wechat-of-{phone}"));
+    body["idCardNumber"] = json!("110101199003070000");
+    let created = app.post("/api/customers", &body).by(creator).send().await;
+    let id = created.id();
+    let moved = match owner {
+        Some(owner) => app.assign(&id, owner).by(boss).send().await,
+        None => {
+            let release = json!({ "reason": "客户不需要了" });
+            app.post(&format!("/api/customers/{id}/release-to-pool"), &release).by(creator).send().await
+        }
+    };
+    assert_eq!(moved.status, 200, "{moved:?}");
+    let number = created.data()["customerId"].as_str().expect("a number").to_owned();
+    let stream = StreamId::from(id.parse::<CustomerId>().expect("an id"));
+    let customer = app.app().bus.load::<Customer>(&stream).await.expect("the row").state;
+    Row { id, phone, number, standing, customer }
+}
+
+/// What a document shows.
+fn view_of(document: &Value, row: &Row) -> FieldView {
+    let text = document.to_string();
+    let full = document["phone"] == row.phone.as_str();
+    for secret in SECRETS {
+        assert_eq!(text.contains(secret), full, "{secret} in {text}");
+    }
+    match (full, document["inPublicPool"].is_boolean()) {
+        (true, true) => FieldView::Full,
+        (false, true) => FieldView::Pool,
+        (_, false) => FieldView::Base,
+    }
+}
+
+/// Calls a route for a row, and holds what comes of it against the table.
+async fn knock(app: &TestApp, person: &Person, row: &Row, door: &Door) {
+    let caller = caller(person);
+    let path = door.path.replace("{id}", &row.id).replace("{customerId}", &row.number);
+    let path = path.replace("{phone}", &row.phone);
+    let mut call = app.call(door.method.clone(), &path).by(person);
+    if door.passed == 409 {
+        call = call.if_match(NO_VERSION);
+    }
+    if let Some(body) = door.body.as_ref().filter(|body| !body.is_null()) {
+        call = call.json(body);
+    }
+    let reply = call.send().await;
+    let what = format!("{} {} as {} ({:?})", door.method, door.path, person.username, row.standing);
+    let verdict = door.asks.of(&caller, &row.customer);
+    let expected = match verdict {
+        Verdict::Passes => door.passed,
+        Verdict::Forbidden => 403,
+        Verdict::NotFound => 404,
+    };
+    assert_eq!(reply.status, expected, "{what}: {reply:?}");
+    match verdict {
+        Verdict::Forbidden => assert_eq!(reply.problem().1, "FORBIDDEN", "{what}"),
+        Verdict::NotFound => assert_eq!(reply.problem().1, "CUSTOMER_NOT_FOUND", "{what}"),
+        Verdict::Passes if door.method == Method::GET && DOCUMENTS.contains(&door.path) => {
+            assert_eq!(view_of(reply.data(), row), field_view(&caller, &row.customer), "{what}");
+        }
+        Verdict::Passes => {}
+    }
+}
+
+/// Every route of customers in the document.
+async fn documented(app: &TestApp) -> BTreeSet<(String, String)> {
+    let document = app.get("/api/openapi.json").send().await.body;
+    let paths = document["paths"].as_object().expect("paths");
+    let of_customers = paths.iter().filter(|(path, _)| path.starts_with("/api/customers"));
+    of_customers
+        .flat_map(|(path, item)| item.as_object().expect("methods").keys().map(|m| (m.clone(), path.clone())))
+        .collect()
+}
+
+/// Rows by their ids.
+fn ids(rows: &Value) -> BTreeSet<&str> {
+    rows.as_array().expect("rows").iter().filter_map(|row| row["_id"].as_str()).collect()
 }
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_opens_what_the_table_says_and_nothing_else(#[values(Sqlite, Postgres)] on: Backend) {
-    let app = TestApp::start(on).await;
+async fn every_route_opens_for_whom_the_table_says_and_for_nobody_else(
+    #[values(Sqlite, Postgres)] on: Backend,
+) {
+    let app = TestApp::start_with(on, Setup { wechat: Wechat::Unconfigured, ..Setup::default() }).await;
     let team = app.team.clone();
-    let id = app.lead_of(&team.manager, &team.employee, 1).await;
-    let mut refused = 0;
+    let doors = doors(&team.colleague.id.to_string());
+    let played = doors.iter().map(|door| (door.method.to_string().to_lowercase(), door.path.to_owned()));
+    let elsewhere = ELSEWHERE.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
+    let played: BTreeSet<_> = played.chain(elsewhere).collect();
+    assert_eq!(documented(&app).await, played, "a route without a rule");
+
+    let mut rows: Vec<Row> = Vec::new();
     for person in team.of_every_role() {
-        for door in doors(&app, &id, person) {
-            let what = format!("{} {} as {}", door.method, door.path, person.username);
-            let mut call = app.call(door.method, &door.path).by(person);
-            if let Some(body) = &door.body {
-                call = call.json(body);
-            }
-            let reply = call.send().await;
-            if allows(person.role, door.action) {
-                assert!((200..300).contains(&reply.status), "{what}: {reply:?}");
-            } else {
-                assert_eq!((reply.problem(), reply.message()), ((403, "FORBIDDEN"), door.refusal), "{what}");
-                refused += 1;
+        for standing in Standing::ALL {
+            rows.push(row(&app, person, standing, rows.len()).await);
+        }
+    }
+    app.settle().await;
+    let events = app.read_log().await.rows;
+    for (person, rows) in team.of_every_role().into_iter().zip(rows.chunks(Standing::ALL.len())) {
+        for row in rows {
+            for door in &doors {
+                knock(&app, person, row, door).await;
             }
         }
     }
-    assert_eq!(refused, 3 * 3 + 1, "dispatch, employee and admissions may not assign; employees pick nobody");
-    assert_eq!(app.history(&id).await.len(), 2, "the owner stayed, and nothing else happened");
+    app.settle().await;
+    assert_eq!(app.read_log().await.rows, events, "nothing happened");
+    for person in team.everybody() {
+        lists(&app, person, &rows).await;
+    }
+    app.finish().await;
+}
+
+/// Lists, searches and counts show the rows of the scope, and of each row the fields of the view.
+async fn lists(app: &TestApp, person: &Person, rows: &[Row]) {
+    let caller = caller(person);
+    let check = |list: &Value, expected: &dyn Fn(&Row) -> bool| {
+        let expected: Vec<&Row> = rows.iter().filter(|row| expected(row)).collect();
+        assert_eq!(ids(list), expected.iter().map(|row| row.id.as_str()).collect(), "{}", person.username);
+        for shown in list.as_array().expect("rows") {
+            let row = expected.iter().find(|row| shown["_id"] == row.id.as_str()).expect("a row");
+            assert_eq!(view_of(shown, row), field_view(&caller, &row.customer), "{}", person.username);
+        }
+    };
+    let listed = |row: &Row| !row.customer.in_pool() && list_scope(&caller).contains(&row.customer);
+    for (path, place) in [
+        ("/api/customers?limit=200", "/customers"),
+        ("/api/customers/miniprogram/list?limit=200", "/customers"),
+        ("/api/customers/search?limit=200&search=客户", ""),
+    ] {
+        let reply = app.get(path).by(person).send().await;
+        check(reply.data().pointer(place).expect("rows"), &listed);
+    }
+    let pool = app.get("/api/customers/public-pool?limit=200").by(person).send().await;
+    check(&pool.data()["customers"], &|row| row.customer.in_pool());
+    let counted = app.get("/api/customers/statistics").by(person).send().await;
+    assert_eq!(counted.data()["total"], rows.iter().filter(|row| listed(row)).count(), "{}", person.username);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_goes_by_its_chinese_names_too(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = TestApp::start_with(on, Setup { wechat: Wechat::Unconfigured, ..Setup::default() }).await;
+    let admin = app.team.admin.clone();
+    let new =
+        json!({ "username": "xin", "password": "correct horse battery", "name": "新人", "role": "销售" });
+    let made = app.post("/api/users", &new).by(&admin).send().await;
+    assert_eq!(made.data()["role"], "employee", "{made:?}");
+    let id = made.id();
+    let token = app.app().auth.tokens.issue(
+        id.parse().expect("an id"),
+        "xin",
+        domain::staff::Role::Employee,
+        app.now(),
+    );
+    let token = token.expect("a token");
+    let mut roles = BTreeSet::new();
+    for (alias, code, picks) in [
+        ("系统管理员", "admin", 200),
+        ("管理员", "admin", 200),
+        ("超级管理员", "admin", 200),
+        ("经理", "manager", 200),
+        ("主管", "manager", 200),
+        ("运营", "operator", 200),
+        ("运营专员", "operator", 200),
+        ("派单老师", "dispatch", 200),
+        ("派单", "dispatch", 200),
+        ("普通员工", "employee", 403),
+        ("招生老师", "admissions", 200),
+        ("招生", "admissions", 200),
+        ("员工", "employee", 403),
+    ] {
+        let path = format!("/api/users/{id}");
+        let changed = app.patch(&path, &json!({ "role": alias })).by(&admin).send().await;
+        assert_eq!(changed.data()["role"], code, "{alias}");
+        let picked = app.get("/api/customers/assignable-users").token(&token).send().await;
+        assert_eq!(picked.status, picks, "{alias} counts at once, whatever the token says");
+        roles.insert(code);
+    }
+    assert_eq!(roles.len(), 6);
     app.finish().await;
 }
 
