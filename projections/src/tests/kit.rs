@@ -317,7 +317,7 @@ impl World {
             ImportStarted { rows: 1, by: by(1), at }.into(),
             ImportChunkStored { created: created.clone(), at: at + TimeDelta::seconds(1) }.into(),
         ];
-        if n % 2 != 0 {
+        if !n.is_multiple_of(2) {
             events.push(ImportCompleted { created, by: by(1), at: at + TimeDelta::seconds(2) }.into());
         }
         self.append(batch(n), &events).await;
@@ -346,7 +346,7 @@ impl World {
                 tried.push(DeliveryAccepted { delivery, attempt: 1, provider_message_id, at }.into());
             }
             self.append(notice(n, owner), &tried).await;
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 self.import(n, at).await;
             }
             if n % 5 == 0 {
