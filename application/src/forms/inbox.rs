@@ -55,7 +55,7 @@ impl MarkAllRead {
     pub fn parse(body: Value) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(present(body), Null::Absent)?;
         let up_to = fields.take("upTo").filter(|bound| !bound.is_null());
-        let up_to = up_to.and_then(|bound| fields.read("upTo", bound, number));
+        let up_to = up_to.and_then(|bound| fields.read("upTo", bound, |bound| number(&bound)));
         fields.finish(Some(Self { up_to }))
     }
 }
@@ -94,6 +94,6 @@ fn present(body: Value) -> Value {
 }
 
 /// A number of the reader's log: not negative, and not text.
-fn number(value: Value) -> Result<i64, Rule> {
+fn number(value: &Value) -> Result<i64, Rule> {
     value.as_i64().filter(|number| *number >= 0).ok_or(Rule::NotWhole)
 }

@@ -14,7 +14,7 @@ use projections::queries::inbox::{self as query, Notice};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use document::Notification;
+pub use document::{Notification, Origin};
 
 use super::problem::{self, Problem};
 use super::refusals::db_problem;
