@@ -52,7 +52,7 @@ impl Recorder<'_> {
                 let redacted = members.iter().map(|(name, value)| {
                     let value = match (name.as_str(), value) {
                         ("timestamp" | "position", Value::Number(_)) => json!(format!("[{name}]")),
-                        ("access_token" | "refresh_token", _) => json!("[token]"),
+                        ("access_token" | "undoToken", Value::String(_)) => json!("[token]"),
                         _ => self.redacted(value),
                     };
                     (name.clone(), value)
