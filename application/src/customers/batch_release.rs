@@ -82,7 +82,7 @@ fn permitted(caller: &Caller, customer: &Customer) -> Result<(), BatchItemRefusa
     }
     match may_release(caller, customer) {
         Ok(()) => Ok(()),
-        Err(Refusal::Forbidden(_)) => Err(BatchItemRefusal::NotYours),
+        Err(Refusal::NotOwner) => Err(BatchItemRefusal::NotYours),
         Err(_) => Err(BatchItemRefusal::CustomerNotFound),
     }
 }

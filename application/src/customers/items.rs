@@ -98,7 +98,7 @@ impl BatchItemRefusal {
             Self::AlreadyInPool => "ALREADY_IN_POOL",
             Self::NotOwned => "NOT_OWNED",
             Self::Frozen => "FROZEN",
-            Self::NotYours => "FORBIDDEN",
+            Self::NotYours => "NOT_OWNER",
             Self::HoldingLimit { .. } | Self::OwnerHoldingLimit { .. } => "HOLDING_LIMIT",
             Self::ClaimQuota { .. } => "CLAIM_QUOTA",
             Self::CoolOff { .. } => "COOL_OFF",

@@ -65,6 +65,9 @@ pub enum Refusal {
     /// The role may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// The lead is somebody else's.
+    #[error("只有客户负责人或管理员可以释放客户到公海")]
+    NotOwner,
     /// The wanted owner does not exist.
     #[error("指定的负责人不存在")]
     StaffNotFound,

@@ -8,9 +8,6 @@ use super::{CustomerReceipt, CustomerResult, Refusal};
 use crate::access::{self, Action, Caller};
 use crate::bus::{CommandBus, CommandContext, ExecuteError, execute};
 
-/// Refusal of existing-systems.md section 2.1.
-pub(super) const NOT_OWNER: &str = "只有客户负责人或管理员可以释放客户到公海";
-
 /// What to release.
 #[derive(Debug, Clone)]
 pub struct Release {
@@ -57,5 +54,5 @@ pub(super) fn may_release(caller: &Caller, customer: &Customer) -> Result<(), Re
     let allowed = access::allows(caller.role, Action::ReleaseOthers)
         || (owns && access::allows(caller.role, Action::ReleaseOwn))
         || customer.in_pool();
-    if allowed { Ok(()) } else { Err(Refusal::Forbidden(NOT_OWNER)) }
+    if allowed { Ok(()) } else { Err(Refusal::NotOwner) }
 }

@@ -24,7 +24,7 @@ fn end(result: Result<Done, Refusal>) -> End {
     match result {
         Ok(_) => Ok_,
         Err(Refusal::Rule(CustomerError::NotFound)) => Hidden,
-        Err(Refusal::Forbidden(_)) => Denied,
+        Err(Refusal::Forbidden(_) | Refusal::NotOwner) => Denied,
         Err(Refusal::Batch(items)) => item(&items[0].1),
         Err(_) => Wrong,
     }
@@ -151,7 +151,7 @@ fn what_is_said_to_who_may_not_is_system_as() {
     }
     let not_yours = ask(&bus, &Limits::default(), Ask::BatchRelease { by: DISPATCH, leads: vec![0] }, 1);
     let Err(Refusal::Batch(items)) = not_yours else { panic!("{not_yours:?}") };
-    assert_eq!((items[0].1.code(), items[0].1.to_string().as_str()), ("FORBIDDEN", "无权释放此客户"));
+    assert_eq!((items[0].1.code(), items[0].1.to_string().as_str()), ("NOT_OWNER", "无权释放此客户"));
 }
 
 #[test]

@@ -91,6 +91,8 @@ kinds! {
     ACCOUNT_SUSPENDED = UNAUTHORIZED "ACCOUNT_SUSPENDED", "Account suspended", "账号已被暂停，无法访问系统", "The account is suspended";
     /// The role may not do this.
     FORBIDDEN = FORBIDDEN "FORBIDDEN", "Not permitted", "无权限执行此操作", "You are not permitted to do this";
+    /// The customer is somebody else's.
+    NOT_OWNER = FORBIDDEN "NOT_OWNER", "Not the owner", "只有客户负责人或管理员可以释放客户到公海", "Only its owner, an admin or a manager may release the customer";
     /// The page that asks is not one of ours.
     ORIGIN_NOT_ALLOWED = FORBIDDEN "ORIGIN_NOT_ALLOWED", "Origin not allowed", "来源不被允许", "This origin is not allowed";
     /// No such customer, or not for these eyes.

@@ -76,7 +76,7 @@ async fn item(app: &App, caller: &Caller, refusal: &BatchItemRefusal) -> (Proble
         BatchItemRefusal::AlreadyInPool => &problem::ALREADY_IN_POOL,
         BatchItemRefusal::NotOwned => &problem::NOT_OWNED,
         BatchItemRefusal::Frozen => &problem::FROZEN,
-        BatchItemRefusal::NotYours => &problem::FORBIDDEN,
+        BatchItemRefusal::NotYours => &problem::NOT_OWNER,
         BatchItemRefusal::HoldingLimit { .. } | BatchItemRefusal::OwnerHoldingLimit { .. } => {
             &problem::HOLDING_LIMIT
         }
@@ -175,6 +175,7 @@ fn refused(refusal: &Refusal) -> Problem {
             let en = forbidden.text.en.clone();
             forbidden.text(Text::with(*zh, en))
         }
+        Refusal::NotOwner => Problem::of(&problem::NOT_OWNER),
         Refusal::StaffNotFound => Problem::of(&problem::STAFF_NOT_FOUND),
         Refusal::StaffInactive => Problem::of(&problem::STAFF_INACTIVE),
         Refusal::StaffNotAssignable => Problem::of(&problem::STAFF_NOT_ASSIGNABLE),
@@ -262,6 +263,7 @@ mod tests {
             (Refusal::Rule(CustomerError::NotFrozen), 409, "NOT_FROZEN"),
             (Refusal::Rule(CustomerError::CoolOff { until: chrono::DateTime::UNIX_EPOCH }), 409, "COOL_OFF"),
             (Refusal::Forbidden("无权限创建客户"), 403, "FORBIDDEN"),
+            (Refusal::NotOwner, 403, "NOT_OWNER"),
             (Refusal::StaffNotFound, 422, "STAFF_NOT_FOUND"),
             (Refusal::StaffInactive, 422, "STAFF_INACTIVE"),
             (Refusal::StaffNotAssignable, 422, "STAFF_NOT_ASSIGNABLE"),

@@ -169,8 +169,8 @@ async fn one_release_needs_the_owner_or_a_manager() {
     for (who, path, problem) in [
         (&other, &web, (404, "CUSTOMER_NOT_FOUND")),
         (&other, &mini, (404, "CUSTOMER_NOT_FOUND")),
-        (&dispatch, &web, (403, "FORBIDDEN")),
-        (&dispatch, &mini, (403, "FORBIDDEN")),
+        (&dispatch, &web, (403, "NOT_OWNER")),
+        (&dispatch, &mini, (403, "NOT_OWNER")),
         (&admin, &nobody, (404, "CUSTOMER_NOT_FOUND")),
     ] {
         let reply = service.post(path, &body).by(who).send().await;
