@@ -54,6 +54,8 @@ pub struct Setup {
     pub provider_timeout_ms: u64,
     /// What the first process does.
     pub roles: Vec<Role>,
+    /// More settings, as variables of the environment.
+    pub more: Vec<(&'static str, String)>,
 }
 
 impl Default for Setup {
@@ -63,6 +65,7 @@ impl Default for Setup {
             credits: CREDITS,
             provider_timeout_ms: PROVIDER_TIMEOUT_MS,
             roles: Role::ALL.to_vec(),
+            more: Vec::new(),
         }
     }
 }
@@ -234,5 +237,6 @@ fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimula
         let variable = |(name, value)| (format!("LEADWIRE_WECHAT_SUBSCRIBE__{name}"), value);
         environment.extend(wechat.map(variable));
     }
+    environment.extend(setup.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     Settings::load(&Sources { file: None, environment }).expect("settings")
 }

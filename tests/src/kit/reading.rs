@@ -28,9 +28,11 @@ impl Node {
         notices
     }
 
-    /// Types and texts in a person's inbox, oldest first.
+    /// Types and texts in a person's inbox, oldest first, but for what is said about the person's own account: whoever
+    /// is hired for a story is told of the WeChat that was bound.
     pub async fn told(&self, person: &Person) -> Vec<(String, String)> {
-        let notices = self.inbox(person).await;
+        let mut notices = self.inbox(person).await;
+        notices.retain(|notice| notice["type"] != "ACCOUNT_SECURITY");
         let words = |notice: &Value| {
             let (kind, content) = words(notice);
             (kind.to_owned(), content.to_owned())

@@ -111,11 +111,16 @@ impl Fuzz<'_> {
     fn nearly_right(&mut self) -> Value {
         let owner = self.people.choose(&mut self.dice).map(|person| json!(person.id)).unwrap_or_default();
         let ids: Vec<_> = self.ids.iter().take(self.dice.random_range(0..4)).cloned().collect();
-        let mut body = match self.dice.random_range(0..5) {
+        let mut body = match self.dice.random_range(0..10) {
             0 => lead("王女士", &phone(self.dice.random_range(0..500))),
             1 => json!({ "assignedTo": owner, "assignmentReason": "跟进" }),
             2 => json!({ "assignedTo": owner, "customerIds": ids }),
             3 => json!({ "notificationIds": ids }),
+            4 => json!({ "customerIds": ids }),
+            5 => json!({ "customerIds": ids, "reason": "客户找到了" }),
+            6 => json!({ "reason": "客户找到了" }),
+            7 => json!({ "type": "phone", "content": "约了周六" }),
+            8 => json!({ "enabled": self.dice.random::<bool>() }),
             _ => json!({ "upTo": self.dice.random_range(-5..50) }),
         };
         if self.dice.random_bool(0.6) {
@@ -228,7 +233,8 @@ async fn nothing_that_is_asked_is_ever_our_fault(#[values(Sqlite, Postgres)] on:
     let ours: Vec<_> = answered.iter().filter(|(status, _)| *status >= 500).map(|(_, asked)| asked).collect();
     assert!(ours.is_empty(), "seed {SEED}: {ours:#?}");
     let good = answered.iter().filter(|(status, _)| *status < 300).count();
-    assert!(good > answered.len() / 10, "some of it was right: {good} of {}", answered.len());
+    // Each route knows one of ten bodies, so most are refused; but not all before anything was looked at.
+    assert!(good > answered.len() / 20, "some of it was right: {good} of {}", answered.len());
     app.finish().await;
 }
 

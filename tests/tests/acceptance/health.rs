@@ -39,6 +39,7 @@ async fn readiness_is_public_and_its_details_are_for_admins(#[values(Sqlite, Pos
         "deliveries",
         "follow_ups",
         "inbox",
+        "open_imports",
         "policy",
         "pool_log",
         "staff_directory",

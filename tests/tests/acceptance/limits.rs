@@ -1,10 +1,12 @@
 //! Limits hold whatever the number of requests and processes: of a hundred at limit minus one exactly one passes,
 //! and the refused ones use nothing up (product.md G12, faults.md F18).
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::json;
-use tests::kit::{Node, Reply, TestApp, lead, phone};
+use tests::kit::{Node, Reply, Setup, TestApp, lead, phone};
+use tests::people;
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 /// Leads one person may own (domain.md section 2).
@@ -131,6 +133,39 @@ async fn of_a_hundred_changes_to_one_phone_one_passes(#[values(Sqlite, Postgres)
     assert_eq!(deleted.send().await.status, 204);
     let again = app.post("/api/customers", &lead("李女士", &wanted)).by(&team.admin).send().await;
     assert_eq!(again.status, 201, "{again:?}");
+    if let Some(second) = second {
+        second.stop().await;
+    }
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_claims_at_one_below_the_quota_one_passes(#[values(Sqlite, Postgres)] on: Backend) {
+    let more = vec![("LEADWIRE_LIMITS__CLAIMS_PER_DAY", "3".to_owned())];
+    let app = TestApp::start_with(on, Setup { more, ..Setup::default() }).await;
+    let second = second_node(&app, on).await;
+    let nodes: Vec<&Node> = [Some(&*app), second.as_ref()].into_iter().flatten().collect();
+    let claimer = &app.team.colleague;
+    let leads = pooled(&app, RIVALS + 2, 0).await;
+    let two = json!({ "customerIds": leads[..2] });
+    let reply = app.post("/api/customers/public-pool/claim", &two).by(claimer).send().await;
+    assert_eq!(reply.data()["success"], 2, "{reply:?}");
+    let claims = leads[2..].iter().enumerate().map(|(n, lead)| {
+        let body = json!({ "customerIds": [lead] });
+        nodes[n % nodes.len()].post("/api/customers/public-pool/claim", &body).by(claimer).send()
+    });
+    let replies: Vec<Reply> = join_all(claims).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 1);
+    for reply in replies.iter().filter(|reply| reply.status != 200) {
+        assert_eq!(reply.problem(), (409, "CLAIM_QUOTA"), "{reply:?}");
+    }
+    // Another day, another quota; the refused ones used nothing up.
+    app.advance(TimeDelta::hours(25));
+    let next = json!({ "customerIds": leads[2..6] });
+    let token = people::token(app.app(), claimer.id, &claimer.username, claimer.role).expect("a token");
+    let reply = app.post("/api/customers/public-pool/claim", &next).token(&token).send().await;
+    assert_eq!(reply.data()["success"], 3, "{reply:?}");
     if let Some(second) = second {
         second.stop().await;
     }

@@ -10,6 +10,7 @@ use projections::rebuild::{RebuildOptions, dump, rebuild};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tests::kit::{Person, TestApp, lead, log, phone};
@@ -65,7 +66,31 @@ impl Workload<'_> {
                 }
             }
         }
+        self.rest_of_a_life().await;
         self.app.settle().await;
+    }
+
+    /// Into the pool and out of it, followed up, frozen; and one that is deleted.
+    async fn rest_of_a_life(&mut self) {
+        let team = self.app.team.clone();
+        let (id, gone) = (self.leads[0].clone(), self.leads[1].clone());
+        self.assign(&id, &team.employee).await;
+        let note = json!({ "type": "visit", "content": "看了两位阿姨" });
+        let steps = [
+            (Method::POST, "release-to-pool", json!({ "reason": "客户找到了" }), &team.employee),
+            (Method::PATCH, "assign", json!({ "assignedTo": team.colleague.id }), &team.manager),
+            (Method::POST, "follow-ups", note, &team.colleague),
+            (Method::PATCH, "freeze", json!({ "reason": "核实中" }), &team.admin),
+            (Method::PATCH, "auto-transfer", json!({ "enabled": false }), &team.manager),
+        ];
+        for (method, what, body, by) in steps {
+            let reply =
+                self.app.call(method, &format!("/api/customers/{id}/{what}")).json(&body).by(by).send().await;
+            assert!(reply.status < 300, "{what}: {reply:?}");
+            self.snap(&id, reply.position()).await;
+        }
+        let deleted = self.app.call(Method::DELETE, &format!("/api/customers/{gone}")).by(&team.admin);
+        assert_eq!(deleted.send().await.status, 204);
     }
 
     async fn create(&mut self, by: &Person, n: usize) {
@@ -149,7 +174,8 @@ async fn every_read_model_made_again_is_the_live_one(#[values(Sqlite, Postgres)]
     }
     for (model, before) in ReadModel::ALL.iter().zip(&before) {
         let rows: usize = before.iter().map(|(_, rows)| rows.len()).sum();
-        assert!(rows > 0, "{model} is empty");
+        // No import is open once it is through.
+        assert!(rows > 0 || *model == ReadModel::OpenImports, "{model} is empty");
         let rebuilt = make_again(&app, *model).await;
         assert_eq!(rebuilt.differences, [], "{model}");
         app.settle().await;

@@ -105,8 +105,10 @@ async fn without_wechat_everything_else_is_the_same(#[values(Sqlite, Postgres)] 
     for app in [&with, &without] {
         let team = app.team.clone();
         let lead = app.lead_of(&team.manager, &team.employee, 1).await;
+        app.settle().await; // a message that has not left when the lead goes on is taken back
         let moved = app.assign(&lead, &team.colleague).by(&team.operator).send().await;
         assert_eq!(moved.status, 200);
+        app.settle().await;
         let batch = json!({ "customerIds": [lead], "assignedTo": team.admissions.id });
         assert_eq!(app.post("/api/customers/batch-assign", &batch).by(&team.admin).send().await.status, 200);
         app.settle().await;

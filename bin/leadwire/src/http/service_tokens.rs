@@ -132,7 +132,7 @@ pub async fn list(
 /// Takes a service token back: it is refused from now on.
 #[utoipa::path(
     delete, path = "/api/service-tokens/{id}", operation_id = "revoke_service_token", tag = "users",
-    params(schemas::IdPath),
+    params(("id" = uuid::Uuid, Path, description = "Id of the token")),
     responses(
         (status = 200, description = "The token", body = Enveloped<ServiceTokenDocument>),
         schemas::CommandProblems

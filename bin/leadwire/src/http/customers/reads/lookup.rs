@@ -66,19 +66,10 @@ pub async fn search(
     Ok(Answer::ok(FOUND, &rows)?.read_at(stale))
 }
 
-/// The number in the path.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path, rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes the path")]
-pub struct NumberPath {
-    /// `CUS` and 11 digits.
-    customer_id: String,
-}
-
 /// The customer with a number; 404 for one that is unknown or not for the caller's eyes.
 #[utoipa::path(
     get, path = "/api/customers/customer-id/{customerId}", operation_id = "show_customer_by_number", tag = "customers",
-    params(NumberPath, schemas::ReadHeaders),
+    params(("customerId" = String, Path, description = "`CUS` and 11 digits"), schemas::ReadHeaders),
     responses(
         (status = 200, description = "The customer", body = Enveloped<CustomerDocument>),
         schemas::ReadProblems
@@ -100,15 +91,6 @@ pub async fn by_number(
     Ok(Answer::ok(SHOWN, &document)?.version(row.version).read_at(stale))
 }
 
-/// The phone in the path.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "describes the path")]
-pub struct PhonePath {
-    /// A Chinese phone number, as people type it.
-    phone: String,
-}
-
 /// Where a customer lives.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AddressOfPhone {
@@ -119,7 +101,7 @@ pub struct AddressOfPhone {
 /// The address of the customer with a phone; 404 when there is none, or its address is not for the caller's eyes.
 #[utoipa::path(
     get, path = "/api/customers/address-by-phone/{phone}", operation_id = "show_address_by_phone", tag = "customers",
-    params(PhonePath, schemas::ReadHeaders),
+    params(("phone" = String, Path, description = "A Chinese phone number, as people type it"), schemas::ReadHeaders),
     responses(
         (status = 200, description = "The address", body = Enveloped<AddressOfPhone>),
         schemas::ReadProblems
