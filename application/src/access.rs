@@ -174,14 +174,12 @@ pub enum FieldView {
 
 /// Fields of a visible row. Owners and managers see every one (unlike system A, existing-systems.md section 8.3).
 pub fn field_view(caller: &Caller, customer: &Customer) -> FieldView {
+    let owns = customer.owner() == Some(caller.id);
     match caller.role {
         Role::Admin | Role::Manager => FieldView::Full,
-        Role::Operator | Role::Dispatch | Role::Employee | Role::Admissions if customer.in_pool() => {
-            FieldView::Pool
-        }
-        Role::Operator | Role::Dispatch => FieldView::Full,
-        Role::Employee | Role::Admissions if customer.owner() == Some(caller.id) => FieldView::Full,
-        Role::Employee | Role::Admissions => FieldView::Base,
+        _ if customer.in_pool() => FieldView::Pool,
+        Role::Employee | Role::Admissions if !owns => FieldView::Base,
+        Role::Operator | Role::Dispatch | Role::Employee | Role::Admissions => FieldView::Full,
     }
 }
 

@@ -41,8 +41,8 @@ impl Words {
     /// With the reason that was given, if one was.
     fn because(mut self, reason: Option<&str>) -> Self {
         if let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) {
-            self.zh.push_str(&format!("，原因：{reason}"));
-            self.en.push_str(&format!(", reason: {reason}"));
+            self.zh.extend(["，原因：", reason]);
+            self.en.extend([", reason: ", reason]);
         }
         self
     }

@@ -78,7 +78,9 @@ pub async fn commands<B: CommandBus>(
             if own && !decided.is_empty() && locks_out(request) {
                 return Err(refused(StaffRefusal::OwnAccount));
             }
-            decided.iter().for_each(|event| staff.evolve(event));
+            for event in &decided {
+                staff.evolve(event);
+            }
             guards.extend(if decided.is_empty() { vec![] } else { taken });
             events.extend(decided);
         }

@@ -183,12 +183,11 @@ impl<A: Aggregate> Loaded<A> {
         A::Command: Clone,
     {
         let Some(loaded) = self.0.get_mut(stream) else { return Ok(None) };
-        let events = match loaded.state.decide(command.clone()) {
-            Ok(events) => events,
-            Err(_) => {
-                *loaded = bus.load_until(stream, Until::Now).await.map_err(unreadable)?;
-                loaded.state.decide(command).unwrap_or_default()
-            }
+        let events = if let Ok(events) = loaded.state.decide(command.clone()) {
+            events
+        } else {
+            *loaded = bus.load_until(stream, Until::Now).await.map_err(unreadable)?;
+            loaded.state.decide(command).unwrap_or_default()
         };
         if events.is_empty() {
             return Ok(None);
@@ -207,6 +206,7 @@ fn unwritable(lost: &Lost, error: &serde_json::Error) -> HandleError {
     HandleError::Poison { position: lost.position, reason }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn unreadable(error: LoadError) -> HandleError {
     HandleError::Log(AppendError::Unavailable(error.to_string()))
 }

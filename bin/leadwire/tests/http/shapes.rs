@@ -177,3 +177,32 @@ async fn the_console_of_an_administrator() {
     console.call("pool_assign", Method::POST, "/api/customers/public-pool/assign", assign).await;
     service.stop().await;
 }
+
+#[tokio::test]
+async fn the_mini_program_of_a_manager() {
+    let (service, [manager, employee]) = Service::with([Role::Manager, Role::Employee]).await;
+    let mut phone = recorder(&service, &manager).await;
+    phone.token.clone_from(&manager.token);
+    let create = lead("13812348999");
+    let created = phone.call("mini_create", Method::POST, "/api/customers/miniprogram/create", create).await;
+    let path = format!("/api/customers/miniprogram/{}", created["id"].as_str().unwrap());
+    let edit = json!({ "notes": "晚上联系", "contractStatus": "已签约", "dealAmount": 5000 });
+    phone.call("mini_edit", Method::PATCH, &path, edit).await;
+    let assign = json!({ "assignedTo": employee.id });
+    phone.call("mini_assign", Method::PATCH, &format!("{path}/assign"), assign).await;
+    let follow_up = json!({ "type": "visit", "content": "到店了" });
+    phone.call("mini_follow_up", Method::POST, &format!("{path}/follow-ups"), follow_up).await;
+    phone.get("mini_list", "/api/customers/miniprogram/list?page=1&limit=10").await;
+    phone.get("mini_detail", &path).await;
+    phone.get("mini_follow_ups", &format!("{path}/follow-ups")).await;
+    phone.get("mini_assignment_logs", &format!("{path}/assignment-logs")).await;
+    phone.get("mini_statistics", "/api/customers/miniprogram/statistics").await;
+    phone.get("mini_today", "/api/customers/miniprogram/today-todo-stats").await;
+    phone.get("mini_performance", "/api/customers/miniprogram/performance-progress").await;
+    phone.get("mini_contracts", "/api/customers/miniprogram/contract-stats").await;
+    phone.get("mini_employees", "/api/customers/miniprogram/employees/list").await;
+    phone.get("mini_baobei", "/api/customers/baobei/list").await;
+    let release = json!({ "reason": "客户找到了" });
+    phone.call("mini_release", Method::POST, &format!("{path}/release-to-pool"), release).await;
+    service.stop().await;
+}

@@ -204,7 +204,7 @@ fn holds(customer: &Customer, history: &[CustomerEvent]) {
                 assert!(matches!(before, Has::Owner(owner, _) if owner == e.from));
             }
             CustomerEvent::Deleted(_) => {
-                assert_eq!(n + 1, history.len(), "nothing happens to a deleted lead")
+                assert_eq!(n + 1, history.len(), "nothing happens to a deleted lead");
             }
             _ => {}
         }

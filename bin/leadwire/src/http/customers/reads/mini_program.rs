@@ -1,8 +1,9 @@
 //! What the mini program asks for: the list, one customer, the colleagues.
 
-use application::access::sees_colleagues;
+use application::access::{Caller, sees_colleagues};
 use axum::extract::{RawQuery, State};
-use domain::{Actor, StaffId};
+use domain::customer::Customer;
+use domain::{Actor, CustomerId, StaffId};
 use projections::ReadModel;
 use projections::queries::staff::{self, StaffRow};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::super::CustomerPath;
 use super::super::detail::visible;
 use super::super::document::{self, CustomerDocument};
 use super::super::list::{CustomerPage, Wanted};
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::people::People;
@@ -84,6 +85,33 @@ pub struct MiniProgramCustomer {
     assigned_by_name: String,
 }
 
+impl MiniProgramCustomer {
+    /// The customer as the caller sees it, with everybody's names.
+    pub async fn of(
+        app: &App,
+        caller: &Caller,
+        id: CustomerId,
+        customer: &Customer,
+    ) -> Result<Self, Problem> {
+        let creator = customer.created.as_ref().map(|created| &created.by);
+        let assigner = customer.assigned_by.as_ref();
+        let named = [creator, assigner].into_iter().flatten().filter_map(Actor::staff);
+        let people = People::find(app, named.chain(customer.owner())).await?;
+        let name = |id: StaffId| people.name(Some(id)).map(|person| person.name);
+        let actor = |actor: Option<&Actor>| match actor {
+            Some(Actor::Staff(id)) => name(*id),
+            Some(system) => Some(document::actor(system)),
+            None => None,
+        };
+        Ok(Self {
+            created_by_name: actor(creator).unwrap_or_else(|| UNKNOWN.to_owned()),
+            assigned_to_name: customer.owner().and_then(name).unwrap_or_else(|| UNASSIGNED.to_owned()),
+            assigned_by_name: actor(assigner).unwrap_or_else(|| UNKNOWN.to_owned()),
+            customer: CustomerDocument::detail(caller, id, customer, &people),
+        })
+    }
+}
+
 /// One customer; 404 for one that is unknown or not for the caller's eyes.
 #[utoipa::path(
     get, path = "/api/customers/miniprogram/{id}", operation_id = "show_customer_in_mini_program",
@@ -102,22 +130,7 @@ pub async fn detail(
 ) -> Result<Answer, Problem> {
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let row = visible(&app, &caller, id).await?;
-    let creator = row.customer.created.as_ref().map(|created| &created.by);
-    let assigner = row.customer.assigned_by.as_ref();
-    let named = [creator, assigner].into_iter().flatten().filter_map(Actor::staff);
-    let people = People::find(&app, named.chain(row.customer.owner())).await?;
-    let name = |id: StaffId| people.name(Some(id)).map(|person| person.name);
-    let actor = |actor: Option<&Actor>| match actor {
-        Some(Actor::Staff(id)) => name(*id),
-        Some(system) => Some(document::actor(system)),
-        None => None,
-    };
-    let shown = MiniProgramCustomer {
-        created_by_name: actor(creator).unwrap_or_else(|| UNKNOWN.to_owned()),
-        assigned_to_name: row.customer.owner().and_then(name).unwrap_or_else(|| UNASSIGNED.to_owned()),
-        assigned_by_name: actor(assigner).unwrap_or_else(|| UNKNOWN.to_owned()),
-        customer: CustomerDocument::detail(&caller, id, &row.customer, &people),
-    };
+    let shown = MiniProgramCustomer::of(&app, &caller, id, &row.customer).await?;
     Ok(Answer::ok(FOUND, &shown)?.version(row.version).read_at(stale))
 }
 
