@@ -13,7 +13,7 @@ use super::{Node, Person};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Paths whose good answers are documents and not envelopes.
-const DOCUMENTS: [&str; 2] = ["/api/openapi.json", "/api/docs"];
+const DOCUMENTS: [&str; 3] = ["/api/openapi.json", "/api/docs", "/api/customers/import-template"];
 
 /// Whether the service is ready.
 const READINESS: &str = "/health/ready";

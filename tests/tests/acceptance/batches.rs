@@ -106,12 +106,12 @@ async fn two_batches_over_the_same_leads_share_them(#[values(Sqlite, Postgres)] 
     };
     let (to_employee, to_colleague) = tokio::join!(give(&team.employee), give(&team.colleague));
     // Whoever lost every lead to the other is told so (docs/adr/0009).
-    let moved = |reply: &tests::kit::Reply| match reply.status {
-        200 => reply.data()["success"].as_i64().unwrap_or(0),
-        _ => {
-            assert_eq!(reply.problem(), (409, "VERSION_CONFLICT"), "{reply:?}");
-            0
+    let moved = |reply: &tests::kit::Reply| {
+        if reply.status == 200 {
+            return reply.data()["success"].as_i64().unwrap_or(0);
         }
+        assert_eq!(reply.problem(), (409, "VERSION_CONFLICT"), "{reply:?}");
+        0
     };
     app.settle().await;
     let transfers = app.events_named("CustomerTransferred", 0).await;

@@ -17,6 +17,9 @@ const SEED: u64 = 20_260_301;
 const REQUESTS: usize = 200;
 /// Requests that try a password: checking one is slow on purpose.
 const LOGINS: usize = 12;
+
+/// What would leave everybody outside, so that the rest is refused before it is looked at.
+const ENDS_SESSIONS: [&str; 2] = ["/api/auth/logout", "/api/auth/refresh"];
 /// Requests under way at the same time.
 const AT_ONCE: usize = 8;
 /// Deepest value in a body.
@@ -248,7 +251,11 @@ fn requests(document: &Value, mut fuzz: Fuzz<'_>) -> Vec<Asked> {
             let in_query = parameters.filter(|parameter| parameter["in"] == "query");
             let parameters: Vec<&str> = in_query.filter_map(|parameter| parameter["name"].as_str()).collect();
             let method: Method = method.to_uppercase().parse().expect("a method");
-            let count = if path == "/api/auth/login" { LOGINS } else { REQUESTS };
+            let count = match path.as_str() {
+                path if ENDS_SESSIONS.contains(&path) => 0,
+                "/api/auth/login" => LOGINS,
+                _ => REQUESTS,
+            };
             requests.extend((0..count).map(|_| fuzz.request(&method, path, &parameters)));
         }
     }

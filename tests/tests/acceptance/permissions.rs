@@ -49,12 +49,11 @@ async fn row(app: &TestApp, me: &Person, standing: Standing, n: usize) -> Row {
     body["idCardNumber"] = json!("110101199003070000");
     let created = app.post("/api/customers", &body).by(creator).send().await;
     let id = created.id();
-    let moved = match owner {
-        Some(owner) => app.assign(&id, owner).by(boss).send().await,
-        None => {
-            let release = json!({ "reason": "客户不需要了" });
-            app.post(&format!("/api/customers/{id}/release-to-pool"), &release).by(creator).send().await
-        }
+    let moved = if let Some(owner) = owner {
+        app.assign(&id, owner).by(boss).send().await
+    } else {
+        let release = json!({ "reason": "客户不需要了" });
+        app.post(&format!("/api/customers/{id}/release-to-pool"), &release).by(creator).send().await
     };
     assert_eq!(moved.status, 200, "{moved:?}");
     let number = created.data()["customerId"].as_str().expect("a number").to_owned();

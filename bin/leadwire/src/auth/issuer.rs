@@ -126,16 +126,13 @@ impl Issuer {
         if seconds("nbf").is_some_and(|from| from > now.timestamp() + CLOCK_SKEW_SECONDS) {
             return Err(TokenError::Invalid);
         }
-        let named = match &self.username_claim {
-            Some(claim) => {
-                let username = text(claim).ok_or(TokenError::Invalid)?;
-                let username = domain::staff::normalise_username(username);
-                Named::Username(username.map_err(|_| TokenError::Invalid)?)
-            }
-            None => {
-                let id = text("sub").and_then(|sub| sub.parse().ok());
-                Named::Id(id.ok_or(TokenError::Invalid)?)
-            }
+        let named = if let Some(claim) = &self.username_claim {
+            let username = text(claim).ok_or(TokenError::Invalid)?;
+            let username = domain::staff::normalise_username(username);
+            Named::Username(username.map_err(|_| TokenError::Invalid)?)
+        } else {
+            let id = text("sub").and_then(|sub| sub.parse().ok());
+            Named::Id(id.ok_or(TokenError::Invalid)?)
         };
         let since = seconds("iat").and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or(now);
         let id = text("jti").map_or_else(|| id_of(token), |jti| id_of(&format!("{} {jti}", self.name)));

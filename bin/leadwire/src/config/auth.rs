@@ -104,13 +104,11 @@ fn key_set(reader: &mut Reader, text: &str) -> Option<IssuerKeys> {
         };
         url.scheme() == "https" || own
     };
-    match http_url(text).ok().filter(safe) {
-        Some(url) => Some(IssuerKeys::Set(url)),
-        None => {
-            reader.problem("auth.issuer.jwks_url", "is not an https address");
-            None
-        }
+    let url = http_url(text).ok().filter(safe);
+    if url.is_none() {
+        reader.problem("auth.issuer.jwks_url", "is not an https address");
     }
+    url.map(IssuerKeys::Set)
 }
 
 fn public_key(reader: &mut Reader, file: &str) -> Option<IssuerKeys> {
@@ -120,11 +118,8 @@ fn public_key(reader: &mut Reader, file: &str) -> Option<IssuerKeys> {
     let key = rsa.or_else(|_| {
         DecodingKey::from_ec_pem(pem).map(|key| VerifyingKey { algorithm: Algorithm::ES256, key })
     });
-    match key {
-        Ok(key) => Some(IssuerKeys::One(key)),
-        Err(_) => {
-            reader.problem("auth.issuer.public_key_file", "holds no RSA or P-256 public key in PEM form");
-            None
-        }
+    if key.is_err() {
+        reader.problem("auth.issuer.public_key_file", "holds no RSA or P-256 public key in PEM form");
     }
+    key.ok().map(IssuerKeys::One)
 }

@@ -5,6 +5,7 @@
 
 mod commands;
 mod contract;
+mod customer_lists;
 mod customer_reads;
 mod imports;
 mod issuer;

@@ -15,6 +15,7 @@ use super::{UserDocument, UserPath, permitted};
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
+use crate::http::customers::{PAGE_MAX, small};
 use crate::http::problem::{self, Problem};
 use crate::http::query::Parameters;
 use crate::http::reading::{MIN_POSITION, MinPosition, fresh};
@@ -24,9 +25,6 @@ use crate::http::text::Text;
 
 const LISTED: Text = Text::new("获取用户列表成功", "Here are the users");
 const FOUND: Text = Text::new("获取用户信息成功", "Here is the user");
-
-/// Largest page number: far beyond the last page, and an offset every database can count to.
-const PAGE_MAX: i64 = 1_000_000;
 
 /// One page of users.
 #[derive(Debug, Serialize, ToSchema)]
@@ -77,9 +75,8 @@ pub async fn list(
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::PickAssignee)?;
     let mut parameters = Parameters::of(query.as_deref());
-    let number = |whole: Option<i64>, usual| whole.and_then(|n| u32::try_from(n).ok()).unwrap_or(usual);
-    let page = number(parameters.whole("page", 1..=PAGE_MAX), 1);
-    let size = number(parameters.whole("pageSize", 1..=i64::from(PAGE_STAFF_MAX)), PAGE_STAFF);
+    let page = parameters.whole("page", 1..=PAGE_MAX).map_or(1, small);
+    let size = parameters.whole("pageSize", 1..=i64::from(PAGE_STAFF_MAX)).map_or(PAGE_STAFF, small);
     let roles: Vec<(&str, Role)> =
         Role::ALL.iter().flat_map(|role| [(role.as_str(), *role), (role.label(), *role)]).collect();
     let filter = StaffFilter {

@@ -129,14 +129,15 @@ pub(super) fn staff_problem(error: ExecuteError<StaffRefusal>) -> Problem {
         |en: &'static str| Problem::of(&problem::REFUSED_VALUE).text(Text::with(refusal.to_string(), en));
     match &refusal {
         StaffRefusal::Rule(StaffError::NotFound) => Problem::of(&problem::USER_NOT_FOUND),
-        StaffRefusal::Rule(StaffError::AlreadyExists) => Problem::of(&problem::CONFLICT),
         StaffRefusal::Rule(StaffError::InvalidUsername) => typed("The user name is not valid"),
         StaffRefusal::Rule(StaffError::MissingName) => typed("The name must not be empty"),
         StaffRefusal::DuplicateUsername => Problem::of(&problem::DUPLICATE_USERNAME),
         StaffRefusal::OpenidTaken => Problem::of(&problem::WECHAT_TAKEN),
         StaffRefusal::OwnAccount => Problem::of(&problem::OWN_ACCOUNT),
         StaffRefusal::NotBound => Problem::of(&problem::WECHAT_NOT_BOUND),
-        StaffRefusal::Credits(_) => Problem::of(&problem::CONFLICT),
+        StaffRefusal::Rule(StaffError::AlreadyExists) | StaffRefusal::Credits(_) => {
+            Problem::of(&problem::CONFLICT)
+        }
     }
 }
 

@@ -89,9 +89,9 @@ pub async fn update(
     let (by, at) = (Actor::Staff(caller.id), context.at);
     let mut requests = vec![StaffCommand::Update { changes: form.changes, by: by.clone(), at }];
     requests.extend(form.role.map(|role| StaffCommand::ChangeRole { role, by: by.clone(), at }));
-    requests.extend(form.active.map(|active| match active {
-        true => StaffCommand::Activate { by: by.clone(), at },
-        false => StaffCommand::Suspend { by: by.clone(), at },
+    requests.extend(form.active.map(|active| {
+        let by = by.clone();
+        if active { StaffCommand::Activate { by, at } } else { StaffCommand::Suspend { by, at } }
     }));
     let written = use_case::commands(&app.bus, &context, id, &requests).await.map_err(staff_problem)?;
     if let Some(password) = form.password.filter(|_| !written.replayed) {

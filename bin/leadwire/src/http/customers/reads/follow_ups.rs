@@ -142,9 +142,9 @@ pub async fn follow_up_status(
     CustomerPath(id): CustomerPath,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
-    let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
+    let behind = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let customer = visible(&app, &caller, id).await?.customer;
-    let state = FollowUpState {
+    let standing = FollowUpState {
         customer_id: id,
         follow_up_status: customer.follow_up_status().map(FollowUpStatus::as_str),
         transfer_count: customer.transfer_count,
@@ -152,5 +152,5 @@ pub async fn follow_up_status(
         current_owner_has_follow_up: customer.owner_followed_up(),
         customer_name: customer.profile.name,
     };
-    Ok(Answer::ok(STATUS, &state)?.read_at(stale))
+    Ok(Answer::ok(STATUS, &standing)?.read_at(behind))
 }
