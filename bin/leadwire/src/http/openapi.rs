@@ -35,6 +35,8 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
         (name = "auth", description = "Logging in"),
         (name = "users", description = "Staff 员工, WeChat bindings, service tokens"),
         (name = "customers", description = "Customers 客户"),
+        (name = "public pool", description = "The public pool 公海: in, out, and what waits"),
+        (name = "mini program", description = "What the mini program 小程序 asks for"),
         (name = "notifications", description = "The inbox 通知, and the live socket"),
         (name = "operations", description = "Health and this document"),
     )
