@@ -83,6 +83,12 @@ pub enum Refusal {
     /// Another customer has the WeChat id.
     #[error("该微信号已存在客户记录")]
     DuplicateWechat,
+    /// The same about a customer that is there already and was to get the phone.
+    #[error("该手机号已被其他客户使用")]
+    PhoneTaken,
+    /// The same about a WeChat id.
+    #[error("该微信号已被其他客户使用")]
+    WechatTaken,
     /// The wanted owner owns as many as one may.
     #[error("指定的负责人已达到客户持有上限（{limit}个）")]
     HoldingLimit {

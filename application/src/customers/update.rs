@@ -37,7 +37,12 @@ pub async fn update<B: CommandBus>(
     context: &CommandContext,
     request: Update,
 ) -> CustomerResult<CustomerReceipt> {
-    execute(bus, context, async || plan(bus, caller, context, &request).await).await.map_err(taken_as_refusal)
+    let done = execute(bus, context, async || plan(bus, caller, context, &request).await).await;
+    done.map_err(|error| match taken_as_refusal(error) {
+        ExecuteError::Refused(Refusal::DuplicatePhone) => ExecuteError::Refused(Refusal::PhoneTaken),
+        ExecuteError::Refused(Refusal::DuplicateWechat) => ExecuteError::Refused(Refusal::WechatTaken),
+        other => other,
+    })
 }
 
 async fn plan<B: CommandBus>(

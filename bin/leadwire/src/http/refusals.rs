@@ -181,6 +181,10 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::StaffNotAssignable => Problem::of(&problem::STAFF_NOT_ASSIGNABLE),
         Refusal::DuplicatePhone => Problem::of(&problem::DUPLICATE_PHONE),
         Refusal::DuplicateWechat => Problem::of(&problem::DUPLICATE_WECHAT),
+        Refusal::PhoneTaken => Problem::of(&problem::DUPLICATE_PHONE)
+            .text(Text::with(refusal.to_string(), "Another customer has this phone")),
+        Refusal::WechatTaken => Problem::of(&problem::DUPLICATE_WECHAT)
+            .text(Text::with(refusal.to_string(), "Another customer has this WeChat id")),
         Refusal::HoldingLimit { limit, current } => {
             let english = format!("The assignee has reached the holding limit of {limit} customers");
             Problem::of(&problem::HOLDING_LIMIT)
@@ -269,6 +273,8 @@ mod tests {
             (Refusal::StaffNotAssignable, 422, "STAFF_NOT_ASSIGNABLE"),
             (Refusal::DuplicatePhone, 409, "DUPLICATE_PHONE"),
             (Refusal::DuplicateWechat, 409, "DUPLICATE_WECHAT"),
+            (Refusal::PhoneTaken, 409, "DUPLICATE_PHONE"),
+            (Refusal::WechatTaken, 409, "DUPLICATE_WECHAT"),
             (Refusal::HoldingLimit { limit: 50, current: 50 }, 409, "HOLDING_LIMIT"),
             (Refusal::ClaimTooSoon { until: chrono::DateTime::UNIX_EPOCH }, 429, "CLAIM_TOO_SOON"),
             (Refusal::Batch(vec![]), 409, "BATCH_REFUSED"),

@@ -2,6 +2,7 @@
 
 use application::access::Action;
 use application::bus::CommandBus as _;
+use application::forms::Rule;
 use axum::extract::{RawQuery, State};
 use domain::StreamId;
 use domain::staff::{Role, Staff};
@@ -77,11 +78,12 @@ pub async fn list(
     let mut parameters = Parameters::of(query.as_deref());
     let page = parameters.whole("page", 1..=PAGE_MAX).map_or(1, small);
     let size = parameters.whole("pageSize", 1..=i64::from(PAGE_STAFF_MAX)).map_or(PAGE_STAFF, small);
-    let roles: Vec<(&str, Role)> =
-        Role::ALL.iter().flat_map(|role| [(role.as_str(), *role), (role.label(), *role)]).collect();
+    let codes = || Role::ALL.iter().map(Role::to_string).collect();
     let filter = StaffFilter {
         search: parameters.text("search"),
-        role: parameters.word("role", &roles),
+        role: parameters.read("role", |text| {
+            Role::from_alias(text).ok_or_else(|| Rule::UnknownCode { allowed: codes() })
+        }),
         active: parameters.word("active", &[("true", true), ("false", false)]),
     };
     parameters.text(MIN_POSITION);
