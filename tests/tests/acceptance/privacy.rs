@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use tests::kit::{Reply, TestApp, lead, lines};
+use tests::kit::{Reply, Team, TestApp, lead, lines};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 /// Numbers that stand nowhere else.
@@ -27,18 +27,8 @@ fn check_refusal(reply: &Reply) {
     check("a refusal", &reply.body.to_string());
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: Backend) {
-    let app = TestApp::start(on).await;
-    let team = app.team.clone();
-    let mut sockets = Vec::new();
-    for person in team.everybody() {
-        let mut socket = app.socket(person, "").await;
-        socket.up_to("complete_upto").await;
-        sockets.push((person, socket));
-    }
-
+/// Makes a lead of every number, the last one by the public form; gives the ids of the others.
+async fn make(app: &TestApp, team: &Team) -> Vec<String> {
     let mut leads = Vec::new();
     for (n, number) in NUMBERS.iter().take(4).enumerate() {
         let mut body = lead(&format!("陈女士{n}"), number);
@@ -52,8 +42,11 @@ async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: 
         app.call(reqwest::Method::POST, "/api/customers/website-lead").json(&website).send().await;
     assert!(submitted.status < 300, "{submitted:?}");
     check("the answer to a form", &submitted.body.to_string());
+    leads
+}
 
-    // Every kind of handing over, and what goes wrong on the way.
+/// Every kind of handing over, and what goes wrong on the way.
+async fn hand_over(app: &TestApp, team: &Team, leads: &[String]) {
     let give = app.assign(&leads[0], &team.colleague).by(&team.operator).send().await;
     check("notificationData", &give.data()["notificationData"].to_string());
     let batch = json!({ "customerIds": leads, "assignedTo": team.dispatch.id });
@@ -68,9 +61,12 @@ async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: 
     let broken = format!("{{\"phone\": \"{}\", ", NUMBERS[2]).into_bytes();
     let broken = app.call(reqwest::Method::POST, "/api/customers").bytes("application/json", broken);
     check_refusal(&broken.by(&team.employee).send().await);
+}
 
+/// Everybody below manager sees masked numbers in the pool; a manager sees them whole.
+async fn look_into_the_pool(app: &TestApp, team: &Team) {
     app.settle().await;
-    for person in [&team.dispatch, &team.employee, &team.admissions] {
+    for person in [&team.operator, &team.dispatch, &team.employee, &team.admissions] {
         for path in ["/api/customers/public-pool", "/api/customers/public-pool?search=13912345601"] {
             let reply = app.get(path).by(person).send().await;
             assert!(reply.data()["total"].as_i64() >= Some(1), "{reply:?}");
@@ -81,6 +77,23 @@ async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: 
     }
     let seen = app.get("/api/customers/public-pool").by(&team.manager).send().await;
     assert!(shown(&seen.body.to_string()).is_some(), "a manager sees the number: {seen:?}");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = TestApp::start(on).await;
+    let team = app.team.clone();
+    let mut sockets = Vec::new();
+    for person in team.everybody() {
+        let mut socket = app.socket(person, "").await;
+        socket.up_to("complete_upto").await;
+        sockets.push((person, socket));
+    }
+
+    let leads = make(&app, &team).await;
+    hand_over(&app, &team, &leads).await;
+    look_into_the_pool(&app, &team).await;
     // Numbers in addresses must not find their way into a log either.
     app.get(&format!("/api/customers?search={}", NUMBERS[0])).by(&team.admin).send().await;
     app.get(&format!("/api/customers/search?search={}", NUMBERS[0])).by(&team.employee).send().await;

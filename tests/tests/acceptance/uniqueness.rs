@@ -84,7 +84,7 @@ async fn a_number_that_is_given_up_can_be_taken(#[values(Sqlite, Postgres)] on: 
     let path = |id: &str| format!("/api/customers/{id}");
     let take = json!({ "phone": phone(1) });
     let taken = app.patch(&path(&second), &take).by(&team.manager).send().await;
-    assert_eq!(taken.problem(), (409, "DUPLICATE_PHONE"));
+    assert_eq!((taken.problem(), taken.message()), ((409, "DUPLICATE_PHONE"), "该手机号已被其他客户使用"));
     let moved = app.patch(&path(&first), &json!({ "phone": phone(3) })).by(&team.manager).send().await;
     assert_eq!(moved.data()["phone"], phone(3));
     let taken = app.patch(&path(&second), &take).by(&team.manager).send().await;
