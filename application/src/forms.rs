@@ -60,8 +60,8 @@ pub const EMAIL_CHARS_MAX: usize = 254;
 /// Most characters of the one-time code of `wx.login`; real ones have 32.
 pub const WECHAT_CODE_CHARS_MAX: usize = 128;
 
-/// Most deals a month that may be asked of a person.
-pub const MONTHLY_TASK_MAX: u32 = 10_000;
+/// Most yuan a month that may be asked of a person; system A's usual target is 100 000 (existing-systems.md section 2.3).
+pub const MONTHLY_TASK_MAX: u32 = 1_000_000_000;
 
 /// Most characters of a password that is looked at: hashing a longer one is work for an attacker's benefit.
 pub const PASSWORD_CHARS_MAX: usize = 128;

@@ -44,7 +44,7 @@ pub struct CreateUser {
     pub phone: Option<Phone>,
     /// E-mail.
     pub email: Option<String>,
-    /// Deals a month.
+    /// Yuan a month the person is to bring in.
     pub monthly_task: Option<u32>,
 }
 
@@ -226,8 +226,8 @@ fn email(value: Value) -> Result<String, Rule> {
 }
 
 fn monthly_task(value: Value) -> Result<u32, Rule> {
-    let deals = whole(0..=i64::from(MONTHLY_TASK_MAX))(value)?;
-    Ok(u32::try_from(deals).unwrap_or(MONTHLY_TASK_MAX))
+    let yuan = whole(0..=i64::from(MONTHLY_TASK_MAX))(value)?;
+    Ok(u32::try_from(yuan).unwrap_or(MONTHLY_TASK_MAX))
 }
 
 impl fmt::Debug for CreateUser {

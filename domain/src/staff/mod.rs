@@ -56,7 +56,7 @@ pub struct Account {
     pub phone: Option<Phone>,
     /// E-mail.
     pub email: Option<String>,
-    /// Deals a month the person is to make 月度任务.
+    /// Yuan a month the person is to bring in 月度任务.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monthly_task: Option<u32>,
     /// When the account was made.

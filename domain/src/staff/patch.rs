@@ -22,7 +22,7 @@ pub struct StaffPatch {
     /// E-mail.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub email: Option<Option<String>>,
-    /// Deals a month the person is to make 月度任务.
+    /// Yuan a month the person is to bring in 月度任务.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub monthly_task: Option<Option<u32>>,
 }

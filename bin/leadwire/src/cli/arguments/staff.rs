@@ -135,7 +135,7 @@ pub(crate) struct StaffUpdate {
     /// E-mail; an empty one takes it away
     #[arg(long)]
     pub(crate) email: Option<String>,
-    /// Deals a month
+    /// Yuan a month the person is to bring in
     #[arg(long, value_name = "N")]
     pub(crate) monthly_task: Option<u32>,
 }

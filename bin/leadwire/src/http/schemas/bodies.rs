@@ -48,7 +48,7 @@ pub struct CreateUserBody {
     /// Department.
     #[schema(max_length = 100)]
     pub department: Option<String>,
-    /// Deals a month.
+    /// Yuan a month the person is to bring in.
     #[schema(minimum = 0, maximum = 10000)]
     pub monthly_task: Option<u32>,
 }
@@ -70,7 +70,7 @@ pub struct UpdateUserBody {
     /// Department.
     #[schema(max_length = 100)]
     pub department: Option<String>,
-    /// Deals a month.
+    /// Yuan a month the person is to bring in.
     #[schema(minimum = 0, maximum = 10000)]
     pub monthly_task: Option<u32>,
     /// Whether the account works.

@@ -64,7 +64,7 @@ pub struct UserDocument {
     active: bool,
     /// The opposite.
     suspended: bool,
-    /// Deals a month.
+    /// Yuan a month the person is to bring in.
     monthly_task: Option<u32>,
     /// Whether a WeChat account is bound.
     wechat_bound: bool,
