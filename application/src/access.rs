@@ -121,6 +121,9 @@ pub enum RowScope {
     All,
     /// Rows the person owns or created.
     OwnedOrCreatedBy(StaffId),
+    /// The same, but of what the person only created the contact stays hidden: no part of it finds such a row, and it
+    /// gives it no place in an order.
+    OwnedOrBaseOfCreatedBy(StaffId),
     /// Rows the person owns.
     OwnedBy(StaffId),
 }
@@ -131,7 +134,9 @@ impl RowScope {
         match self {
             Self::All => true,
             Self::OwnedBy(staff) => customer.owner() == Some(staff),
-            Self::OwnedOrCreatedBy(staff) => customer.owner() == Some(staff) || customer.created_by(staff),
+            Self::OwnedOrCreatedBy(staff) | Self::OwnedOrBaseOfCreatedBy(staff) => {
+                customer.owner() == Some(staff) || customer.created_by(staff)
+            }
         }
     }
 }
@@ -140,7 +145,8 @@ impl RowScope {
 pub fn list_scope(caller: &Caller) -> RowScope {
     match caller.role {
         Role::Admin | Role::Manager | Role::Operator => RowScope::All,
-        Role::Dispatch | Role::Admissions => RowScope::OwnedOrCreatedBy(caller.id),
+        Role::Dispatch => RowScope::OwnedOrCreatedBy(caller.id),
+        Role::Admissions => RowScope::OwnedOrBaseOfCreatedBy(caller.id),
         Role::Employee => RowScope::OwnedBy(caller.id),
     }
 }
@@ -186,7 +192,10 @@ pub fn field_view(caller: &Caller, customer: &Customer) -> FieldView {
 /// Digits in a row that free text may show to whoever does not see the phone.
 const DIGITS_MAX: usize = 6;
 
-/// The same with blanks and hyphens between them: a date still fits, a phone does not.
+/// What people write between the digits of a phone.
+const SEPARATORS: [char; 9] = [' ', '\u{a0}', '\u{3000}', '-', '.', '·', '/', '_', ')'];
+
+/// The same with separators between them: a date still fits, a phone does not.
 const SPACED_DIGITS_MAX: usize = 9;
 
 /// What somebody typed (a reason, a follow-up), as a reader sees it: whoever does not see the phone does not find it
@@ -197,7 +206,7 @@ pub fn free_text(view: FieldView, text: &str) -> String {
     }
     let (mut shown, mut run) = (String::with_capacity(text.len()), String::new());
     for c in text.chars() {
-        if c.is_numeric() || (!run.is_empty() && matches!(c, ' ' | '-')) {
+        if c.is_numeric() || (!run.is_empty() && SEPARATORS.contains(&c)) {
             run.push(c);
             continue;
         }
@@ -210,7 +219,7 @@ pub fn free_text(view: FieldView, text: &str) -> String {
 
 /// Ends a run of digits: masked when it could be a phone.
 fn flush(shown: &mut String, run: &mut String) {
-    let number = run.trim_end_matches([' ', '-']);
+    let number = run.trim_end_matches(SEPARATORS);
     let digits: String = number.chars().filter(|c| c.is_numeric()).collect();
     let most = if digits.len() < number.len() { SPACED_DIGITS_MAX } else { DIGITS_MAX };
     if digits.chars().count() > most {

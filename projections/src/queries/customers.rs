@@ -19,7 +19,7 @@ pub use filter::{CustomerFilter, LeadStatus, SortBy, SortOrder};
 pub use one::{address_by_phone, by_id, by_number, by_phone, stream_of_number};
 pub use statistics::{CustomerStatistics, MiniProgramStatistics, mini_program_statistics, statistics};
 
-pub(super) use filter::{holds, is_named};
+pub(super) use filter::{holds, is_named, sees_contact};
 pub(super) use one::{Picked, Place, rows_of};
 
 #[cfg(test)]
@@ -57,7 +57,8 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Page<CustomerRow>, DbError> {
     let test = Test::of_list(filter, scope);
-    let picked = rows_of(roster, scope, |leads| pick(leads, &test, filter.order(), page.place())).await?;
+    let order = filter.order().read_by(scope);
+    let picked = rows_of(roster, scope, |leads| pick(leads, &test, order, page.place())).await?;
     Ok(page.holds(picked.rows, picked.total).continued(picked.next))
 }
 
@@ -73,7 +74,8 @@ pub async fn list_behind(
     let page = PageRequest::new(1, limit, PAGE_CUSTOMERS_MAX);
     let place = Place { offset: 0, limit: page.limit, behind: Some(cursor) };
     let test = Test::of_list(filter, scope);
-    let picked = rows_of(roster, scope, |leads| pick(leads, &test, cursor.order(), place)).await?;
+    let order = cursor.order().read_by(scope);
+    let picked = rows_of(roster, scope, |leads| pick(leads, &test, order, place)).await?;
     Ok(page.holds(picked.rows, picked.total).continued(picked.next))
 }
 

@@ -26,7 +26,8 @@ pub const PAGE_POOL_MAX: u32 = 200;
 pub const ENTRIES_MAX: i64 = 500;
 
 /// Newest first; those that came at one instant by their id.
-const ORDER: RowOrder = RowOrder { column: Column::PooledAt, direction: SortOrder::Descending };
+const ORDER: RowOrder =
+    RowOrder { column: Column::PooledAt, direction: SortOrder::Descending, reader: RowScope::All };
 
 macro_rules! select {
     ($rest:literal) => {

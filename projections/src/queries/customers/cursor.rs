@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use application::access::RowScope;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -52,7 +53,7 @@ impl CustomerCursor {
     }
 
     pub(super) fn order(&self) -> RowOrder {
-        RowOrder { column: Column::Of(self.sort_by), direction: self.direction }
+        RowOrder { column: Column::Of(self.sort_by), direction: self.direction, reader: RowScope::All }
     }
 
     pub(super) fn key(&self) -> Key<'_> {
@@ -68,7 +69,7 @@ impl CustomerCursor {
             SortBy::CreatedAt => Value::At(lead.created_at),
             SortBy::UpdatedAt => Value::At(lead.updated_at),
             SortBy::Name => Value::Text(Some(lead.name.to_string())),
-            SortBy::Phone => Value::Text(Some(lead.phone().to_owned()).filter(|phone| !phone.is_empty())),
+            SortBy::Phone => Value::Text(order.phone(lead).map(str::to_owned)),
         };
         Self { sort_by, direction: order.direction, value, id: lead.id }
     }

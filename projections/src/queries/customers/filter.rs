@@ -89,6 +89,7 @@ impl CustomerFilter {
         RowOrder {
             column: Column::Of(self.sort_by.unwrap_or(SortBy::CreatedAt)),
             direction: self.sort_order.unwrap_or(SortOrder::Descending),
+            reader: RowScope::All,
         }
     }
 }
@@ -138,9 +139,21 @@ impl<'f> Test<'f> {
             && filter.caregiver.is_none()
             && between(Some(lead.created_at), filter.created_from, filter.created_to)
             && between(lead.assigned_at, filter.assigned_from, filter.assigned_to_time)
-            && self.search.as_ref().is_none_or(|part| part.is_in(&lead.search))
+            && self.search.as_ref().is_none_or(|part| self.finds(part, lead))
             && self.name.as_ref().is_none_or(|part| part.is_in_name(lead))
-            && self.phone.as_ref().is_none_or(|part| part.is_in(&lead.search) && part.is_in(lead.phone()))
+            && self.phone.as_ref().is_none_or(|part| self.finds_phone(part, lead))
+    }
+
+    /// A part of a contact that the reader does not see would give the contact away, digit by digit: such a lead is
+    /// found by its name and by its whole phone.
+    fn finds(&self, part: &Part, lead: &Entry) -> bool {
+        part.is_in(&lead.search)
+            && (sees_contact(self.scope, lead) || part.is_in_name(lead) || part.is(lead.phone()))
+    }
+
+    fn finds_phone(&self, part: &Part, lead: &Entry) -> bool {
+        part.is_in(&lead.search)
+            && if sees_contact(self.scope, lead) { part.is_in(lead.phone()) } else { part.is(lead.phone()) }
     }
 }
 
@@ -150,6 +163,10 @@ struct Part(Finder<'static>);
 impl Part {
     fn is_in(&self, text: &str) -> bool {
         self.0.find(text.as_bytes()).is_some()
+    }
+
+    fn is(&self, text: &str) -> bool {
+        self.0.needle() == text.as_bytes()
     }
 
     /// Most leads hold it nowhere, and are passed over without looking for where their name ends.
@@ -181,7 +198,17 @@ pub(in crate::queries) fn within(scope: RowScope, lead: &Entry) -> bool {
     match scope {
         RowScope::All => true,
         RowScope::OwnedBy(staff) => lead.owner == Some(staff.0),
-        RowScope::OwnedOrCreatedBy(staff) => lead.owner == Some(staff.0) || lead.created_by == Some(staff.0),
+        RowScope::OwnedOrCreatedBy(staff) | RowScope::OwnedOrBaseOfCreatedBy(staff) => {
+            lead.owner == Some(staff.0) || lead.created_by == Some(staff.0)
+        }
+    }
+}
+
+/// Whether whoever has a scope sees how a lead inside it is reached.
+pub(in crate::queries) fn sees_contact(scope: RowScope, lead: &Entry) -> bool {
+    match scope {
+        RowScope::OwnedOrBaseOfCreatedBy(staff) => lead.owner == Some(staff.0),
+        RowScope::All | RowScope::OwnedBy(_) | RowScope::OwnedOrCreatedBy(_) => true,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
+use application::access::RowScope;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Entry;
-use crate::queries::customers::{SortBy, SortOrder};
+use crate::queries::customers::{SortBy, SortOrder, sees_contact};
 
 /// Bytes of a text that are compared as one number.
 const HEAD_BYTES: usize = 16;
@@ -43,6 +44,8 @@ pub(in crate::queries) enum Column {
 pub(in crate::queries) struct RowOrder {
     pub(in crate::queries) column: Column,
     pub(in crate::queries) direction: SortOrder,
+    /// What its reader sees: a phone that stays hidden gives its row no place.
+    pub(in crate::queries) reader: RowScope,
 }
 
 /// The place of one row in an order.
@@ -68,6 +71,16 @@ impl<'e> Key<'e> {
 }
 
 impl RowOrder {
+    /// The same order for whoever has a scope.
+    pub(in crate::queries) fn read_by(self, reader: RowScope) -> Self {
+        Self { reader, ..self }
+    }
+
+    /// The phone as far as the reader sees it.
+    pub(in crate::queries) fn phone(self, entry: &Entry) -> Option<&str> {
+        Some(entry.phone()).filter(|phone| !phone.is_empty() && sees_contact(self.reader, entry))
+    }
+
     pub(in crate::queries) fn key(self, entry: &Entry) -> Key<'_> {
         let id = entry.id;
         match self.column {
@@ -77,6 +90,7 @@ impl RowOrder {
             Column::Of(SortBy::Name) => {
                 Key { missing: false, head: entry.name_head, tail: tail(&entry.name), id }
             }
+            Column::Of(SortBy::Phone) if !sees_contact(self.reader, entry) => Key::of_text(None, id),
             Column::Of(SortBy::Phone) => {
                 Key { missing: entry.phone_head == 0, head: entry.phone_head, tail: &[], id }
             }
