@@ -169,3 +169,15 @@ fn whoever_may_not_see_a_lead_learns_nothing_from_its_version() {
         }
     }
 }
+
+#[test]
+fn whoever_may_not_see_a_pooled_lead_learns_that_it_is_there_and_nothing_from_its_version() {
+    let bus = office();
+    bus.owned(COLLEAGUE, [0]);
+    bus.done(&Limits::default(), Ask::Release { by: COLLEAGUE, lead: 0 });
+    for expected in [None, Some(1), Some(99)] {
+        let release = Release { customer: lead(0), expected, reason: REASON.into() };
+        let released = ready(super::release(&bus, &caller(EMPLOYEE), &context(EMPLOYEE, 1), release));
+        assert_eq!(settled(released), Err(CustomerError::AlreadyInPool.into()), "{expected:?}");
+    }
+}
