@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::frame::RequestId;
 use super::problem::{self, Problem};
+use super::text::Language;
 use crate::app::{App, SharedApp};
 
 /// Longest idempotency key, in characters (http-api.md section 1).
@@ -37,6 +38,8 @@ pub struct CommandRequest {
     route: String,
     correlation: String,
     key: Option<String>,
+    /// What the client reads.
+    pub language: Language,
     /// Version of the stream that the caller saw.
     pub expected: Option<Sequence>,
     /// The body; `null` when there is none.
@@ -53,6 +56,7 @@ impl CommandRequest {
             route: route.unwrap_or_default(),
             correlation: correlation.unwrap_or_default(),
             key: idempotency_key(&parts.headers)?,
+            language: Language::of(&parts.headers),
             expected: if_match(&parts.headers)?,
             body,
         })

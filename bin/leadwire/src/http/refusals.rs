@@ -14,8 +14,8 @@ use domain::{CustomerId, Sequence, StaffId, StreamId};
 use infrastructure::db::DbError;
 use serde_json::json;
 
-use super::problem::{self, Problem};
-use super::text::Text;
+use super::problem::{self, Kind, Problem};
+use super::text::{Language, Text};
 use super::time::Millis;
 use crate::app::App;
 
@@ -31,7 +31,6 @@ pub async fn customer_problem(app: &App, caller: &Caller, error: ExecuteError<Re
         ExecuteError::Refused(Refusal::Stale { owner, sequence }) => {
             conflict(app, caller, owner, sequence).await
         }
-        ExecuteError::Refused(Refusal::Batch(items)) => nothing_done(app, caller, &items).await,
         ExecuteError::Refused(refusal @ Refusal::ClaimTooSoon { until }) => {
             refused(&refusal).retry_after(seconds_until(until, app.clock.now()))
         }
@@ -49,14 +48,15 @@ pub fn anonymous_problem(error: ExecuteError<Refusal>) -> Problem {
 }
 
 /// Why nothing of a batch was done: as the first item when all say the same, else as a batch; item by item in the
-/// details.
-async fn nothing_done(app: &App, caller: &Caller, items: &[(CustomerId, BatchItemRefusal)]) -> Problem {
-    let errors: Vec<_> = items
-        .iter()
-        .map(
-            |(id, refusal)| json!({ "customerId": id, "code": refusal.code(), "error": refusal.to_string() }),
-        )
-        .collect();
+/// details, in the client's language.
+pub async fn nothing_done(
+    app: &App,
+    caller: &Caller,
+    items: &[(CustomerId, BatchItemRefusal)],
+    language: Language,
+) -> Problem {
+    let told = |(id, refusal): &(CustomerId, BatchItemRefusal)| json!({ "customerId": id, "code": refusal.code(), "error": item_text(refusal).get(language) });
+    let errors: Vec<_> = items.iter().map(told).collect();
     let Some((_, first)) = items.first() else { return Problem::of(&problem::BATCH_REFUSED) };
     let alike = items.iter().all(|(_, refusal)| refusal.code() == first.code());
     let (problem, mut details) = if alike {
@@ -68,8 +68,9 @@ async fn nothing_done(app: &App, caller: &Caller, items: &[(CustomerId, BatchIte
     problem.details(details)
 }
 
-async fn item(app: &App, caller: &Caller, refusal: &BatchItemRefusal) -> (Problem, serde_json::Value) {
-    let problem = Problem::of(match refusal {
+/// What the refusal of one item is called in the catalogue.
+fn item_kind(refusal: &BatchItemRefusal) -> &'static Kind {
+    match refusal {
         BatchItemRefusal::CustomerNotFound => &problem::CUSTOMER_NOT_FOUND,
         BatchItemRefusal::VersionConflict => &problem::VERSION_CONFLICT,
         BatchItemRefusal::NotInPool { .. } => &problem::NOT_IN_POOL,
@@ -82,8 +83,15 @@ async fn item(app: &App, caller: &Caller, refusal: &BatchItemRefusal) -> (Proble
         }
         BatchItemRefusal::ClaimQuota { .. } => &problem::CLAIM_QUOTA,
         BatchItemRefusal::CoolOff { .. } => &problem::COOL_OFF,
-    });
-    let english = problem.text.en.clone();
+    }
+}
+
+/// Why one item of a batch was not done.
+pub fn item_text(refusal: &BatchItemRefusal) -> Text {
+    Text::with(refusal.to_string(), item_kind(refusal).text.en.clone())
+}
+
+async fn item(app: &App, caller: &Caller, refusal: &BatchItemRefusal) -> (Problem, serde_json::Value) {
     let details = match refusal {
         BatchItemRefusal::NotInPool { owner } => json!({ "currentOwner": named(app, caller, *owner).await }),
         BatchItemRefusal::HoldingLimit { limit, current }
@@ -94,7 +102,7 @@ async fn item(app: &App, caller: &Caller, refusal: &BatchItemRefusal) -> (Proble
         BatchItemRefusal::CoolOff { until } => json!({ "until": Millis(*until) }),
         _ => json!({}),
     };
-    (problem.text(Text::with(refusal.to_string(), english)), details)
+    (Problem::of(item_kind(refusal)).text(item_text(refusal)), details)
 }
 
 /// Why an import did not happen.

@@ -83,6 +83,10 @@ async fn who_comes_second_learns_who_has_it_if_permitted() {
     let reply = service.post(POOL_ASSIGN, &assign).by(&manager).send().await;
     assert_eq!(reply.problem(), (409, "NOT_IN_POOL"));
     assert_eq!(reply.body["error"]["details"]["currentOwner"], has);
+    let english =
+        service.post(POOL_ASSIGN, &assign).by(&manager).header("accept-language", "en").send().await;
+    let told = &english.body["error"]["details"]["errors"][0]["error"];
+    assert_eq!((told, told), (&english.body["message"], &json!("The customer is not in the public pool")));
     service.stop().await;
 }
 
@@ -106,6 +110,9 @@ async fn an_assignment_from_the_pool_names_what_left_it() {
     assert_eq!(owner(&service, &operator, &waits).await, employee.id.to_string());
     let again = service.post(POOL_ASSIGN, &body).by(&operator).key("k").send().await;
     assert_eq!(again.body["data"], reply.body["data"]);
+    let english = service.post(POOL_ASSIGN, &body).by(&operator).key("k").header("accept-language", "en");
+    let english = english.send().await;
+    assert_eq!(english.data()["errors"][0]["error"], "The customer is not in the public pool");
 
     let given = pooled(&service, &operator, "13812348997").await;
     let why = json!({ "customerIds": ids(&[&given]), "assignedTo": employee.id, "reason": "新人" });

@@ -20,9 +20,9 @@ use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::problem::Problem;
-use crate::http::refusals::customer_problem;
+use crate::http::refusals::{customer_problem, item_text, nothing_done};
 use crate::http::schemas::{self, Enveloped};
-use crate::http::text::Text;
+use crate::http::text::{Language, Text};
 
 /// How a batch went, item by item.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,6 +68,7 @@ pub async fn batch_assign(
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     let request = request.without_version()?;
+    let language = request.language;
     let context = request.context(&app, &caller, &[]);
     let form = forms::BatchAssign::parse(request.body).map_err(Problem::fields)?;
     let source = form.assignment_reason.clone().unwrap_or_else(|| SOURCE_BY_BATCH.to_owned());
@@ -81,7 +82,7 @@ pub async fn batch_assign(
     let to = batch.to;
     let done = use_case::batch_assign(&app.bus, app.limits(), &caller, &context, batch).await;
     let notice = |receipt: &BatchReceipt| BatchNotice::of(&caller, to, receipt, &source);
-    answer(&app, &caller, done, Words::new("批量分配完成", "Batch assigned"), Some(&notice)).await
+    answer(&app, &caller, done, language, Words::new("批量分配完成", "Batch assigned"), Some(&notice)).await
 }
 
 /// Assigns up to 1000 customers out of the public pool to one person as one command.
@@ -100,6 +101,7 @@ pub async fn assign_from_pool(
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     let request = request.without_version()?;
+    let language = request.language;
     let context = request.context(&app, &caller, &[]);
     let form = forms::PoolAssign::parse(request.body).map_err(Problem::fields)?;
     let source = form.reason.clone().unwrap_or_else(|| SOURCE_FROM_POOL.to_owned());
@@ -113,7 +115,8 @@ pub async fn assign_from_pool(
     let to = batch.to;
     let done = use_case::batch_assign(&app.bus, app.limits(), &caller, &context, batch).await;
     let notice = |receipt: &BatchReceipt| BatchNotice::of(&caller, to, receipt, &source).out_of_pool();
-    answer(&app, &caller, done, Words::new("公海分配完成", "Assigned from the pool"), Some(&notice)).await
+    answer(&app, &caller, done, language, Words::new("公海分配完成", "Assigned from the pool"), Some(&notice))
+        .await
 }
 
 /// Takes up to 1000 customers out of the public pool for oneself, as far as one's limits have room.
@@ -132,10 +135,11 @@ pub async fn claim(
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     let request = request.without_version()?;
+    let language = request.language;
     let context = request.context(&app, &caller, &[]);
     let form = forms::Claim::parse(request.body).map_err(Problem::fields)?;
     let done = use_case::claim(&app.bus, app.limits(), &caller, &context, form.customer_ids).await;
-    answer(&app, &caller, done, Words::new("领取完成", "Claimed"), None).await
+    answer(&app, &caller, done, language, Words::new("领取完成", "Claimed"), None).await
 }
 
 /// Puts up to 1000 customers into the public pool as one command.
@@ -154,6 +158,7 @@ pub async fn batch_release(
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     let request = request.without_version()?;
+    let language = request.language;
     let context = request.context(&app, &caller, &[]);
     let form = forms::BatchRelease::parse(request.body).map_err(Problem::fields)?;
     let batch = BatchRelease {
@@ -162,7 +167,7 @@ pub async fn batch_release(
         reason: form.reason,
     };
     let done = use_case::batch_release(&app.bus, &caller, &context, batch).await;
-    answer(&app, &caller, done, Words::new("批量释放完成", "Released"), None).await
+    answer(&app, &caller, done, language, Words::new("批量释放完成", "Released"), None).await
 }
 
 /// What is said about a batch, before the numbers.
@@ -184,11 +189,15 @@ async fn answer(
     app: &App,
     caller: &Caller,
     done: Result<Executed<BatchReceipt>, ExecuteError<Refusal>>,
+    language: Language,
     words: Words,
     notice: Option<Notice<'_>>,
 ) -> Result<Answer, Problem> {
     let executed = match done {
         Ok(executed) => executed,
+        Err(ExecuteError::Refused(Refusal::Batch(items))) => {
+            return Err(nothing_done(app, caller, &items, language).await);
+        }
         Err(error) => return Err(customer_problem(app, caller, error).await),
     };
     app.writes.noted(caller.id, executed.position);
@@ -197,7 +206,7 @@ async fn answer(
     let data = BatchDone {
         success: receipt.moved.len() + receipt.unchanged.len(),
         failed: receipt.failed.len(),
-        errors: receipt.failed.iter().map(ItemError::of).collect(),
+        errors: receipt.failed.iter().map(|item| ItemError::of(item, language)).collect(),
         notification_data: told.map(|notice| notice(receipt)),
     };
     let Words { zh, en } = words;
@@ -209,7 +218,8 @@ async fn answer(
 }
 
 impl ItemError {
-    fn of((customer_id, refusal): &(CustomerId, BatchItemRefusal)) -> Self {
-        Self { customer_id: *customer_id, code: refusal.code(), error: refusal.to_string() }
+    fn of((customer_id, refusal): &(CustomerId, BatchItemRefusal), language: Language) -> Self {
+        let error = item_text(refusal).get(language).to_owned();
+        Self { customer_id: *customer_id, code: refusal.code(), error }
     }
 }
