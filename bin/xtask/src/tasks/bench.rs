@@ -19,8 +19,9 @@ struct Bench {
 }
 
 /// Every benchmark of the workspace, in the order they run.
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench { package: "infrastructure", name: "append" },
+    Bench { package: "infrastructure", name: "batch_assign" },
     Bench { package: "projections", name: "lists" },
     Bench { package: "tests", name: "assign_while_provider_hangs" },
 ];
@@ -63,6 +64,9 @@ mod tests {
         assert_eq!(selected(None).unwrap(), BENCHES);
         assert_eq!(selected(Some("append")).unwrap(), [BENCHES[0]]);
         let error = selected(Some("apend")).unwrap_err().to_string();
-        assert_eq!(error, "no such bench; there are: append, lists, assign_while_provider_hangs");
+        assert_eq!(
+            error,
+            "no such bench; there are: append, batch_assign, lists, assign_while_provider_hangs"
+        );
     }
 }
