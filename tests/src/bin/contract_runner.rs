@@ -103,8 +103,8 @@ fn tester(arguments: &Arguments, address: &Address, token: &str) -> Command {
     command.args(["--phases", "examples,coverage,fuzzing", "--continue-on-failure", "--no-color"]);
     command.args(["--max-examples", &arguments.examples.to_string(), "--request-timeout", "30"]);
     command.args(["--suppress-health-check", "all", "--generation-database", "none"]);
-    // To be logged out, or to lose the password, would end the test of every other route.
-    command.args(["--exclude-path-regex", "/api/auth/logout|/password$|/suspend$"]);
+    // To be logged out, to exchange the token or to lose the password would end the test of every other route.
+    command.args(["--exclude-path-regex", "/api/auth/(logout|refresh)$|/password$|/suspend$"]);
     if let Some(seed) = arguments.seed {
         command.args(["--seed", &seed.to_string()]);
     }
