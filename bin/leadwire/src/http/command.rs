@@ -280,6 +280,7 @@ mod tests {
             correlation: String::new(),
             key: Some("k".to_owned()),
             expected: None,
+            language: Language::Chinese,
             body: serde_json::from_str(body).unwrap(),
         }
     }
