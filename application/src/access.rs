@@ -217,18 +217,29 @@ pub fn free_text(view: FieldView, text: &str) -> String {
     shown
 }
 
-/// Ends a run of digits: masked when it could be a phone.
+/// Ends a run of digits: masked when it could be a phone. A day, with or without the hour that follows it, is none.
 fn flush(shown: &mut String, run: &mut String) {
     let number = run.trim_end_matches(SEPARATORS);
     let digits: String = number.chars().filter(|c| c.is_numeric()).collect();
     let most = if digits.len() < number.len() { SPACED_DIGITS_MAX } else { DIGITS_MAX };
-    if digits.chars().count() > most {
+    if digits.chars().count() > most && !is_day(number) {
         shown.push_str(&domain::contact::mask(&digits));
         shown.push_str(&run[number.len()..]);
     } else {
         shown.push_str(run);
     }
     run.clear();
+}
+
+/// Whether a run of digits is a day of this or the last century and perhaps an hour: `2026-01-02`, `2026/1/2 10`.
+fn is_day(run: &str) -> bool {
+    let mut parts = run.split(['-', '/', '.', ' ']);
+    let mut next = |digits: std::ops::RangeInclusive<usize>, most: u32| {
+        let part = parts.next().filter(|part| digits.contains(&part.len()))?;
+        part.parse::<u32>().ok().filter(|number| (1..=most).contains(number))
+    };
+    let day = next(4..=4, 2099).filter(|year| *year >= 1900).and(next(1..=2, 12)).and(next(1..=2, 31));
+    day.is_some() && parts.next().is_none_or(|hour| hour.len() <= 2) && parts.next().is_none()
 }
 
 /// Whether a person may look for leads of the public pool by parts of a phone or a WeChat id: whoever sees neither

@@ -10,7 +10,14 @@ use serde_json::{Map, Value, json};
 
 use super::routing::{self, suppress};
 use super::{Notice, Reaction, View, reasons};
+use crate::access::{FieldView, free_text};
 use crate::texts::{Language, MissingVariable, Template, Variables, render};
+
+/// What people typed (a name, a reason, a follow-up) as a notice repeats it. A notice is read on lock screens, by
+/// former owners and by providers, so a phone that somebody typed into it is masked like the phone itself.
+pub(super) fn typed(text: &str) -> String {
+    free_text(FieldView::Base, text)
+}
 
 /// Stands in a text where nothing is known.
 const NOT_GIVEN: &str = "未填写";
@@ -26,20 +33,21 @@ impl<'a> About<'a> {
     /// One customer. Its phone appears masked only (product.md G16); who may see the number opens the customer.
     pub(super) fn customer(id: CustomerId, customer: &'a Customer) -> Self {
         let profile = &customer.profile;
+        let name = typed(&profile.name);
         let phone = profile.phone.as_ref().map(domain::contact::Phone::masked);
         let source = profile.lead_source.map(LeadSource::as_str);
         let given = |text: Option<&'static str>| Cow::Borrowed(text.unwrap_or(NOT_GIVEN));
         let data = facts(json!({
             "customerId": id.to_string(),
             "customerNumber": customer.created.as_ref().map(|created| created.number.as_str()),
-            "customerName": profile.name,
+            "customerName": name,
             "customerPhone": phone,
             "leadSource": source,
             "serviceCategory": profile.service_category.map(ServiceCategory::as_str),
         }));
         let variables = Variables::from([
             ("customerId", id.to_string().into()),
-            ("customerName", profile.name.as_str().into()),
+            ("customerName", name.into()),
             ("phone", phone.map_or(NOT_GIVEN.into(), Cow::Owned)),
             ("leadSource", given(source)),
         ]);

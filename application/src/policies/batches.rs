@@ -6,7 +6,7 @@ use domain::batch::{BatchEvent, BatchReleaseCompleted};
 use domain::{CustomerId, StaffId};
 use serde_json::json;
 
-use super::about::{About, instant};
+use super::about::{About, instant, typed};
 use super::{Fact, PolicyEvent, ReactError, Reaction, View};
 use crate::customers::SOURCE_BY_BATCH;
 use crate::texts;
@@ -19,10 +19,10 @@ pub(super) fn completed(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reac
     if batch.moved.is_empty() {
         return Ok(Vec::new()); // nothing changed
     }
-    let source = batch.reason.as_deref().unwrap_or(SOURCE_BY_BATCH);
+    let source = typed(batch.reason.as_deref().unwrap_or(SOURCE_BY_BATCH));
     let new_owner = view.staff.name(batch.to);
     let about = |customers| {
-        About::customers(customers).word("source", source).word("newOwner", new_owner).facts(json!({
+        About::customers(customers).word("source", source.clone()).word("newOwner", new_owner).facts(json!({
             "assignedToId": batch.to.to_string(),
             "newOwner": new_owner,
             "assignerName": view.staff.actor_name(&batch.by),
@@ -47,9 +47,10 @@ pub(super) fn released(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<React
         return Err(ReactError::WrongRow(event.fact.event_type()));
     };
     let BatchReleaseCompleted { released, reason, by, at } = batch;
+    let reason = typed(reason);
     let mut reactions = Vec::new();
     for (loser, lost) in by_person(released.iter().map(|lead| (lead.owner, lead.customer))) {
-        let about = About::customers(lost).word("reason", reason.as_str()).facts(json!({
+        let about = About::customers(lost).word("reason", reason.clone()).facts(json!({
             "oldOwner": view.staff.name(loser),
             "operatorName": view.staff.actor_name(by),
             "reason": reason,

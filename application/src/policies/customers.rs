@@ -1,7 +1,5 @@
 //! Notices about one customer.
 
-use std::borrow::Cow;
-
 use domain::customer::{
     AssignmentSource, Customer, CustomerAssigned, CustomerEvent, CustomerReleased, CustomerTransferred,
     FollowUpRecorded, is_system_note,
@@ -10,7 +8,7 @@ use domain::notification::Decision;
 use domain::{BatchId, CustomerId, NotificationId, StaffId, StreamId};
 use serde_json::json;
 
-use super::about::{About, instant, not_told};
+use super::about::{About, instant, not_told, typed};
 use super::routing::suppress;
 use super::{Fact, FirstOwner, PolicyEvent, ReactError, Reaction, View, reasons};
 use crate::customers::SOURCE_BY_HAND;
@@ -73,7 +71,7 @@ pub(super) fn assigned(event: &PolicyEvent, view: &View<'_>) -> Reactions {
         "newOwner": view.staff.name(*to),
         "assignerName": view.staff.actor_name(by),
         "assignTime": instant(*at),
-        "source": reason.as_deref().unwrap_or(SOURCE_BY_HAND),
+        "source": typed(reason.as_deref().unwrap_or(SOURCE_BY_HAND)),
     }));
     Ok(about.tell(template, [*to], view)?)
 }
@@ -99,7 +97,7 @@ pub(super) fn transferred(event: &PolicyEvent, view: &View<'_>) -> Reactions {
             "newOwner": new_owner,
             "assignerName": view.staff.actor_name(by),
             "assignTime": instant(*at),
-            "source": reason.as_deref().unwrap_or(SOURCE_BY_HAND),
+            "source": typed(reason.as_deref().unwrap_or(SOURCE_BY_HAND)),
         }))
     };
     let actor = by.staff();
@@ -115,7 +113,8 @@ pub(super) fn released(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     if let Some(batch) = batch {
         return Ok(vec![in_summary(&texts::RECLAIMED, *from, id, *batch)]);
     }
-    let about = About::customer(id, customer(event, view)?).word("reason", reason.as_str()).facts(json!({
+    let reason = typed(reason);
+    let about = About::customer(id, customer(event, view)?).word("reason", reason.clone()).facts(json!({
         "oldOwner": view.staff.name(*from),
         "operatorName": view.staff.actor_name(by),
         "reason": reason,
@@ -133,7 +132,7 @@ pub(super) fn followed_up(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     }
     let customer = customer(event, view)?;
     let Some(owner) = customer.owner() else { return Ok(Vec::new()) };
-    let (author, summary) = (view.staff.actor_name(by), shortened(content));
+    let (author, summary) = (view.staff.actor_name(by), shortened(&typed(content)));
     let about = About::customer(id, customer)
         .word("operatorName", author)
         .word("summary", summary.clone())
@@ -147,12 +146,12 @@ pub(super) fn followed_up(event: &PolicyEvent, view: &View<'_>) -> Reactions {
 }
 
 /// The text, or its beginning with an ellipsis.
-fn shortened(text: &str) -> Cow<'_, str> {
+fn shortened(text: &str) -> String {
     if text.chars().count() <= FOLLOW_UP_SHOWN_MAX {
-        return text.into();
+        return text.to_owned();
     }
     let kept: String = text.chars().take(FOLLOW_UP_SHOWN_MAX - 1).collect();
-    format!("{}…", kept.trim_end()).into()
+    format!("{}…", kept.trim_end())
 }
 
 /// The owner, unless they changed it themselves.

@@ -31,7 +31,8 @@ fn check_refusal(reply: &Reply) {
 async fn make(app: &TestApp, team: &Team) -> Vec<String> {
     let mut leads = Vec::new();
     for (n, number) in NUMBERS.iter().take(4).enumerate() {
-        let mut body = lead(&format!("陈女士{n}"), number);
+        // People write numbers into names, too.
+        let mut body = lead(&format!("陈女士{n} {number}"), number);
         body["assignedTo"] = json!(team.employee.id);
         let reply = app.post("/api/customers", &body).by(&team.manager).send().await;
         assert_eq!(reply.status, 201, "{reply:?}");
@@ -47,12 +48,15 @@ async fn make(app: &TestApp, team: &Team) -> Vec<String> {
 
 /// Every kind of handing over, and what goes wrong on the way.
 async fn hand_over(app: &TestApp, team: &Team, leads: &[String]) {
-    let give = app.assign(&leads[0], &team.colleague).by(&team.operator).send().await;
+    let reason = json!({ "assignedTo": team.colleague.id, "assignmentReason": format!("打{}", NUMBERS[3]) });
+    let path = format!("/api/customers/{}/assign", leads[0]);
+    let give = app.patch(&path, &reason).by(&team.operator).send().await;
     check("notificationData", &give.data()["notificationData"].to_string());
-    let batch = json!({ "customerIds": leads, "assignedTo": team.dispatch.id });
+    let why = format!("客户留了{}", NUMBERS[1]);
+    let batch = json!({ "customerIds": leads, "assignedTo": team.dispatch.id, "assignmentReason": why });
     let given = app.post("/api/customers/batch-assign", &batch).by(&team.manager).send().await;
     check("the answer to a batch", &given.data().to_string());
-    let back = json!({ "customerIds": leads, "reason": "客户找到了" });
+    let back = json!({ "customerIds": leads, "reason": format!("改打{}", NUMBERS[0]) });
     let released = app.post("/api/customers/batch-release-to-pool", &back).by(&team.manager).send().await;
     assert_eq!(released.data()["success"], 4, "{released:?}");
     check_refusal(&app.post("/api/customers", &lead("重复", NUMBERS[0])).by(&team.employee).send().await);
@@ -104,7 +108,7 @@ async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: 
     app.post("/api/customers/public-pool/claim", &claim).by(&team.employee).send().await;
     let pool = json!({ "customerIds": [leads[2], leads[3]], "assignedTo": team.colleague.id });
     app.post("/api/customers/public-pool/assign", &pool).by(&team.manager).send().await;
-    let note = json!({ "type": "phone", "content": "聊了十分钟，约周六面试" });
+    let note = json!({ "type": "phone", "content": format!("聊了十分钟，让打{}", NUMBERS[2]) });
     app.post(&format!("/api/customers/{}/follow-ups", leads[1]), &note).by(&team.dispatch).send().await;
 
     app.settle().await;

@@ -272,11 +272,12 @@ fn profile(profile: &Profile, view: FieldView) -> Map<String, Value> {
             let mut fields = every_field(profile);
             fields.retain(|name, _| POOL_FIELDS.contains(&name.as_str()));
             fields.extend(masked().map(|phone| ("phone".to_owned(), phone)));
+            fields.insert("name".to_owned(), json!(free_text(view, &profile.name)));
             fields
         }
         FieldView::Base => {
             let fields = [
-                ("name", Some(json!(profile.name))),
+                ("name", Some(json!(free_text(view, &profile.name)))),
                 ("leadSource", profile.lead_source.map(|code| json!(code.as_str()))),
                 ("serviceCategory", profile.service_category.map(|code| json!(code.as_str()))),
                 ("phone", masked()),

@@ -3,7 +3,7 @@
 //! only what really changed hands is named. A command that changed nothing tells nobody, so its answer has
 //! none.
 
-use application::access::Caller;
+use application::access::{Caller, FieldView, free_text};
 use application::customers::{BatchReceipt, SOURCE_BY_HAND};
 use domain::customer::{Customer, LeadSource, ServiceCategory};
 use domain::{CustomerId, StaffId};
@@ -45,9 +45,12 @@ impl AssignNotice {
         let profile = &customer.profile;
         Self {
             assigned_to_id: customer.owner(),
-            customer_name: profile.name.clone(),
+            customer_name: free_text(FieldView::Base, &profile.name),
             customer_phone: profile.phone.as_ref().map(domain::contact::Phone::masked),
-            source: customer.assignment_reason.clone().unwrap_or_else(|| SOURCE_BY_HAND.to_owned()),
+            source: free_text(
+                FieldView::Base,
+                customer.assignment_reason.as_deref().unwrap_or(SOURCE_BY_HAND),
+            ),
             assigner_name: assigner.name.clone(),
             customer_id: id,
             assign_time: customer.assigned_at().map(Millis),
@@ -88,7 +91,7 @@ impl BatchNotice {
             assigned_to_id: to,
             customer_count: receipt.moved.len(),
             customer_ids: receipt.moved.clone(),
-            source: source.to_owned(),
+            source: free_text(FieldView::Base, source),
             assigner_name: assigner.name.clone(),
             assign_time: Millis(receipt.at),
             from_public_pool: false,

@@ -1,6 +1,6 @@
 //! 报备: what customers need, for the page that reports them.
 
-use application::access::{FieldView, field_view, list_scope};
+use application::access::{FieldView, field_view, free_text, list_scope};
 use axum::extract::{RawQuery, State};
 use domain::CustomerId;
 use domain::customer::{ContractStatus, Profile};
@@ -156,7 +156,7 @@ impl BaobeiRow {
         Self {
             id,
             customer_id: customer.created.map(|created| created.number.to_string()).unwrap_or_default(),
-            name: customer.profile.name.clone(),
+            name: free_text(view, &customer.profile.name),
             phone: phone.map(|phone| if full { phone.as_str().to_owned() } else { phone.masked() }),
             contract_status: customer.contract_status.map(ContractStatus::as_str),
             needs: if full { Needs::of(customer.profile) } else { Needs::default() },

@@ -150,7 +150,7 @@ pub async fn follow_up_status(
         transfer_count: customer.transfer_count,
         has_follow_up: customer.last_follow_up.is_some(),
         current_owner_has_follow_up: customer.owner_followed_up(),
-        customer_name: customer.profile.name,
+        customer_name: free_text(field_view(&caller, &customer), &customer.profile.name),
     };
     Ok(Answer::ok(STATUS, &standing)?.read_at(behind))
 }

@@ -153,7 +153,7 @@ pub async fn pool_logs(
         NamedPoolLog {
             log: PoolLog::of(entry, &people, view),
             customer_number: shown.as_ref().and_then(|c| c.created.as_ref()).map(|c| c.number.to_string()),
-            customer_name: shown.map(|customer| customer.profile.name),
+            customer_name: shown.map(|customer| free_text(view, &customer.profile.name)),
         }
     });
     let page = PoolLogPage { logs: logs.collect(), total, page, limit, total_pages };
