@@ -4,6 +4,7 @@
 //! provider said into an [`Outcome`]; [`settle()`] turns that into what the notice records and what happens to the
 //! credit; [`RetrySchedule`] knows when to try again and when to stop. Nothing here sends, sleeps or throws dice.
 
+mod contract;
 mod schedule;
 mod settle;
 mod windows;
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use domain::notification::{Failure, FailureClass};
 
+pub use contract::{Contract, Limit, UnknownPolicy};
 pub use schedule::{InvalidSchedule, RetrySchedule};
-pub use settle::{CreditAction, History, Settled, settle};
+pub use settle::{CreditAction, History, Rules, Settled, settle};
 pub use windows::{until_next_minute, until_tomorrow};
 
 /// How one attempt ended.

@@ -23,6 +23,8 @@ use domain::notification::{Channel, Decision, Message, NotificationRequested, Pl
 use domain::staff::StaffEvent;
 use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::channels::ChannelSettings;
 use crate::texts::MissingVariable;
 
@@ -135,6 +137,8 @@ pub struct Notice {
     pub priority: Priority,
     /// What the person reads.
     pub message: Message,
+    /// The template, and its version.
+    pub template: String,
     /// Version of the template.
     pub template_version: i64,
 }
@@ -164,9 +168,18 @@ impl Reaction {
             customers: self.customers.clone(),
             deliveries: self.decisions.iter().map(planned).collect(),
             template_version: notice.template_version,
+            template: notice.template.clone(),
+            rendered_hash: hash(&notice.message),
+            digest_of: vec![],
             at: cause.at,
         })
     }
+}
+
+/// What a person was shown, in 64 hexadecimal digits: a proof can be compared with it.
+fn hash(message: &Message) -> String {
+    let shown = serde_json::to_vec(message).unwrap_or_default(); // texts and JSON values always serialise
+    Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Why an event cannot be answered. The runner parks such an event instead of guessing.
@@ -201,6 +214,7 @@ pub enum Who {
 const AN_ORDER: &str = "an order to the rules, not to people; it is seen when the customer is opened";
 const ABOUT_IMPORTS: &str = "the import tells of all its rows once, at its end";
 const ABOUT_NOTICES: &str = "a notice about a notice would never end";
+const ABOUT_CHANNELS: &str = "operators see the state of a channel where they set it";
 const ABOUT_READING: &str = "what a person reads concerns only that person";
 
 /// The decision table: every event type, and who is told of it.
@@ -246,6 +260,13 @@ pub const ROWS: &[(&str, Who)] = &[
     ("DeliveryDied", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryRequeued", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryCancelled", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryReleased", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryMerged", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliverySettled", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryDiscarded", Who::Nobody(ABOUT_NOTICES)),
+    ("DeliveryConfirmed", Who::Nobody(ABOUT_NOTICES)),
+    ("ChannelPaused", Who::Nobody(ABOUT_CHANNELS)),
+    ("ChannelResumed", Who::Nobody(ABOUT_CHANNELS)),
     ("NotificationsRead", Who::Nobody(ABOUT_READING)),
     ("AllNotificationsRead", Who::Nobody(ABOUT_READING)),
     ("NotificationsArchived", Who::Nobody(ABOUT_READING)),

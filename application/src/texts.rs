@@ -46,6 +46,8 @@ pub struct Words {
 /// How one kind of notice looks. A type can have two: for one lead, and a summary for many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Template {
+    /// Its own name: a type can have two.
+    pub key: &'static str,
     /// The notification type; see [`kinds`].
     pub kind: &'static str,
     /// Goes up when any field here changes; every notice keeps the version it was rendered with.

@@ -136,6 +136,26 @@ impl StreamId {
         Self::new("subscription", derive(&["subscription", app, openid, template]))
     }
 
+    /// An operator's hold on a channel.
+    pub fn channel(channel: &str) -> Self {
+        Self::new("channel", derive(&["channel", channel]))
+    }
+
+    /// How one person wants to be told.
+    pub fn preferences(staff: StaffId) -> Self {
+        Self::new("preferences", staff.0)
+    }
+
+    /// How everybody of a role is told who has not said otherwise.
+    pub fn role_preferences(role: &str) -> Self {
+        Self::new("preferences", derive(&["preferences", "role", role]))
+    }
+
+    /// The published texts of one template.
+    pub fn template(key: &str) -> Self {
+        Self::new("template", derive(&["template", key]))
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 pub mod batch;
+pub mod channel_control;
 pub mod codes;
 pub mod contact;
 pub mod customer;

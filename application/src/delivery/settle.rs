@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{Conclusion, Failure, FailureClass};
 
-use super::{Outcome, RetrySchedule};
+use super::{Contract, Outcome, RetrySchedule};
 
 /// Least wait before an attempt that did not count is repeated.
 const UNCOUNTED_WAIT: Duration = Duration::from_secs(30);
@@ -18,8 +18,21 @@ pub struct History {
     pub counted: i64,
     /// How often the provider said "busy" before.
     pub busy_answers: i64,
-    /// Whether an earlier attempt may have arrived: an operator asked to send it again all the same.
+    /// Whether an earlier attempt may have arrived.
     pub maybe_arrived: bool,
+    /// When the first attempt began.
+    pub first_attempt_at: Option<DateTime<Utc>>,
+    /// From here on the next channel of the route speaks instead; `None` when none stands by.
+    pub fallback_at: Option<DateTime<Utc>>,
+}
+
+/// By what an attempt is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'r> {
+    /// When to try again.
+    pub schedule: &'r RetrySchedule,
+    /// What the channel promises.
+    pub contract: &'r Contract,
 }
 
 /// What becomes of the reserved credit.
@@ -51,7 +64,7 @@ pub struct Settled {
 pub fn settle(
     outcome: Outcome,
     history: History,
-    schedule: &RetrySchedule,
+    rules: Rules<'_>,
     now: DateTime<Utc>,
     chance: f64,
 ) -> Settled {
@@ -60,53 +73,92 @@ pub fn settle(
             conclusion: Conclusion::Accepted { provider_message_id },
             credit: CreditAction::Consume,
         },
-        Outcome::Unknown(failure) => {
-            Settled { conclusion: Conclusion::Uncertain(failure), credit: CreditAction::Keep }
-        }
+        Outcome::Unknown(failure) => unknown(failure, history, rules, now, chance),
         Outcome::Rejected(failure) => rejected(failure, history),
         Outcome::Retry { failure, after, counted } => {
-            retry(failure, after.unwrap_or_default(), counted, history, schedule, now, chance)
+            let wait = wait(&failure, after.unwrap_or_default(), counted, history, rules.schedule, chance);
+            again(failure, wait, counted, history, now)
         }
     }
 }
 
-fn rejected(failure: Failure, history: History) -> Settled {
-    if failure.class != FailureClass::Consent {
-        return Settled { conclusion: Conclusion::Rejected(failure), credit: CreditAction::Return };
+/// Sent again only while the provider recognises the repetition.
+fn unknown(failure: Failure, history: History, rules: Rules<'_>, now: DateTime<Utc>, chance: f64) -> Settled {
+    let window = rules.contract.dedupe.and_then(|window| TimeDelta::from_std(window).ok());
+    let until =
+        history.first_attempt_at.zip(window).and_then(|(first, window)| first.checked_add_signed(window));
+    let due_at = rules.schedule.wait(history.counted, chance).and_then(|wait| later(now, wait));
+    match (due_at, until) {
+        (Some(due_at), Some(until)) if due_at < until => Settled {
+            conclusion: Conclusion::Retry { failure, due_at, counted: true },
+            credit: CreditAction::Keep,
+        },
+        _ => Settled { conclusion: Conclusion::Uncertain(failure), credit: CreditAction::Keep },
     }
-    let reason = failure.code.map_or_else(|| "no_credit".to_owned(), |code| code.to_string());
-    // The earlier attempt may have arrived and used the last credit: then the person did not refuse anything
-    // (wechat-apis.md section 8.2).
-    let conclusion =
-        if history.maybe_arrived { Conclusion::Uncertain(failure) } else { Conclusion::Rejected(failure) };
-    Settled { conclusion, credit: CreditAction::Zero { reason } }
 }
 
-fn retry(
-    failure: Failure,
+/// An earlier attempt may have arrived, and used the last credit: then nobody refused anything (wechat-apis.md
+/// section 8.2).
+fn rejected(failure: Failure, history: History) -> Settled {
+    let credit = if failure.class == FailureClass::Consent {
+        let reason = failure.code.map_or_else(|| "no_credit".to_owned(), |code| code.to_string());
+        CreditAction::Zero { reason }
+    } else if history.maybe_arrived {
+        CreditAction::Keep
+    } else {
+        CreditAction::Return
+    };
+    let conclusion =
+        if history.maybe_arrived { Conclusion::Uncertain(failure) } else { Conclusion::Rejected(failure) };
+    Settled { conclusion, credit }
+}
+
+/// How long to wait for the next attempt; `None` when there is none.
+fn wait(
+    failure: &Failure,
     after: Duration,
     counted: bool,
     history: History,
     schedule: &RetrySchedule,
-    now: DateTime<Utc>,
     chance: f64,
+) -> Option<Duration> {
+    if !counted {
+        // A hint for a wait that does not count is exact (the end of a quota's window).
+        return Some(if after.is_zero() { UNCOUNTED_WAIT } else { after });
+    }
+    let too_busy = failure.class == FailureClass::Busy && schedule.is_too_busy(history.busy_answers + 1);
+    // A hint beside the schedule only delays it.
+    schedule.wait(history.counted, chance).filter(|_| !too_busy).map(|wait| wait.max(after))
+}
+
+/// Another attempt, unless none is left or the next channel would speak before it.
+fn again(
+    failure: Failure,
+    wait: Option<Duration>,
+    counted: bool,
+    history: History,
+    now: DateTime<Utc>,
 ) -> Settled {
-    let too_busy =
-        counted && failure.class == FailureClass::Busy && schedule.is_too_busy(history.busy_answers + 1);
-    let wait = if counted { schedule.wait(history.counted, chance) } else { Some(UNCOUNTED_WAIT) };
-    let Some(wait) = wait.filter(|_| !too_busy) else {
-        return Settled { conclusion: Conclusion::Died(failure), credit: CreditAction::Return };
-    };
-    // A hint for a wait that does not count is exact (the end of a quota's window), one beside the schedule only
-    // delays it.
-    let wait = if !counted && !after.is_zero() { after } else { wait.max(after) };
-    let due_at = TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait));
-    let due_at = due_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
-    Settled { conclusion: Conclusion::Retry { failure, due_at, counted }, credit: CreditAction::Keep }
+    let due_at = wait.map(|wait| later(now, wait).unwrap_or(DateTime::<Utc>::MAX_UTC));
+    match due_at.filter(|due_at| history.fallback_at.is_none_or(|fallback| *due_at < fallback)) {
+        Some(due_at) => {
+            Settled { conclusion: Conclusion::Retry { failure, due_at, counted }, credit: CreditAction::Keep }
+        }
+        None if history.maybe_arrived => {
+            Settled { conclusion: Conclusion::Uncertain(failure), credit: CreditAction::Keep }
+        }
+        None => Settled { conclusion: Conclusion::Died(failure), credit: CreditAction::Return },
+    }
+}
+
+fn later(now: DateTime<Utc>, wait: Duration) -> Option<DateTime<Utc>> {
+    TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait))
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::notification::Channel;
+
     use super::*;
 
     fn now() -> DateTime<Utc> {
@@ -119,7 +171,9 @@ mod tests {
 
     fn check(outcome: Outcome, history: History, conclusion: Conclusion, credit: CreditAction) {
         let what = format!("{outcome:?} {history:?}");
-        let settled = settle(outcome, history, &RetrySchedule::default(), now(), 0.5);
+        let contract = Contract::of(Channel::WechatSubscribe);
+        let rules = Rules { schedule: &RetrySchedule::default(), contract: &contract };
+        let settled = settle(outcome, history, rules, now(), 0.5);
         assert_eq!(settled, Settled { conclusion, credit }, "{what}");
     }
 
@@ -184,10 +238,51 @@ mod tests {
         check(again(Quota, Some(3600), false), last, due(Quota, 3600, false), keep());
         let dead = Conclusion::Died(failure(Unreachable, None));
         check(again(Unreachable, None, true), last, dead, CreditAction::Return);
-        let busy = |busy_answers| History { counted: 1, busy_answers, maybe_arrived: false };
+        let busy = |busy_answers| History { counted: 1, busy_answers, ..History::default() };
         check(again(Busy, None, true), busy(1), due(Busy, 1, true), keep());
         check(again(Busy, Some(5), false), busy(9), due(Busy, 5, false), keep());
         let dead = Conclusion::Died(failure(Busy, None));
         check(again(Busy, None, true), busy(2), dead, CreditAction::Return);
+    }
+
+    #[test]
+    fn the_next_channel_speaks_when_the_next_attempt_would_come_too_late() {
+        use FailureClass::{Quota, Unreachable};
+        let standing_by =
+            |seconds| History { fallback_at: Some(now() + TimeDelta::seconds(seconds)), ..first() };
+        let dead = |class| Conclusion::Died(failure(class, None));
+        check(again(Unreachable, None, true), standing_by(2), due(Unreachable, 1, true), CreditAction::Keep);
+        check(again(Unreachable, None, true), standing_by(1), dead(Unreachable), CreditAction::Return);
+        check(again(Quota, Some(3600), false), standing_by(300), dead(Quota), CreditAction::Return);
+        let maybe = History { maybe_arrived: true, ..standing_by(1) };
+        let unknown = Conclusion::Uncertain(failure(Unreachable, None));
+        check(again(Unreachable, None, true), maybe, unknown, CreditAction::Keep);
+    }
+
+    #[test]
+    fn an_unknown_arrival_is_repeated_only_while_the_provider_recognises_it() {
+        let why = || failure(FailureClass::Uncertain, None);
+        let began = |ago| History { first_attempt_at: Some(now() - TimeDelta::seconds(ago)), ..first() };
+        let again =
+            || Conclusion::Retry { failure: why(), due_at: now() + TimeDelta::seconds(1), counted: true };
+        let rows = [
+            (Channel::WecomApp, 0, true),
+            (Channel::WecomApp, 4 * 3600 - 602, true),
+            (Channel::WecomApp, 4 * 3600 - 601, false),
+            (Channel::WechatOfficial, 478, true),
+            (Channel::WechatOfficial, 479, false),
+            (Channel::WechatCloud, 3600, true),
+            (Channel::WechatSubscribe, 0, false),
+            (Channel::WecomRobot, 0, false),
+        ];
+        for (channel, ago, repeated) in rows {
+            let contract = Contract::of(channel);
+            let rules = Rules { schedule: &RetrySchedule::default(), contract: &contract };
+            let settled = settle(Outcome::Unknown(why()), began(ago), rules, now(), 0.5);
+            let conclusion = if repeated { again() } else { Conclusion::Uncertain(why()) };
+            assert_eq!(settled, Settled { conclusion, credit: CreditAction::Keep }, "{channel} {ago}");
+        }
+        let unknown = Outcome::Unknown(why());
+        check(unknown, first(), Conclusion::Uncertain(why()), CreditAction::Keep);
     }
 }

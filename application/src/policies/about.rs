@@ -95,7 +95,12 @@ impl<'a> About<'a> {
         view: &View<'_>,
     ) -> Result<Vec<Reaction>, MissingVariable> {
         let message = render(template, Language::default(), &self.variables, self.data)?;
-        let notice = Notice { priority: template.priority, message, template_version: template.version };
+        let notice = Notice {
+            priority: template.priority,
+            message,
+            template: template.key.to_owned(),
+            template_version: template.version,
+        };
         let tell = |recipient| {
             let decisions = routing::decide(view, recipient, template.kind);
             let told = decisions.iter().any(|(_, decision)| matches!(decision, Decision::Deliver));

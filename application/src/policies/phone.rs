@@ -33,7 +33,7 @@ impl Reaction {
     pub fn outgoing(&self, cause: &PolicyEvent, view: &View<'_>) -> Vec<Outgoing> {
         let sent = |(channel, decision): &(Channel, Decision)| match (channel, decision) {
             (Channel::WechatSubscribe, Decision::Deliver) => self.wechat(cause, view),
-            (Channel::WechatSubscribe | Channel::InApp, _) => None,
+            _ => None,
         };
         self.decisions.iter().filter_map(sent).collect()
     }

@@ -39,6 +39,9 @@ pub(super) fn decide(view: &View<'_>, recipient: StaffId, scene: &str) -> Vec<(C
     let decision = |channel| match channel {
         Channel::InApp => Decision::Deliver,
         Channel::WechatSubscribe => wechat_subscribe(view, recipient, scene),
+        Channel::WechatCloud | Channel::WechatOfficial | Channel::WecomApp | Channel::WecomRobot => {
+            suppress(reasons::CHANNEL_NOT_CONFIGURED)
+        }
     };
     Channel::ALL.iter().map(|channel| (*channel, decision(*channel))).collect()
 }

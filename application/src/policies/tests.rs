@@ -211,7 +211,8 @@ fn told(reaction: &Reaction) -> String {
         match decision {
             Decision::Deliver => "deliver".to_owned(),
             Decision::Merge { into } => format!("merge {into}"),
-            Decision::Hold { until } => format!("hold {until}"),
+            Decision::Hold { until, .. } => format!("hold {until}"),
+            Decision::Standby { after } => format!("after {after}"),
             Decision::Suppress { reason } => reason.clone(),
         }
     };

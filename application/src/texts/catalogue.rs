@@ -17,6 +17,7 @@ macro_rules! templates {
         $zh:expr,
         $en:expr;)+) => {
         $($(#[$doc])* pub const $name: Template = Template {
+            key: stringify!($name),
             kind: kinds::$kind,
             version: $version,
             priority: { const P: Priority = $priority; P },

@@ -9,6 +9,32 @@ code_table! {
         InApp = "in_app",
         /// A one-time subscribe message of the mini program.
         WechatSubscribe = "wechat_subscribe",
+        /// A cloud function of the mini program, which tells the person by its own means.
+        WechatCloud = "wechat_cloud",
+        /// A template or subscribe message of the service account.
+        WechatOfficial = "wechat_official",
+        /// A message of a WeCom application.
+        WecomApp = "wecom_app",
+        /// A message of a WeCom group robot.
+        WecomRobot = "wecom_robot",
+    }
+}
+
+impl Channel {
+    /// Every channel that needs a provider.
+    pub const EXTERNAL: [Self; 5] =
+        [Self::WechatSubscribe, Self::WechatCloud, Self::WechatOfficial, Self::WecomApp, Self::WecomRobot];
+}
+
+code_table! {
+    /// What was decided about a delivery whose arrival nobody knows (notifications.md section 4).
+    Settlement {
+        /// It counts as sent.
+        Sent = "sent",
+        /// The next channel tells it too, marked as possibly repeated.
+        Escalated = "escalated",
+        /// Nothing more is done.
+        Closed = "closed",
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::codes::{Channel, FailureClass, Priority};
+use super::codes::{Channel, FailureClass, Priority, Settlement};
 use crate::envelope::Actor;
 use crate::ids::{CustomerId, DeliveryId, EventId, NotificationId, StaffId};
 use crate::stored_events;
@@ -30,6 +30,38 @@ stored_events! {
         Requeued(DeliveryRequeued) = 1,
         /// It was taken back before it left.
         Cancelled(DeliveryCancelled) = 1,
+        /// What was held may leave.
+        Released(DeliveryReleased) = 1,
+        /// What was held became part of a digest.
+        Merged(DeliveryMerged) = 1,
+        /// Somebody decided what an unknown arrival counts as.
+        Settled(DeliverySettled) = 1,
+        /// An operator gave it up.
+        Discarded(DeliveryDiscarded) = 1,
+        /// The provider proved the arrival.
+        Confirmed(DeliveryConfirmed) = 1,
+    }
+}
+
+impl NotificationEvent {
+    /// Which delivery it is about, and when it happened; `None` for the request, which is about all of them.
+    pub fn subject(&self) -> Option<(DeliveryId, DateTime<Utc>)> {
+        match self {
+            Self::Requested(_) => None,
+            Self::Started(e) => Some((e.delivery, e.at)),
+            Self::Accepted(e) => Some((e.delivery, e.at)),
+            Self::Rejected(e) => Some((e.delivery, e.at)),
+            Self::RetryScheduled(e) => Some((e.delivery, e.at)),
+            Self::Uncertain(e) => Some((e.delivery, e.at)),
+            Self::Died(e) => Some((e.delivery, e.at)),
+            Self::Requeued(e) => Some((e.delivery, e.at)),
+            Self::Cancelled(e) => Some((e.delivery, e.at)),
+            Self::Released(e) => Some((e.delivery, e.at)),
+            Self::Merged(e) => Some((e.delivery, e.at)),
+            Self::Settled(e) => Some((e.delivery, e.at)),
+            Self::Discarded(e) => Some((e.delivery, e.at)),
+            Self::Confirmed(e) => Some((e.delivery, e.at)),
+        }
     }
 }
 
@@ -54,6 +86,15 @@ pub struct NotificationRequested {
     pub deliveries: Vec<PlannedDelivery>,
     /// Version of the template it was rendered with.
     pub template_version: i64,
+    /// The template it was rendered with; a type can have two. Empty in notices older than this field.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub template: String,
+    /// SHA-256 of the rendered message, in hex. Empty in notices older than this field.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rendered_hash: String,
+    /// The notices a digest tells of; empty for every other notice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest_of: Vec<NotificationId>,
     /// When the cause was recorded.
     pub at: DateTime<Utc>,
 }
@@ -104,6 +145,14 @@ pub enum Decision {
     Hold {
         /// When.
         until: DateTime<Utc>,
+        /// Why, e.g. `quiet_hours`: the setting that caused it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
+    /// Send it only if the channel before it in the route does not tell the person.
+    Standby {
+        /// The channel before it.
+        after: Channel,
     },
     /// Do not send it.
     Suppress {
@@ -228,5 +277,74 @@ pub struct DeliveryCancelled {
     /// Why, e.g. `lead_transferred`.
     pub reason: String,
     /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What was held may leave now 放行.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryReleased {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its channel.
+    pub channel: Channel,
+    /// Why, e.g. `due`, or the channel that failed: `after_wecom_app`.
+    pub reason: String,
+    /// Whether the channel before may have told the same: the message says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub possibly_repeated: bool,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What was held is told in a digest 合并.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryMerged {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The digest.
+    pub into: NotificationId,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Somebody, or the channel's policy, decided what an unknown arrival counts as 结果认定.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliverySettled {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// As what.
+    pub settlement: Settlement,
+    /// Who decided.
+    pub by: Actor,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An operator gave a delivery up 放弃投递.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryDiscarded {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Who decided.
+    pub by: Actor,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The provider proved that it arrived 送达回执.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryConfirmed {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// What the provider sent, e.g. `subscribe_msg_sent_event`.
+    pub proof: String,
+    /// The provider's id of the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_message_id: Option<String>,
+    /// When the provider says it arrived.
     pub at: DateTime<Utc>,
 }

@@ -4,7 +4,9 @@
 //! only the attempt that is in flight can be concluded. A worker that lost its lease meets a higher attempt
 //! number and is refused (notifications.md section 4).
 
+mod chain;
 mod codes;
+mod command;
 mod events;
 #[cfg(test)]
 mod tests;
@@ -14,15 +16,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use codes::{Channel, DeliveryState, FailureClass, Priority};
+pub use codes::{Channel, DeliveryState, FailureClass, Priority, Settlement};
+pub use command::{Conclusion, NotificationCommand, NotificationError};
 pub use events::{
-    Decision, DeliveryAccepted, DeliveryCancelled, DeliveryDied, DeliveryRejected, DeliveryRequeued,
-    DeliveryRetryScheduled, DeliveryStarted, DeliveryUncertain, Failure, Message, NotificationEvent,
+    Decision, DeliveryAccepted, DeliveryCancelled, DeliveryConfirmed, DeliveryDied, DeliveryDiscarded,
+    DeliveryMerged, DeliveryRejected, DeliveryReleased, DeliveryRequeued, DeliveryRetryScheduled,
+    DeliverySettled, DeliveryStarted, DeliveryUncertain, Failure, Message, NotificationEvent,
     NotificationRequested, PlannedDelivery,
 };
 
 use crate::Aggregate;
-use crate::envelope::Actor;
 use crate::ids::{DeliveryId, StaffId};
 
 /// A notice as its events left it.
@@ -47,96 +50,15 @@ pub struct Delivery {
     pub counted: i64,
     /// When the next attempt is due, while a failed one waits for it.
     pub due_at: Option<DateTime<Utc>>,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conclusion {
-    /// The provider took it.
-    Accepted {
-        /// The provider's id of the message.
-        provider_message_id: Option<String>,
-    },
-    /// Refused for good.
-    Rejected(Failure),
-    /// Try again.
-    Retry {
-        /// Why.
-        failure: Failure,
-        /// When.
-        due_at: DateTime<Utc>,
-        /// Whether it used up an attempt.
-        counted: bool,
-    },
-    /// Nobody knows.
-    Uncertain(Failure),
-    /// The attempts are used up.
-    Died(Failure),
-}
-
-/// What may be asked of a notice.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NotificationCommand {
-    /// Bring it into being.
-    Request(Box<NotificationRequested>),
-    /// Begin the next attempt.
-    Start {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// End an attempt, or a waiting delivery that cannot even start (then `attempt` is the last one made).
-    Conclude {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// The attempt it is about.
-        attempt: i64,
-        /// How it ended.
-        conclusion: Conclusion,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Send it again by an operator's decision.
-    Requeue {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Who decided.
-        by: Actor,
-        /// Why.
-        reason: String,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// Take a delivery back that has not left.
-    Cancel {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Why.
-        reason: String,
-        /// When.
-        at: DateTime<Utc>,
-    },
-}
-
-/// Why a notice refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotificationError {
-    /// The notice has no such delivery.
-    #[error("投递不存在")]
-    NotFound,
-    /// The delivery is not waiting to be sent.
-    #[error("投递当前状态为 {0}，不能开始")]
-    NotWaiting(DeliveryState),
-    /// Another attempt is under way, or this one was concluded already.
-    #[error("该次投递已失效")]
-    StaleAttempt,
-    /// Only a delivery that ended without arriving can be sent again.
-    #[error("投递当前状态为 {0}，不能重新投递")]
-    NotRequeueable(DeliveryState),
-    /// Bytes may have left, or nothing more will happen by itself.
-    #[error("投递当前状态为 {0}，不能撤回")]
-    NotCancellable(DeliveryState),
+    /// The channel before it in the route, when it stands by.
+    #[serde(default)]
+    pub after: Option<Channel>,
+    /// Whether it stands by, or did until the channel before it told the person: then it may still be asked.
+    #[serde(default)]
+    pub stands_by: bool,
+    /// What its unknown arrival was decided to count as.
+    #[serde(default)]
+    pub settlement: Option<Settlement>,
 }
 
 impl Aggregate for Notification {
@@ -167,7 +89,10 @@ impl Aggregate for Notification {
                 if found.waits_as(&conclusion) {
                     return Ok(vec![]);
                 }
-                Ok(vec![conclude(delivery, attempt, conclusion, at)])
+                let follows = self.after_conclusion(found.channel, &conclusion, at);
+                let mut events = vec![conclude(delivery, attempt, conclusion, at)];
+                events.extend(follows);
+                Ok(events)
             }
             NotificationCommand::Requeue { delivery, by, reason, at } => {
                 match self.delivery(delivery)?.state {
@@ -187,6 +112,18 @@ impl Aggregate for Notification {
                     other => Err(NotificationError::NotCancellable(other)),
                 }
             }
+            NotificationCommand::Release { delivery, at } => self.release(delivery, at),
+            NotificationCommand::Merge { delivery, into, at } => self.merge(delivery, into, at),
+            NotificationCommand::Settle { delivery, settlement, by, reason, at } => {
+                self.settle(DeliverySettled { delivery, settlement, by, reason, at })
+            }
+            NotificationCommand::Discard { delivery, by, reason, at } => {
+                self.discard(DeliveryDiscarded { delivery, by, reason, at })
+            }
+            NotificationCommand::Confirm { delivery, proof, provider_message_id, at } => {
+                self.confirm(DeliveryConfirmed { delivery, proof, provider_message_id, at })
+            }
+            NotificationCommand::Refute { delivery, failure, at } => self.refute(delivery, failure, at),
         }
     }
 
@@ -214,8 +151,29 @@ impl Aggregate for Notification {
                 d.state = DeliveryState::Pending;
                 d.counted = 0;
                 d.due_at = None;
+                d.settlement = None;
             }),
-            NotificationEvent::Cancelled(e) => self.moved(e.delivery, DeliveryState::Cancelled),
+            NotificationEvent::Cancelled(e) => {
+                let superseded = chain::is_told_by(&e.reason);
+                self.moved(e.delivery, DeliveryState::Cancelled);
+                self.update(e.delivery, |d| d.stands_by &= superseded);
+            }
+            NotificationEvent::Released(e) => {
+                self.moved(e.delivery, DeliveryState::Pending);
+                self.update(e.delivery, |d| d.stands_by = false);
+            }
+            NotificationEvent::Merged(e) => self.moved(e.delivery, DeliveryState::Merged),
+            NotificationEvent::Settled(e) => self.update(e.delivery, |d| {
+                d.settlement = Some(e.settlement);
+                if e.settlement == Settlement::Sent {
+                    d.state = DeliveryState::Accepted;
+                }
+            }),
+            NotificationEvent::Discarded(e) => {
+                self.moved(e.delivery, DeliveryState::Cancelled);
+                self.update(e.delivery, |d| d.stands_by = false);
+            }
+            NotificationEvent::Confirmed(e) => self.moved(e.delivery, DeliveryState::Delivered),
         }
     }
 }
@@ -230,9 +188,22 @@ impl Notification {
         self.recipient = Some(request.recipient);
         for planned in &request.deliveries {
             let state = planned.initial_state();
+            let after = match planned.decision {
+                Decision::Standby { after } => Some(after),
+                _ => None,
+            };
             self.deliveries.insert(
                 planned.delivery,
-                Delivery { channel: planned.channel, state, attempt: 0, counted: 0, due_at: None },
+                Delivery {
+                    channel: planned.channel,
+                    state,
+                    attempt: 0,
+                    counted: 0,
+                    due_at: None,
+                    after,
+                    stands_by: after.is_some(),
+                    settlement: None,
+                },
             );
         }
     }
@@ -275,9 +246,9 @@ impl PlannedDelivery {
     pub fn initial_state(&self) -> DeliveryState {
         match (&self.decision, self.channel) {
             (Decision::Deliver, Channel::InApp) => DeliveryState::Delivered,
-            (Decision::Deliver, Channel::WechatSubscribe) => DeliveryState::Pending,
+            (Decision::Deliver, _) => DeliveryState::Pending,
             (Decision::Merge { .. }, _) => DeliveryState::Merged,
-            (Decision::Hold { .. }, _) => DeliveryState::Held,
+            (Decision::Hold { .. } | Decision::Standby { .. }, _) => DeliveryState::Held,
             (Decision::Suppress { .. }, _) => DeliveryState::Suppressed,
         }
     }

@@ -32,6 +32,9 @@ fn request(deliveries: Vec<PlannedDelivery>) -> NotificationRequested {
         customers: vec![],
         deliveries,
         template_version: 1,
+        template: String::new(),
+        rendered_hash: String::new(),
+        digest_of: vec![],
         at: at(0),
     }
 }
@@ -114,7 +117,7 @@ fn a_notice_is_requested_once() {
 #[test]
 fn every_decision_puts_its_delivery_where_it_belongs() {
     let merge = Decision::Merge { into: "batch".into() };
-    let hold = Decision::Hold { until: at(60) };
+    let hold = Decision::Hold { until: at(60), reason: "quiet_hours".into() };
     let suppress = Decision::Suppress { reason: "channel_not_configured".into() };
     for (channel, decision, state) in [
         (Channel::InApp, Decision::Deliver, DeliveryState::Delivered),
@@ -267,7 +270,7 @@ fn what_waits_or_arrived_cannot_be_sent_again() {
 
 #[test]
 fn what_has_not_left_can_be_taken_back_for_good() {
-    let held = Decision::Hold { until: at(60) };
+    let held = Decision::Hold { until: at(60), reason: "quiet_hours".into() };
     let held = request(vec![planned(WECHAT, Channel::WechatSubscribe, held)]);
     for events in [past([]), past([started(1), concluded(1, retry(true))]), vec![held.into()]] {
         given::<Notification>(events.clone())

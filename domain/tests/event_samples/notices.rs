@@ -1,9 +1,10 @@
 //! Samples of notices.
 
 use domain::notification::{
-    Channel, Decision, DeliveryAccepted, DeliveryCancelled, DeliveryDied, DeliveryRejected, DeliveryRequeued,
-    DeliveryRetryScheduled, DeliveryStarted, DeliveryUncertain, Failure, FailureClass, Message,
-    NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
+    Channel, Decision, DeliveryAccepted, DeliveryCancelled, DeliveryConfirmed, DeliveryDied,
+    DeliveryDiscarded, DeliveryMerged, DeliveryRejected, DeliveryReleased, DeliveryRequeued,
+    DeliveryRetryScheduled, DeliverySettled, DeliveryStarted, DeliveryUncertain, Failure, FailureClass,
+    Message, NotificationEvent, NotificationRequested, PlannedDelivery, Priority, Settlement,
 };
 use domain::{CustomerId, DeliveryId, EventId, NotificationId};
 use serde_json::json;
@@ -18,7 +19,7 @@ fn requested() -> NotificationRequested {
     let decisions = [
         (Channel::InApp, Decision::Deliver),
         (Channel::InApp, Decision::Merge { into: "batch".into() }),
-        (Channel::WechatSubscribe, Decision::Hold { until: at() }),
+        (Channel::WechatSubscribe, Decision::Hold { until: at(), reason: String::new() }),
         (Channel::WechatSubscribe, Decision::Suppress { reason: "channel_not_configured".into() }),
     ];
     let numbered = (60..).zip(decisions);
@@ -46,6 +47,9 @@ fn requested() -> NotificationRequested {
         customers: vec![CustomerId(uuid(20))],
         deliveries: deliveries.collect(),
         template_version: 1,
+        template: String::new(),
+        rendered_hash: String::new(),
+        digest_of: vec![],
         at: at(),
     }
 }
@@ -74,6 +78,31 @@ pub(crate) fn notification() -> Vec<NotificationEvent> {
             delivery,
             channel: Channel::WechatSubscribe,
             reason: "lead_transferred".into(),
+            at,
+        }
+        .into(),
+        DeliveryReleased {
+            delivery,
+            channel: Channel::WechatSubscribe,
+            reason: "after_wecom_app".into(),
+            possibly_repeated: true,
+            at,
+        }
+        .into(),
+        DeliveryMerged { delivery, into: NotificationId(uuid(42)), at }.into(),
+        DeliverySettled {
+            delivery,
+            settlement: Settlement::Escalated,
+            by: boss(),
+            reason: "已电话核实".into(),
+            at,
+        }
+        .into(),
+        DeliveryDiscarded { delivery, by: boss(), reason: "已当面告知".into(), at }.into(),
+        DeliveryConfirmed {
+            delivery,
+            proof: "subscribe_msg_sent_event".into(),
+            provider_message_id: Some("1864323726461255680".into()),
             at,
         }
         .into(),

@@ -297,6 +297,9 @@ fn request(notification: NotificationId, delivery: DeliveryId, at: DateTime<Utc>
             decision: Decision::Deliver,
         }],
         template_version: 1,
+        template: String::new(),
+        rendered_hash: String::new(),
+        digest_of: vec![],
         at,
     }
 }

@@ -10,7 +10,8 @@ fn any_decision() -> impl Strategy<Value = Decision> {
     prop_oneof![
         4 => Just(Decision::Deliver),
         1 => Just(Decision::Merge { into: "batch".into() }),
-        1 => Just(Decision::Hold { until: at(60) }),
+        1 => Just(Decision::Hold { until: at(60), reason: "quiet_hours".into() }),
+        2 => select(Channel::ALL).prop_map(|after| Decision::Standby { after }),
         1 => Just(Decision::Suppress { reason: "channel_not_configured".into() }),
     ]
 }
@@ -58,21 +59,26 @@ fn any_command() -> impl Strategy<Value = NotificationCommand> {
         8 => conclude,
         1 => requeue,
         1 => which().prop_map(|delivery| cancel(delivery, 4)),
+        2 => (which(), 0..6_u8).prop_map(|(delivery, what)| decision(delivery, what)),
     ]
 }
 
-/// The delivery that an event is about.
-fn subject(event: &NotificationEvent) -> Option<DeliveryId> {
-    match event {
-        NotificationEvent::Requested(_) => None,
-        NotificationEvent::Started(e) => Some(e.delivery),
-        NotificationEvent::Accepted(e) => Some(e.delivery),
-        NotificationEvent::Rejected(e) => Some(e.delivery),
-        NotificationEvent::RetryScheduled(e) => Some(e.delivery),
-        NotificationEvent::Uncertain(e) => Some(e.delivery),
-        NotificationEvent::Died(e) => Some(e.delivery),
-        NotificationEvent::Requeued(e) => Some(e.delivery),
-        NotificationEvent::Cancelled(e) => Some(e.delivery),
+/// What an operator, the releaser or the provider may ask.
+fn decision(delivery: DeliveryId, what: u8) -> NotificationCommand {
+    let (by, reason, at) = (boss(), "核实".to_owned(), at(5));
+    let into = crate::ids::NotificationId(uuid::Uuid::from_u128(9));
+    match what {
+        0 => NotificationCommand::Release { delivery, at },
+        1 => NotificationCommand::Merge { delivery, into, at },
+        2 => NotificationCommand::Settle { delivery, settlement: Settlement::Escalated, by, reason, at },
+        3 => NotificationCommand::Discard { delivery, by, reason, at },
+        4 => NotificationCommand::Refute { delivery, failure: failure(), at },
+        _ => NotificationCommand::Confirm {
+            delivery,
+            proof: "subscribe_msg_sent_event".to_owned(),
+            provider_message_id: None,
+            at,
+        },
     }
 }
 
@@ -82,11 +88,24 @@ fn holds(notice: &Notification, history: &[NotificationEvent]) {
     for event in history {
         let before = state.clone();
         state.evolve(event);
-        let Some(subject) = subject(event) else { continue };
+        let Some((subject, _)) = event.subject() else { continue };
         let (old, new) = (&before.deliveries[&subject], &state.deliveries[&subject]);
         let requeued = matches!(event, NotificationEvent::Requeued(_));
+        let decided = matches!(
+            event,
+            NotificationEvent::Settled(_)
+                | NotificationEvent::Discarded(_)
+                | NotificationEvent::Confirmed(_)
+                | NotificationEvent::Released(_)
+        );
+        let refuted = matches!(event, NotificationEvent::Rejected(_))
+            && matches!(old.state, DeliveryState::Accepted | DeliveryState::Unknown);
         let started = matches!(event, NotificationEvent::Started(_));
-        assert!(!old.state.is_final() || requeued, "{} stays final but for a requeue: {event:?}", old.state);
+        assert!(
+            !old.state.is_final() || requeued || decided || refuted,
+            "{} stays final but for a decision or a later word of the provider: {event:?}",
+            old.state
+        );
         assert_eq!(new.attempt, old.attempt + i64::from(started), "each start is one attempt: {event:?}");
         assert!(!started || old.state != DeliveryState::InFlight, "one attempt at a time: {event:?}");
         let cancelled = matches!(event, NotificationEvent::Cancelled(_));

@@ -49,6 +49,9 @@ pub(in crate::tests) fn requested(n: u128, reader: u128, wechat_decision: Decisi
             planned(Channel::WechatSubscribe, wechat_decision),
         ],
         template_version: 1,
+        template: String::new(),
+        rendered_hash: String::new(),
+        digest_of: vec![],
         at: second(i64::try_from(n).unwrap()),
     }
     .into()

@@ -162,6 +162,9 @@ impl Log {
                 planned(Channel::WechatSubscribe, phone),
             ],
             template_version: 1,
+        template: String::new(),
+        rendered_hash: String::new(),
+        digest_of: vec![],
             at: AT.parse().unwrap(),
         };
         self.notification(notification, &request.into());
