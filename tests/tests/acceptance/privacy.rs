@@ -31,8 +31,11 @@ fn check_refusal(reply: &Reply) {
 async fn make(app: &TestApp, team: &Team) -> Vec<String> {
     let mut leads = Vec::new();
     for (n, number) in NUMBERS.iter().take(4).enumerate() {
-        // People write numbers into names, too.
+        // People write numbers into names, too, and wherever else a text fits.
         let mut body = lead(&format!("陈女士{n} {number}"), number);
+        for field in ["area", "ageRequirement", "genderRequirement", "originRequirement"] {
+            body[field] = json!(format!("打{number}"));
+        }
         body["assignedTo"] = json!(team.employee.id);
         let reply = app.post("/api/customers", &body).by(&team.manager).send().await;
         assert_eq!(reply.status, 201, "{reply:?}");
@@ -83,6 +86,37 @@ async fn look_into_the_pool(app: &TestApp, team: &Team) {
     assert!(shown(&seen.body.to_string()).is_some(), "a manager sees the number: {seen:?}");
 }
 
+/// Whoever only created a lead reads nothing of what was typed about it that could be a number.
+async fn look_from_outside(app: &TestApp, team: &Team) {
+    let number = NUMBERS[3];
+    let mut body = lead(&format!("周女士 {number}"), "13912345605");
+    body["remarks"] = json!(format!("让打{number}"));
+    let made = app.post("/api/customers", &body).by(&team.admissions).send().await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let id = made.id();
+    let why = json!({ "assignedTo": team.colleague.id, "assignmentReason": format!("改打{number}") });
+    let given = app.patch(&format!("/api/customers/{id}/assign"), &why).by(&team.manager).send().await;
+    assert_eq!(given.status, 200, "{given:?}");
+    let note = json!({ "type": "phone", "content": format!("客户换成{number}") });
+    let noted = app.post(&format!("/api/customers/{id}/follow-ups"), &note).by(&team.colleague).send().await;
+    assert_eq!(noted.status, 201, "{noted:?}");
+    app.settle().await;
+    let of_one =
+        ["", "/history", "/follow-ups", "/follow-up-status", "/assignment-logs", "/public-pool-logs"];
+    let of_one = of_one.map(|tail| format!("/api/customers/{id}{tail}"));
+    let lists = ["", "/search?search=", "/baobei/list", "/miniprogram/list"];
+    let lists = lists.map(|tail| format!("/api/customers{tail}"));
+    for path in lists.iter().chain(&of_one) {
+        let reply = app.get(path).by(&team.admissions).send().await;
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+        check(path, &reply.body.to_string());
+    }
+    for path in [&lists[0], &lists[2], &of_one[0], &of_one[2], &of_one[4]] {
+        let reply = app.get(path).by(&team.colleague).send().await;
+        assert!(shown(&reply.body.to_string()).is_some(), "the owner reads it at {path}: {reply:?}");
+    }
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: Backend) {
@@ -98,6 +132,7 @@ async fn a_phone_number_is_shown_to_nobody_else(#[values(Sqlite, Postgres)] on: 
     let leads = make(&app, &team).await;
     hand_over(&app, &team, &leads).await;
     look_into_the_pool(&app, &team).await;
+    look_from_outside(&app, &team).await;
     // Numbers in addresses must not find their way into a log either.
     app.get(&format!("/api/customers?search={}", NUMBERS[0])).by(&team.admin).send().await;
     app.get(&format!("/api/customers/search?search={}", NUMBERS[0])).by(&team.employee).send().await;

@@ -18,8 +18,8 @@ use crate::http::time::{Millis, iso};
 /// Instants among the descriptive fields; they are written like every other instant.
 const PROFILE_INSTANTS: [&str; 2] = ["expectedStartDate", "expectedDeliveryDate"];
 
-/// What may be known of a lead in the public pool before it is claimed: nothing to reach the person by, and no free
-/// text, in which a phone could stand.
+/// What may be known of a lead in the public pool before it is claimed: nothing to reach the person by, and no long
+/// text. A phone in one of [`POOL_TYPED`] is masked.
 const POOL_FIELDS: [&str; 15] = [
     "name",
     "leadSource",
@@ -37,6 +37,9 @@ const POOL_FIELDS: [&str; 15] = [
     "educationRequirement",
     "serviceDays",
 ];
+
+/// Those among them that people type.
+const POOL_TYPED: [&str; 5] = ["name", "area", "ageRequirement", "genderRequirement", "originRequirement"];
 
 /// A customer document. Fields the reader may not see are left out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -272,7 +275,11 @@ fn profile(profile: &Profile, view: FieldView) -> Map<String, Value> {
             let mut fields = every_field(profile);
             fields.retain(|name, _| POOL_FIELDS.contains(&name.as_str()));
             fields.extend(masked().map(|phone| ("phone".to_owned(), phone)));
-            fields.insert("name".to_owned(), json!(free_text(view, &profile.name)));
+            for field in POOL_TYPED {
+                if let Some(Value::String(text)) = fields.get_mut(field) {
+                    *text = free_text(view, text);
+                }
+            }
             fields
         }
         FieldView::Base => {
