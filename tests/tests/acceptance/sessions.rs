@@ -1,5 +1,6 @@
 //! Logging out, wherever it happens: every process refuses the session and closes its sockets.
 
+use reqwest::Method;
 use serde_json::json;
 use tests::kit::{Node, PASSWORD, Person, TestApp, eventually};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
@@ -70,4 +71,41 @@ async fn a_log_out_at_one_process_counts_at_the_other() {
     .await;
     second.stop().await;
     first.finish().await;
+}
+
+#[rstest::rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_from_before_a_suspension_stays_ended_when_the_account_works_again(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let app = TestApp::start(backend).await;
+    let team = app.team.clone();
+    set_password(&app, &team.employee).await;
+    let path = format!("/api/users/{}", team.employee.id);
+    for (back, body) in [
+        (Method::POST, None),
+        (Method::PATCH, Some(json!({ "active": true }))),
+        (Method::PATCH, Some(json!({ "suspended": false, "department": "销售" }))),
+    ] {
+        let person = log_in(&app, &team.employee).await;
+        // An account that works already keeps its sessions.
+        let activate = |method: &Method| match &body {
+            Some(body) => app.call(method.clone(), &path).json(body),
+            None => app.call(method.clone(), &format!("{path}/activate")),
+        };
+        assert_eq!(activate(&back).by(&team.admin).send().await.status, 200, "{back} {body:?}");
+        assert_eq!(app.get("/api/auth/me").by(&person).send().await.status, 200, "{back} {body:?}");
+
+        let cut_off = app.call(Method::POST, &format!("{path}/suspend")).by(&team.admin).send().await;
+        assert_eq!(cut_off.status, 200, "{cut_off:?}");
+        assert_eq!(app.get("/api/auth/me").by(&person).send().await.problem(), (401, "ACCOUNT_SUSPENDED"));
+        assert_eq!(activate(&back).by(&team.admin).send().await.status, 200, "{back} {body:?}");
+        let old = app.get("/api/auth/me").by(&person).send().await;
+        assert_eq!(old.problem(), (401, "SESSION_ENDED"), "{back} {body:?}");
+        let refreshed = app.post("/api/auth/refresh", &json!({})).by(&person).send().await;
+        assert_eq!(refreshed.problem(), (401, "SESSION_ENDED"), "{back} {body:?}");
+        let anew = log_in(&app, &team.employee).await;
+        assert_eq!(app.get("/api/auth/me").by(&anew).send().await.status, 200, "{back} {body:?}");
+    }
+    app.finish().await;
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use application::bus::CommandContext;
+use application::bus::{CommandBus as _, CommandContext};
 use application::staff::{self, StaffResult};
 use domain::contact::{OpenId, Phone};
-use domain::staff::{StaffCommand as Request, StaffPatch, normalise_username};
+use domain::staff::{Staff, StaffCommand as Request, StaffPatch, normalise_username};
 use domain::subscription::GrantSource;
-use domain::{Actor, CommandId, Metadata, StaffId};
+use domain::{Actor, CommandId, Metadata, StaffId, StreamId};
 use infrastructure::credentials::{Credentials, PASSWORD_CHARS_MIN};
 use infrastructure::sessions::Sessions;
 use projections::{ReadModel, queries};
@@ -182,8 +182,13 @@ async fn update(opened: &Opened, arguments: StaffUpdate) -> Result<()> {
 /// A running service hears of it within a second.
 async fn log_out(opened: &Opened, arguments: &StaffOne) -> Result<()> {
     let id = find(opened, &arguments.staff).await?;
-    Sessions::new(opened.store.db().clone(), opened.ports.clock.clone()).end_all(id).await?;
+    end_sessions(opened, id).await?;
     say::line(format_args!("Every session of {} has ended.", arguments.staff))
+}
+
+async fn end_sessions(opened: &Opened, id: StaffId) -> Result<()> {
+    let sessions = Sessions::new(opened.store.db().clone(), opened.ports.clock.clone());
+    Ok(sessions.end_all(id).await?)
 }
 
 /// Whether an account works.
@@ -195,6 +200,11 @@ enum Active {
 
 async fn set_active(opened: &Opened, arguments: &StaffOne, active: Active) -> Result<()> {
     let id = find(opened, &arguments.staff).await?;
+    let staff = opened.store.bus.load::<Staff>(&StreamId::from(id)).await?.state;
+    if active == Active::Yes && staff.suspended {
+        // Before the account works again: what was cut off stays cut off.
+        end_sessions(opened, id).await?;
+    }
     let context = context(opened);
     let (by, at) = (context.metadata.actor.clone(), context.at);
     let (request, word) = match active {

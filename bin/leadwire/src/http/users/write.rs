@@ -93,7 +93,7 @@ pub async fn update(
         let by = by.clone();
         if active { StaffCommand::Activate { by, at } } else { StaffCommand::Suspend { by, at } }
     }));
-    let written = use_case::commands(&app.bus, &context, id, &requests).await.map_err(staff_problem)?;
+    let written = carry_out(&app, &context, id, &requests).await?;
     if let Some(password) = form.password.filter(|_| !written.replayed) {
         set_password(&app, id, password, at).await?;
     }
@@ -116,7 +116,7 @@ pub async fn suspend(
     set_active(&app, &caller, id, request.without_version()?, command, SUSPENDED).await
 }
 
-/// Lets an account work again.
+/// Lets an account work again. Sessions from before the suspension have ended: the person logs in.
 #[utoipa::path(
     post, path = "/api/users/{id}/activate", operation_id = "activate_user", tag = "users",
     params(schemas::IdPath, schemas::CommandHeaders),
@@ -143,8 +143,26 @@ async fn set_active(
     permitted(caller, Action::EditStaff)?;
     let context: CommandContext = request.context(app, caller, &[id.to_string()]);
     let command = command(Actor::Staff(caller.id), context.at);
-    let written = use_case::command(&app.bus, &context, id, command).await.map_err(staff_problem)?;
+    let written = carry_out(app, &context, id, &[command]).await?;
     answer(app, caller, &written, Answer::ok, text).await
+}
+
+/// Carries out commands on an account that is there. Before a suspended account works again, every session it had is
+/// ended: what was cut off stays cut off, and whoever comes back logs in. Before and not after, so that a crash in
+/// between leaves a suspended account without sessions and no token alive.
+async fn carry_out(
+    app: &App,
+    context: &CommandContext,
+    id: StaffId,
+    requests: &[StaffCommand],
+) -> Result<Written, Problem> {
+    if requests.iter().any(|request| matches!(request, StaffCommand::Activate { .. })) {
+        let staff = app.bus.load::<Staff>(&StreamId::from(id)).await.map_err(|error| load_problem(&error))?;
+        if staff.state.suspended {
+            app.auth.sessions.end_all(id).await.map_err(|error| db_problem(&error))?;
+        }
+    }
+    use_case::commands(&app.bus, context, id, requests).await.map_err(staff_problem)
 }
 
 /// Reads the form and takes the password out of the request: what is remembered of a command must not tell anything
