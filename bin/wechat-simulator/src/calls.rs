@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// An endpoint of the WeChat side.
+/// An endpoint of the WeChat or the WeCom side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -16,6 +16,64 @@ pub enum Endpoint {
     SubscribeSend,
     /// `GET /sns/jscode2session`.
     CodeToSession,
+    /// `GET /cgi-bin/gettoken` (WeCom).
+    GetToken,
+    /// `POST /cgi-bin/message/send` (WeCom).
+    WecomSend,
+    /// `POST /cgi-bin/message/recall` (WeCom).
+    WecomRecall,
+    /// `POST /cgi-bin/webhook/send` (WeCom group robot).
+    RobotSend,
+    /// `POST /cgi-bin/message/template/send` (official account).
+    TemplateSend,
+    /// `POST /cgi-bin/message/subscribe/bizsend` (official account).
+    BizSend,
+    /// `POST /tcb/invokecloudfunction`.
+    CloudFunction,
+}
+
+/// Whose host an endpoint belongs to; the two word their errors differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// `api.weixin.qq.com`.
+    Wechat,
+    /// `qyapi.weixin.qq.com`.
+    Wecom,
+}
+
+impl Endpoint {
+    pub(crate) fn host(self) -> Host {
+        match self {
+            Self::GetToken | Self::WecomSend | Self::WecomRecall | Self::RobotSend => Host::Wecom,
+            Self::Token
+            | Self::StableToken
+            | Self::SubscribeSend
+            | Self::CodeToSession
+            | Self::TemplateSend
+            | Self::BizSend
+            | Self::CloudFunction => Host::Wechat,
+        }
+    }
+
+    /// Whether it puts messages on phones.
+    pub(crate) fn sends(self) -> bool {
+        match self {
+            Self::SubscribeSend
+            | Self::WecomSend
+            | Self::RobotSend
+            | Self::TemplateSend
+            | Self::BizSend
+            | Self::CloudFunction => true,
+            Self::Token | Self::StableToken | Self::CodeToSession | Self::GetToken | Self::WecomRecall => {
+                false
+            }
+        }
+    }
+
+    /// Whether the platform refuses a second send to a person while one is under way (43108).
+    pub(crate) fn one_at_a_time(self) -> bool {
+        matches!(self, Self::SubscribeSend | Self::BizSend)
+    }
 }
 
 /// The counters of one endpoint.

@@ -4,6 +4,7 @@ use crate::{
     clock::TimeSource,
     switches::{Limits, Switches},
     template::App,
+    wecom::{DEMO_ROBOT, WecomApp},
 };
 
 /// The settings of a fresh simulator; a reset comes back to them.
@@ -11,6 +12,10 @@ use crate::{
 pub struct SimulatorConfig {
     /// The mini programs it serves.
     pub apps: Vec<App>,
+    /// The WeCom apps it serves.
+    pub wecom_apps: Vec<WecomApp>,
+    /// The keys of the group robots it serves.
+    pub robots: Vec<String>,
     /// The undocumented behaviours.
     pub switches: Switches,
     /// The quotas.
@@ -26,6 +31,8 @@ impl Default for SimulatorConfig {
     fn default() -> Self {
         Self {
             apps: vec![App::demo()],
+            wecom_apps: vec![WecomApp::demo()],
+            robots: vec![DEMO_ROBOT.to_owned()],
             switches: Switches::default(),
             limits: Limits::default(),
             time: TimeSource::system(),

@@ -1,11 +1,15 @@
-//! Every way WeChat says no: the number, the words, and the ` rid:` tail. The one table of error texts
-//! (wechat-apis.md §1.1, §1.2, §2.3).
+//! Every way WeChat and WeCom say no: the number, the words, and the tail (` rid: …` or `, hint: […], …`). The one
+//! table of WeChat's error texts (wechat-apis.md §1.1, §1.2, §2.3, §3, §4); those of WeCom stand in `wecom`.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use rand::{RngExt, rngs::StdRng};
 use serde_json::{Value, json};
+
+use crate::calls::Host;
+
+mod wecom;
 
 /// WeChat cuts a 47003 text at this many characters, before it adds the ` rid:` tail (§2.5).
 const ARGUMENT_TEXT_MAX_CHARS: usize = 48;
@@ -37,6 +41,13 @@ pub(crate) enum Refusal {
     BadJson,
     /// 47003 with what is wrong, such as `data.thing1.value invalid`.
     Argument(String),
+    /// Any other number, with its usual words.
+    Plain(i64),
+    /// A number with words of the moment.
+    Said {
+        errcode: i64,
+        text: String,
+    },
     /// What a fault rule ordered.
     Injected {
         errcode: i64,
@@ -70,25 +81,34 @@ impl Refusal {
             Self::MinuteQuota => 45011,
             Self::BadJson => 47001,
             Self::Argument(_) => 47003,
-            Self::Injected { errcode, .. } => *errcode,
+            Self::Plain(errcode) | Self::Said { errcode, .. } | Self::Injected { errcode, .. } => *errcode,
         }
     }
 
-    fn text(&self) -> Cow<'_, str> {
+    fn text(&self, host: Host) -> Cow<'_, str> {
         match self {
             Self::Argument(what) => {
                 format!("argument invalid! {what}").chars().take(ARGUMENT_TEXT_MAX_CHARS).collect()
             }
-            Self::Injected { errmsg: Some(text), .. } => Cow::Borrowed(text),
-            other => Cow::Borrowed(usual_text(other.errcode())),
+            Self::Injected { errmsg: Some(text), .. } | Self::Said { text, .. } => Cow::Borrowed(text),
+            other => Cow::Borrowed(match host {
+                Host::Wechat => usual_text(other.errcode()),
+                Host::Wecom => wecom::usual_text(other.errcode()),
+            }),
         }
     }
 
-    /// The JSON body a caller sees. The first group of the rid is the unix time in hex.
-    pub(crate) fn body(&self, now: DateTime<Utc>, rng: &mut StdRng) -> Value {
-        let (second, third): (u32, u32) = (rng.random(), rng.random());
-        let errmsg = format!("{} rid: {:08x}-{second:08x}-{third:08x}", self.text(), now.timestamp());
-        json!({ "errcode": self.errcode(), "errmsg": errmsg })
+    /// The JSON body a caller sees. The first group of WeChat's rid is the unix time in hex.
+    pub(crate) fn body(&self, host: Host, now: DateTime<Utc>, rng: &mut StdRng) -> Value {
+        let (errcode, text) = (self.errcode(), self.text(host));
+        let errmsg = match host {
+            Host::Wechat => {
+                let (second, third): (u32, u32) = (rng.random(), rng.random());
+                format!("{text} rid: {:08x}-{second:08x}-{third:08x}", now.timestamp())
+            }
+            Host::Wecom => format!("{text}{}", wecom::tail(errcode, now, rng)),
+        };
+        json!({ "errcode": errcode, "errmsg": errmsg })
     }
 }
 
@@ -131,6 +151,29 @@ fn usual_text(errcode: i64) -> &'static str {
         48001 => "api unauthorized",
         48004 => "api forbidden for irregularities",
         50002 => "user limited",
+        -1000 => "system error",
+        40036 => "invalid template_id size",
+        40101 => "missing required parameter",
+        43004 => "require subscribe",
+        43107 => "subscribe message ability is banned",
+        45109 => "This API has been unsupported.",
+        45168 => "content contains sensitive words",
+        85088 => "cloud development is not enabled",
+        -501_000 => "[100003] env not exists",
+        -501_001 => "cloud system error",
+        -501_002 => "cloud response timeout",
+        -501_003 => "request count exceeds the quota of the environment",
+        -501_004 => "concurrent requests exceed the quota of the environment",
+        -501_005 => "environment is abnormal",
+        -501_007 => "invalid parameters",
+        -501_009 => "resource is illegal or absent",
+        -504_001 => "function call failed",
+        -504_002 => "function execution failed",
+        -601_001 => "system error",
+        -601_003 => "network error",
+        -604_101 => "no permission for this api",
+        -604_102 => "call timeout",
+        -604_103 => "call system error",
         _ => "refused by a fault rule",
     }
 }
@@ -150,14 +193,14 @@ mod tests {
             ("data.thing3.value invalid", "argument invalid! data.thing3.value invalid"),
             ("data.time2.value is empty", "argument invalid! data.time2.value is empty"),
         ] {
-            assert_eq!(Refusal::Argument(what.to_owned()).text(), expected);
+            assert_eq!(Refusal::Argument(what.to_owned()).text(Host::Wechat), expected);
         }
     }
 
     #[test]
     fn the_rid_starts_with_the_unix_time_in_hex() {
         let now = DateTime::from_timestamp(0x64e4_1852, 0).unwrap();
-        let body = Refusal::RefusedByUser.body(now, &mut StdRng::seed_from_u64(1));
+        let body = Refusal::RefusedByUser.body(Host::Wechat, now, &mut StdRng::seed_from_u64(1));
         let errmsg = body["errmsg"].as_str().unwrap();
         let rid = errmsg.strip_prefix("user refuse to accept the msg rid: ").unwrap();
         let groups: Vec<&str> = rid.split('-').collect();

@@ -135,7 +135,7 @@ pub struct FaultRule {
     /// Only calls to this endpoint; without it every endpoint.
     #[serde(default)]
     pub endpoint: Option<Endpoint>,
-    /// Only sends to this person.
+    /// Only sends to this person: an openid, a WeCom userid, a robot's key, the `assignedToId` of a cloud call.
     #[serde(default)]
     pub openid: Option<String>,
     /// Let so many matching calls pass before the first hit.
@@ -199,11 +199,11 @@ impl Faults {
     }
 
     /// The fault of a call that arrives now, if any; counts it.
-    pub(crate) fn take(&mut self, endpoint: Endpoint, openid: Option<&str>) -> Option<Fault> {
+    pub(crate) fn take(&mut self, endpoint: Endpoint, receivers: &[String]) -> Option<Fault> {
         let matching = self.active.iter_mut().filter(|active| {
             let rule = &active.rule;
             rule.endpoint.is_none_or(|wanted| wanted == endpoint)
-                && rule.openid.as_deref().is_none_or(|wanted| Some(wanted) == openid)
+                && rule.openid.as_deref().is_none_or(|wanted| receivers.iter().any(|named| named == wanted))
                 && rule.times != Times::Count(0)
         });
         for active in matching {
@@ -226,7 +226,11 @@ mod tests {
     use super::*;
 
     fn kinds(faults: &mut Faults, calls: &[(Endpoint, Option<&str>)]) -> Vec<&'static str> {
-        calls.iter().map(|(at, who)| faults.take(*at, *who).map_or("-", |fault| fault.kind())).collect()
+        let who = |who: &Option<&str>| who.map(str::to_owned).into_iter().collect::<Vec<_>>();
+        calls
+            .iter()
+            .map(|(at, named)| faults.take(*at, &who(named)).map_or("-", |fault| fault.kind()))
+            .collect()
     }
 
     #[test]

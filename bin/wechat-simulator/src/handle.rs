@@ -7,12 +7,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+mod wecom;
+
+pub use wecom::{RobotOrder, WecomUserOrder};
+
 use crate::{
     calls::Calls,
     clock::OFFSET_MAX_SECONDS,
     credits::Credit,
     faults::{ActiveFault, Fault, FaultRule},
-    ledger::Received,
+    ledger::{Dropped, Received},
     switches::{Limits, Switches},
     template::App,
     tokens::{TokenEnd, TokenFamily},
@@ -226,9 +230,15 @@ impl SimulatorHandle {
         self.world().ledger.all().to_vec()
     }
 
-    /// What one person really received, oldest first.
-    pub fn received_by(&self, openid: &str) -> Vec<Received> {
-        self.world().ledger.all().iter().filter(|received| received.openid == openid).cloned().collect()
+    /// What one receiver really received through every channel, oldest first: an openid, a WeCom userid as it was
+    /// registered, or the key of a robot.
+    pub fn received_by(&self, recipient: &str) -> Vec<Received> {
+        self.world().ledger.all().iter().filter(|received| received.openid == recipient).cloned().collect()
+    }
+
+    /// What the platforms said yes to and nobody received, oldest first.
+    pub fn dropped(&self) -> Vec<Dropped> {
+        self.world().ledger.dropped().to_vec()
     }
 
     /// Forgets what was received; credits and tokens stay.

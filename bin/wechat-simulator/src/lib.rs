@@ -81,6 +81,7 @@
 //! the virtual clock.
 
 mod calls;
+mod channel;
 mod clock;
 mod config;
 mod credits;
@@ -92,24 +93,28 @@ mod http;
 mod ledger;
 mod login;
 mod quota;
+mod rates;
 mod simulator;
 mod subscribe;
 mod switches;
 mod template;
 mod tokens;
+mod wecom;
 mod world;
 
 pub use calls::{Calls, Endpoint, EndpointCalls};
+pub use channel::Channel;
 pub use clock::TimeSource;
 pub use config::SimulatorConfig;
 pub use credits::Credit;
 pub use faults::{ActiveFault, Fault, FaultRule, Forever, Times};
 pub use field::FieldKind;
-pub use handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle};
-pub use ledger::{ClientSaw, Received};
+pub use handle::{ControlError, CreditGrant, LoginCodeOrder, RobotOrder, SimulatorHandle, WecomUserOrder};
+pub use ledger::{ClientSaw, DropReason, Dropped, Received};
 pub use simulator::{RunningSimulator, Simulator};
-pub use switches::{Check, Limits, Switches, ValidationOrder};
+pub use switches::{Check, DuplicateAnswer, Limits, Switches, ValidationOrder};
 pub use template::{
     App, DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, DEMO_TEMPLATE_FIELDS, Template, TemplateError, TemplateField,
 };
 pub use tokens::{TokenEnd, TokenFamily};
+pub use wecom::{DEMO_AGENT, DEMO_CORP, DEMO_ROBOT, DEMO_WECOM_SECRET, RobotState, WecomApp, WecomLicence};

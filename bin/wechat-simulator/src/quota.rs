@@ -27,9 +27,31 @@ struct Used {
 #[derive(Debug, Default)]
 pub(crate) struct Quota {
     used: HashMap<(String, Endpoint), Used>,
+    /// Other things counted by day, by name.
+    counted: HashMap<String, (NaiveDate, u64)>,
 }
 
 impl Quota {
+    /// Counts several of something in a day, or refuses them all without counting.
+    pub(crate) fn take_many(
+        &mut self,
+        what: &str,
+        count: u64,
+        per_day: Option<u64>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let today = day(now);
+        let (day, in_day) = self.counted.entry(what.to_owned()).or_default();
+        if *day != today {
+            (*day, *in_day) = (today, 0);
+        }
+        if per_day.is_some_and(|limit| *in_day + count > limit) {
+            return Err(Refusal::DayQuota);
+        }
+        *in_day += count;
+        Ok(())
+    }
+
     /// Counts one call, or refuses it without counting.
     pub(crate) fn take(
         &mut self,
@@ -43,6 +65,12 @@ impl Quota {
             Endpoint::StableToken => (limits.stable_token_per_minute, limits.stable_token_per_day),
             Endpoint::SubscribeSend => (limits.send_per_minute, limits.send_per_day),
             Endpoint::CodeToSession => (limits.code_to_session_per_minute, None),
+            Endpoint::TemplateSend => (None, limits.template_send_per_day),
+            Endpoint::BizSend => (None, limits.bizsend_per_day),
+            Endpoint::CloudFunction => (limits.cloud_per_minute, None),
+            Endpoint::GetToken | Endpoint::WecomSend | Endpoint::WecomRecall | Endpoint::RobotSend => {
+                (None, None)
+            }
         };
         let used = self.used.entry((appid.to_owned(), endpoint)).or_default();
         let (day, minute) = (day(now), now.timestamp().div_euclid(MINUTE_SECONDS));

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::field::Counting;
+use crate::{field::Counting, rates::Window};
 
 /// One check of `subscribe/send` whose place in the order is not documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,33 @@ pub struct Switches {
     pub unknown_key_refused: bool,
     /// An emoji counts two characters (§0.6). Default on, the conservative reading.
     pub emoji_counts_two: bool,
+    /// A body with a `\\uXXXX` escape is refused with 40033. Default off.
+    pub unicode_escapes_refused: bool,
+    /// Rates of WeCom count the last 60 seconds; off, the whole minute of the clock. Default on.
+    pub rolling_windows: bool,
+    /// What a message kept back by `enable_duplicate_check` is answered (§0.2). Default: the first one's msgid.
+    pub wecom_duplicate_answer: DuplicateAnswer,
+    /// `enable_duplicate_check` compares bytes; off, the parsed JSON. Default on, the stricter one for a sender.
+    pub wecom_duplicates_by_bytes: bool,
+    /// A second use of a `template_card.task_id` is refused (40058); off, it is delivered (§0.3). Default on.
+    pub wecom_reused_task_id_refused: bool,
+    /// An `agentid` in quotes is refused (40056). Default on.
+    pub wecom_agentid_text_refused: bool,
+    /// Titles and descriptions of cards are cut at bytes; off, at characters. Default off.
+    pub wecom_card_counts_bytes: bool,
+}
+
+/// What WeCom answers when it keeps a duplicate from its receivers; always errcode 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateAnswer {
+    /// With the msgid of the first message.
+    #[default]
+    SameMsgid,
+    /// With a msgid that belongs to no message.
+    NewMsgid,
+    /// Without a msgid.
+    NoMsgid,
 }
 
 impl Default for Switches {
@@ -91,6 +118,13 @@ impl Default for Switches {
             blank_value_is_empty: true,
             unknown_key_refused: true,
             emoji_counts_two: true,
+            unicode_escapes_refused: false,
+            rolling_windows: true,
+            wecom_duplicate_answer: DuplicateAnswer::default(),
+            wecom_duplicates_by_bytes: true,
+            wecom_reused_task_id_refused: true,
+            wecom_agentid_text_refused: true,
+            wecom_card_counts_bytes: false,
         }
     }
 }
@@ -98,6 +132,10 @@ impl Default for Switches {
 impl Switches {
     pub(crate) fn counting(&self) -> Counting {
         if self.emoji_counts_two { Counting::Utf16Units } else { Counting::Characters }
+    }
+
+    pub(crate) fn window(&self) -> Window {
+        if self.rolling_windows { Window::Rolling } else { Window::Clock }
     }
 }
 
@@ -118,6 +156,24 @@ pub struct Limits {
     /// `GET /sns/jscode2session` per minute. The real limit is 100 a minute for each person; here it counts for the
     /// app, so that a test reaches it without making a crowd.
     pub code_to_session_per_minute: Option<u64>,
+    /// `POST /cgi-bin/message/template/send` per day.
+    pub template_send_per_day: Option<u64>,
+    /// `POST /cgi-bin/message/subscribe/bizsend` per day.
+    pub bizsend_per_day: Option<u64>,
+    /// `POST /tcb/invokecloudfunction` per minute: not documented, none by default.
+    pub cloud_per_minute: Option<u64>,
+    /// Failing `GET /cgi-bin/gettoken` of a corp in an hour; then it is blocked for an hour (45009).
+    pub wecom_failed_gettoken_per_hour: Option<u64>,
+    /// WeCom messages of an app to a member per minute; the excess is dropped without a word.
+    pub wecom_member_per_minute: Option<u64>,
+    /// The same per hour.
+    pub wecom_member_per_hour: Option<u64>,
+    /// Person-times of a WeCom app per day (45009): 200 times the accounts the corp pays for; none by default.
+    pub wecom_persons_per_day: Option<u64>,
+    /// WeCom sends with one token that may be under way together (45033); none by default.
+    pub wecom_concurrent: Option<u64>,
+    /// Messages of a group robot per minute (45009).
+    pub robot_per_minute: Option<u64>,
     /// Forced refreshes per day; beyond it the current token is answered.
     pub force_refresh_per_day: u64,
     /// Seconds between two forced refreshes; sooner the current token is answered.
@@ -133,6 +189,15 @@ impl Default for Limits {
             send_per_minute: None,
             code_to_session_per_minute: None,
             send_per_day: Some(10_000_000),
+            template_send_per_day: Some(100_000),
+            bizsend_per_day: Some(10_000_000),
+            cloud_per_minute: None,
+            wecom_failed_gettoken_per_hour: Some(2_000),
+            wecom_member_per_minute: Some(30),
+            wecom_member_per_hour: Some(1_000),
+            wecom_persons_per_day: None,
+            wecom_concurrent: None,
+            robot_per_minute: Some(20),
             force_refresh_per_day: 20,
             force_refresh_apart_seconds: 30,
         }

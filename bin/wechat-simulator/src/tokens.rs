@@ -1,5 +1,5 @@
 //! The two token families of wechat-apis.md §1.1: classic (every call a new one) and stable (the same one until
-//! it nears its end). Neither touches the other.
+//! it nears its end), neither of which touches the other; and WeCom's (§5.1: the same one until it ends).
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{distr::Alphanumeric, prelude::*};
 use serde::{Deserialize, Serialize};
 
-use crate::{errcode::Refusal, quota, switches::Limits};
+use crate::{calls::Host, errcode::Refusal, quota, switches::Limits};
 
 /// A fresh token lives two hours.
 const LIFETIME: TimeDelta = TimeDelta::seconds(7200);
@@ -17,6 +17,8 @@ const OVERLAP: TimeDelta = TimeDelta::seconds(300);
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 const RANDOM_CHARS: usize = 120;
 const PREFIX: &str = "91_";
+/// WeCom's tokens are longer and without a prefix.
+const WECOM_RANDOM_CHARS: usize = 214;
 
 /// The way a token was fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub enum TokenFamily {
     Classic,
     /// `POST /cgi-bin/stable_token`.
     Stable,
+    /// `GET /cgi-bin/gettoken` of WeCom.
+    Wecom,
 }
 
 /// What a token that stopped early looks like to its holder.
@@ -104,17 +108,33 @@ impl Tokens {
         self.issue(appid, TokenFamily::Stable, now, rng)
     }
 
-    /// The app a token speaks for.
-    pub(crate) fn holder(&self, token: &str, now: DateTime<Utc>) -> Result<&str, Refusal> {
+    /// The current token of a WeCom app with its remaining seconds; a new one once it has ended.
+    pub(crate) fn wecom(&mut self, app: &str, now: DateTime<Utc>, rng: &mut StdRng) -> Grant {
+        let current = self.issued.iter().rfind(|t| t.appid == app && t.family == TokenFamily::Wecom);
+        match current {
+            Some(token) if token.superseded_at > now => Grant {
+                access_token: token.token.clone(),
+                expires_in: (token.expires_at - now).num_seconds(),
+            },
+            _ => self.issue(app, TokenFamily::Wecom, now, rng),
+        }
+    }
+
+    /// The app a token speaks for. A token of the other host is as good as garbage.
+    pub(crate) fn holder(&self, token: &str, host: Host, now: DateTime<Utc>) -> Result<&str, Refusal> {
         let shaped =
             |text: &str| text.len() == RANDOM_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !token.strip_prefix(PREFIX).is_some_and(shaped) {
+        let (shaped, ended_early) = match host {
+            Host::Wechat => (token.strip_prefix(PREFIX).is_some_and(shaped), Refusal::InvalidCredential),
+            Host::Wecom => (token.len() == WECOM_RANDOM_CHARS, Refusal::InvalidAccessToken),
+        };
+        if !shaped {
             return Err(Refusal::InvalidAccessToken);
         }
         match self.issued.iter().find(|known| known.token == token) {
             Some(known) if now >= known.expires_at => Err(Refusal::AccessTokenExpired),
             Some(known) if now < known.superseded_at => Ok(&known.appid),
-            _ => Err(Refusal::InvalidCredential),
+            _ => Err(ended_early),
         }
     }
 
@@ -137,8 +157,12 @@ impl Tokens {
 
     fn issue(&mut self, appid: &str, family: TokenFamily, now: DateTime<Utc>, rng: &mut StdRng) -> Grant {
         self.issued.retain(|token| token.expires_at + REMEMBERED > now);
-        let random: String = rng.sample_iter(Alphanumeric).take(RANDOM_CHARS).map(char::from).collect();
-        let token = format!("{PREFIX}{random}");
+        let (prefix, chars) = match family {
+            TokenFamily::Classic | TokenFamily::Stable => (PREFIX, RANDOM_CHARS),
+            TokenFamily::Wecom => ("", WECOM_RANDOM_CHARS),
+        };
+        let random: String = rng.sample_iter(Alphanumeric).take(chars).map(char::from).collect();
+        let token = format!("{prefix}{random}");
         let expires_at = now + LIFETIME;
         self.issued.push(Issued {
             token: token.clone(),
@@ -172,10 +196,16 @@ mod tests {
         let second = tokens.classic(APP, at(100), &mut rng);
         assert_ne!(first.access_token, second.access_token);
         assert_eq!(second.expires_in, 7200);
-        assert_eq!(tokens.holder(&first.access_token, at(399)), Ok(APP));
-        assert_eq!(tokens.holder(&first.access_token, at(400)), Err(Refusal::InvalidCredential));
-        assert_eq!(tokens.holder(&second.access_token, at(7299)), Ok(APP));
-        assert_eq!(tokens.holder(&second.access_token, at(7300)), Err(Refusal::AccessTokenExpired));
+        assert_eq!(tokens.holder(&first.access_token, Host::Wechat, at(399)), Ok(APP));
+        assert_eq!(
+            tokens.holder(&first.access_token, Host::Wechat, at(400)),
+            Err(Refusal::InvalidCredential)
+        );
+        assert_eq!(tokens.holder(&second.access_token, Host::Wechat, at(7299)), Ok(APP));
+        assert_eq!(
+            tokens.holder(&second.access_token, Host::Wechat, at(7300)),
+            Err(Refusal::AccessTokenExpired)
+        );
     }
 
     #[test]
@@ -190,9 +220,12 @@ mod tests {
         assert_ne!(next.access_token, first.access_token);
         assert_eq!(next.expires_in, 7200);
         for token in [&first, &next] {
-            assert_eq!(tokens.holder(&token.access_token, at(7199)), Ok(APP));
+            assert_eq!(tokens.holder(&token.access_token, Host::Wechat, at(7199)), Ok(APP));
         }
-        assert_eq!(tokens.holder(&first.access_token, at(7200)), Err(Refusal::AccessTokenExpired));
+        assert_eq!(
+            tokens.holder(&first.access_token, Host::Wechat, at(7200)),
+            Err(Refusal::AccessTokenExpired)
+        );
     }
 
     #[test]
@@ -204,7 +237,7 @@ mod tests {
             let answer = tokens.force_stable(APP, &limits, at(second), &mut rng);
             assert_eq!(answer.access_token != previous.access_token, refreshed, "at {second} s");
             if refreshed {
-                let old = tokens.holder(&previous.access_token, at(second));
+                let old = tokens.holder(&previous.access_token, Host::Wechat, at(second));
                 assert_eq!(old, Err(Refusal::InvalidCredential));
             }
             previous = answer;
@@ -219,11 +252,14 @@ mod tests {
         let stable = tokens.stable(APP, at(0), &mut rng);
         tokens.classic(APP, at(0), &mut rng);
         let classic = tokens.classic(APP, at(1), &mut rng);
-        assert_eq!(tokens.holder(&stable.access_token, at(1000)), Ok(APP));
+        assert_eq!(tokens.holder(&stable.access_token, Host::Wechat, at(1000)), Ok(APP));
         assert_eq!(tokens.stable(APP, at(1000), &mut rng).access_token, stable.access_token);
         tokens.force_stable(APP, &Limits::default(), at(1000), &mut rng);
-        assert_eq!(tokens.holder(&stable.access_token, at(1000)), Err(Refusal::InvalidCredential));
-        assert_eq!(tokens.holder(&classic.access_token, at(1000)), Ok(APP));
+        assert_eq!(
+            tokens.holder(&stable.access_token, Host::Wechat, at(1000)),
+            Err(Refusal::InvalidCredential)
+        );
+        assert_eq!(tokens.holder(&classic.access_token, Host::Wechat, at(1000)), Ok(APP));
     }
 
     #[test]
@@ -235,18 +271,38 @@ mod tests {
             let (mut tokens, mut rng) = new();
             let token = tokens.stable(APP, at(0), &mut rng);
             tokens.end(Some(TokenFamily::Classic), how, at(1));
-            assert_eq!(tokens.holder(&token.access_token, at(1)), Ok(APP));
+            assert_eq!(tokens.holder(&token.access_token, Host::Wechat, at(1)), Ok(APP));
             tokens.end(None, how, at(1));
-            assert_eq!(tokens.holder(&token.access_token, at(1)), Err(expected));
+            assert_eq!(tokens.holder(&token.access_token, Host::Wechat, at(1)), Err(expected));
             assert_ne!(tokens.stable(APP, at(1), &mut rng).access_token, token.access_token);
         }
     }
 
     #[test]
+    fn a_wecom_token_stays_to_its_end_or_until_it_is_ended_early() {
+        let (mut tokens, mut rng) = new();
+        let first = tokens.wecom("c/1", at(0), &mut rng);
+        let again = tokens.wecom("c/1", at(7199), &mut rng);
+        assert_eq!(again, Grant { access_token: first.access_token.clone(), expires_in: 1 });
+        assert_ne!(tokens.wecom("c/2", at(0), &mut rng).access_token, first.access_token, "one per app");
+        let holder = |tokens: &Tokens, token: &Grant, host, second| {
+            tokens.holder(&token.access_token, host, at(second)).map(str::to_owned)
+        };
+        assert_eq!(holder(&tokens, &first, Host::Wecom, 7199), Ok("c/1".to_owned()));
+        assert_eq!(holder(&tokens, &first, Host::Wechat, 0), Err(Refusal::InvalidAccessToken));
+        assert_eq!(holder(&tokens, &first, Host::Wecom, 7200), Err(Refusal::AccessTokenExpired));
+        let second = tokens.wecom("c/1", at(7200), &mut rng);
+        assert_ne!(second.access_token, first.access_token);
+        tokens.end(Some(TokenFamily::Wecom), TokenEnd::Superseded, at(7300));
+        assert_eq!(holder(&tokens, &second, Host::Wecom, 7300), Err(Refusal::InvalidAccessToken));
+        assert_ne!(tokens.wecom("c/1", at(7300), &mut rng).access_token, second.access_token);
+    }
+
+    #[test]
     fn strange_tokens() {
         let (tokens, _) = new();
-        assert_eq!(tokens.holder("garbage", at(0)), Err(Refusal::InvalidAccessToken));
+        assert_eq!(tokens.holder("garbage", Host::Wechat, at(0)), Err(Refusal::InvalidAccessToken));
         let unknown = format!("{PREFIX}{}", "a".repeat(RANDOM_CHARS));
-        assert_eq!(tokens.holder(&unknown, at(0)), Err(Refusal::InvalidCredential));
+        assert_eq!(tokens.holder(&unknown, Host::Wechat, at(0)), Err(Refusal::InvalidCredential));
     }
 }

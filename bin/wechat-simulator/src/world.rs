@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
-    calls::{Calls, Endpoint},
+    calls::{Calls, Endpoint, Host},
+    channel::Channel,
     clock::Clock,
     config::SimulatorConfig,
     credits::Credits,
@@ -21,6 +22,7 @@ use crate::{
     switches::{Limits, Switches},
     template::App,
     tokens::{Grant, Tokens},
+    wecom::{Wecom, summary},
 };
 
 /// Message numbers begin above this one, seen in 2023; far above 2^53, so a float cannot hold them.
@@ -44,11 +46,11 @@ pub(crate) struct WireRequest {
 
 impl WireRequest {
     /// A query parameter that is there and not empty.
-    fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn json(&self) -> Result<Value, Refusal> {
+    pub(crate) fn json(&self) -> Result<Value, Refusal> {
         if self.is_get {
             return Err(Refusal::RequirePost);
         }
@@ -58,19 +60,46 @@ impl WireRequest {
         serde_json::from_slice(&self.body).ok().filter(Value::is_object).ok_or(Refusal::BadJson)
     }
 
-    /// The receiver, if the body names one: fault rules and the one-send-at-a-time rule need it on arrival.
-    pub(crate) fn openid(&self) -> Option<String> {
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        text(&body, "touser").map(str::to_owned)
+    /// The receivers a call names: fault rules and the one-send-at-a-time rule need them on arrival.
+    pub(crate) fn receivers(&self, endpoint: Endpoint) -> Vec<String> {
+        if endpoint == Endpoint::RobotSend {
+            return self.parameter("key").map(str::to_owned).into_iter().collect();
+        }
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        match endpoint {
+            Endpoint::CloudFunction => {
+                let person = body.pointer("/notificationData/assignedToId").and_then(Value::as_str);
+                person.map(str::to_owned).into_iter().collect()
+            }
+            Endpoint::WecomSend => {
+                text(&body, "touser").unwrap_or_default().split('|').map(str::to_owned).collect()
+            }
+            _ => text(&body, "touser").map(str::to_owned).into_iter().collect(),
+        }
+    }
+
+    /// What may be under way only so often at once: sends to a person, sends with a WeCom token.
+    pub(crate) fn lane(&self, endpoint: Endpoint) -> Option<String> {
+        match endpoint {
+            Endpoint::WecomSend => self.parameter("access_token").map(|token| format!("token {token}")),
+            _ if endpoint.one_at_a_time() => self.receivers(endpoint).pop(),
+            _ => None,
+        }
     }
 }
 
-/// How a call reaches its decision: what the caller will see, and whether another send to the same person was
-/// under way when it arrived.
+/// How a call reaches its decision: what the caller will see, and how many calls were under way in its lane when
+/// it arrived, itself included.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstance {
     pub(crate) client_saw: ClientSaw,
-    pub(crate) overlapping: bool,
+    pub(crate) under_way: u32,
+}
+
+impl Circumstance {
+    pub(crate) fn overlapping(self) -> bool {
+        self.under_way > 1
+    }
 }
 
 #[derive(Debug)]
@@ -84,11 +113,12 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Calls,
+    pub(crate) wecom: Wecom,
     login_codes: LoginCodes,
-    quota: Quota,
+    pub(crate) quota: Quota,
     under_way: HashMap<String, u32>,
     last_msgid: u64,
-    rng: StdRng,
+    pub(crate) rng: StdRng,
 }
 
 impl World {
@@ -103,6 +133,7 @@ impl World {
             faults: Faults::default(),
             ledger: Ledger::default(),
             calls: Calls::default(),
+            wecom: Wecom::new(&config.wecom_apps, &config.robots),
             login_codes: LoginCodes::default(),
             quota: Quota::default(),
             under_way: HashMap::new(),
@@ -130,18 +161,18 @@ impl World {
         &self.config.apps
     }
 
-    /// Marks a send as under way; true when another one to the same person is.
-    pub(crate) fn enter(&mut self, openid: &str) -> bool {
-        let count = self.under_way.entry(openid.to_owned()).or_default();
+    /// Marks a send as under way in its lane; how many there are now.
+    pub(crate) fn enter(&mut self, lane: &str) -> u32 {
+        let count = self.under_way.entry(lane.to_owned()).or_default();
         *count += 1;
-        *count > 1
+        *count
     }
 
-    pub(crate) fn leave(&mut self, openid: &str) {
-        if let Some(count) = self.under_way.get_mut(openid) {
+    pub(crate) fn leave(&mut self, lane: &str) {
+        if let Some(count) = self.under_way.get_mut(lane) {
             *count -= 1;
             if *count == 0 {
-                self.under_way.remove(openid);
+                self.under_way.remove(lane);
             }
         }
     }
@@ -161,7 +192,7 @@ impl World {
     pub(crate) fn refuse(&mut self, endpoint: Endpoint, refusal: &Refusal) -> Value {
         self.calls.decided(endpoint, refusal.errcode());
         let now = self.now();
-        refusal.body(now, &mut self.rng)
+        refusal.body(endpoint.host(), now, &mut self.rng)
     }
 
     fn decide(
@@ -175,6 +206,13 @@ impl World {
             Endpoint::StableToken => self.stable_token(request).map(|grant| grant_body(&grant)),
             Endpoint::SubscribeSend => self.send(request, how),
             Endpoint::CodeToSession => self.code_to_session(request),
+            Endpoint::GetToken => self.gettoken(request),
+            Endpoint::WecomSend => self.wecom_send(request, how),
+            Endpoint::WecomRecall => self.wecom_recall(request),
+            Endpoint::RobotSend => self.robot_send(request, how),
+            Endpoint::TemplateSend | Endpoint::BizSend | Endpoint::CloudFunction => {
+                Err(Refusal::Plain(48001))
+            }
         }
     }
 
@@ -239,55 +277,100 @@ impl World {
         if secret == app.secret { Ok(app.appid.clone()) } else { Err(Refusal::InvalidSecret) }
     }
 
-    fn send(&mut self, request: &WireRequest, how: Circumstance) -> Result<Value, Refusal> {
-        let now = self.now();
+    /// The app whose token a call carries.
+    pub(crate) fn caller(&self, request: &WireRequest) -> Result<App, Refusal> {
         let token = request.parameter("access_token").ok_or(Refusal::MissingAccessToken)?;
-        let appid = self.tokens.holder(token, now)?.to_owned();
-        let app =
-            self.apps().iter().find(|app| app.appid == appid).ok_or(Refusal::InvalidCredential)?.clone();
-        self.quota.take(&appid, Endpoint::SubscribeSend, &self.limits, now)?;
+        let appid = self.tokens.holder(token, Host::Wechat, self.now())?;
+        let app = self.apps().iter().find(|app| app.appid == appid);
+        app.cloned().ok_or(Refusal::InvalidCredential)
+    }
+
+    /// Whether a body may carry `\u` escapes is a switch.
+    pub(crate) fn refuse_escapes(&self, request: &WireRequest) -> Result<(), Refusal> {
+        let escaped = || request.body.windows(2).any(|pair| pair == br"\u");
+        if self.switches.unicode_escapes_refused && escaped() { Err(Refusal::Plain(40033)) } else { Ok(()) }
+    }
+
+    fn send(&mut self, request: &WireRequest, how: Circumstance) -> Result<Value, Refusal> {
+        let app = self.caller(request)?;
+        let now = self.now();
+        self.quota.take(&app.appid, Endpoint::SubscribeSend, &self.limits, now)?;
+        self.send_subscribed(&app, request, Channel::WechatSubscribe, how)
+    }
+
+    /// A send that takes a credit of its receiver: the mini program's and the official account's.
+    pub(crate) fn send_subscribed(
+        &mut self,
+        app: &App,
+        request: &WireRequest,
+        channel: Channel,
+        how: Circumstance,
+    ) -> Result<Value, Refusal> {
         let body = request.json()?;
-        if how.overlapping && self.switches.concurrent_sends_refused {
+        self.refuse_escapes(request)?;
+        if how.overlapping() && self.switches.concurrent_sends_refused {
             return Err(Refusal::ConcurrentSend);
         }
-        let scene = Scene { app: &app, credits: &self.credits, switches: &self.switches };
+        let scene = Scene { app, credits: &self.credits, switches: &self.switches };
         match scene.judge(&body) {
-            Ok(message) => Ok(self.deliver(&appid, message, how.client_saw, now)),
+            Ok(message) => {
+                self.credits.consume(&app.appid, &message.openid, &message.template_id);
+                let msgid = self.deliver(&app.appid, message, channel, how.client_saw);
+                Ok(self.accepted(msgid))
+            }
             Err(refusal) => {
                 if self.switches.failed_send_consumes_credit
                     && let (Some(openid), Some(template_id)) =
                         (text(&body, "touser"), text(&body, "template_id"))
                 {
-                    self.credits.consume(&appid, openid, template_id);
+                    self.credits.consume(&app.appid, openid, template_id);
                 }
                 Err(refusal)
             }
         }
     }
 
-    /// Takes the credit and puts the message on the person's phone.
-    fn deliver(&mut self, appid: &str, message: Message, client_saw: ClientSaw, now: DateTime<Utc>) -> Value {
-        self.credits.consume(appid, &message.openid, &message.template_id);
+    /// The answer to a message that was taken.
+    pub(crate) fn accepted(&self, msgid: u64) -> Value {
+        let mut body = json!({ "errcode": 0, "errmsg": "ok" });
+        if self.switches.msgid_present {
+            body["msgid"] = json!(msgid);
+        }
+        body
+    }
+
+    pub(crate) fn next_msgid(&mut self) -> u64 {
         self.last_msgid += self.rng.random_range(1..MSGID_STEP_MAX);
-        let received = Received {
-            seq: self.ledger.next_seq(),
-            time: now,
+        self.last_msgid
+    }
+
+    /// Puts a message on the person's phone; its number.
+    pub(crate) fn deliver(
+        &mut self,
+        appid: &str,
+        message: Message,
+        channel: Channel,
+        client_saw: ClientSaw,
+    ) -> u64 {
+        let msgid = self.next_msgid();
+        self.ledger.push(Received {
+            seq: 0,
+            time: self.now(),
+            channel,
             appid: appid.to_owned(),
             openid: message.openid,
             template_id: message.template_id,
+            summary: summary(message.data.values()),
             data: message.data,
             page: message.page,
             miniprogram_state: message.miniprogram_state,
             lang: message.lang,
-            msgid: self.last_msgid,
+            msgid,
+            message_id: msgid.to_string(),
+            recalled_at: None,
             client_saw,
-        };
-        self.ledger.push(received);
-        let mut body = json!({ "errcode": 0, "errmsg": "ok" });
-        if self.switches.msgid_present {
-            body["msgid"] = json!(self.last_msgid);
-        }
-        body
+        });
+        msgid
     }
 }
 

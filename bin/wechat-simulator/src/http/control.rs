@@ -16,6 +16,8 @@ use crate::{
     handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle},
 };
 
+mod wecom;
+
 type Handle = State<SimulatorHandle>;
 type Answer = Result<Json<Value>, ControlError>;
 
@@ -31,6 +33,8 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/switches", get(switches).post(set_switches))
         .route("/limits", get(limits).post(set_limits))
         .route("/reset", post(reset))
+        .route("/dropped", get(dropped))
+        .nest("/wecom", wecom::routes())
 }
 
 impl IntoResponse for ControlError {
@@ -106,6 +110,10 @@ async fn ledger(State(handle): Handle, query: Result<Query<LedgerQuery>, QueryRe
 async fn clear_ledger(State(handle): Handle) -> Json<Value> {
     handle.clear_ledger();
     done()
+}
+
+async fn dropped(State(handle): Handle) -> Json<Value> {
+    Json(json!({ "dropped": handle.dropped() }))
 }
 
 async fn credits(State(handle): Handle) -> Json<Value> {

@@ -57,8 +57,8 @@ pub(super) async fn serve(
 /// A call that goes as usual; a send takes the time the switch says, unless it is refused for overlapping.
 async fn usual(call: Call) -> Result<Value, Stopping> {
     let switches = call.waiter.handle.switches();
-    let refused = call.overlapping && switches.concurrent_sends_refused;
-    if call.endpoint != Endpoint::SubscribeSend || switches.send_takes_ms == 0 || refused {
+    let refused = call.endpoint.one_at_a_time() && call.under_way > 1 && switches.concurrent_sends_refused;
+    if !call.endpoint.sends() || switches.send_takes_ms == 0 || refused {
         return Ok(call.decide(ClientSaw::Accepted));
     }
     slow(call, switches.send_takes_ms).await
@@ -143,34 +143,35 @@ async fn whether_or_not_present(
 struct Call {
     endpoint: Endpoint,
     request: WireRequest,
-    overlapping: bool,
+    /// Calls in its lane when it arrived, itself included.
+    under_way: u32,
     waiter: Waiter,
     /// Ends with the call, also when its handler is dropped.
-    _under_way: Option<UnderWay>,
+    _lane: Option<Lane>,
 }
 
 impl Call {
     /// Counts the call, takes its fault, and marks a send as under way, in one step.
     fn arrive(handle: SimulatorHandle, endpoint: Endpoint, request: WireRequest) -> (Self, Option<Fault>) {
-        let openid = (endpoint == Endpoint::SubscribeSend).then(|| request.openid()).flatten();
+        let (receivers, lane) = (request.receivers(endpoint), request.lane(endpoint));
         let mut world = handle.world();
         world.calls.arrived(endpoint);
-        let fault = world.faults.take(endpoint, openid.as_deref());
+        let fault = world.faults.take(endpoint, &receivers);
         if let Some(fault) = &fault {
             world.calls.faulted(endpoint, fault.kind());
         }
-        let overlapping = openid.as_deref().is_some_and(|openid| world.enter(openid));
+        let under_way = lane.as_deref().map_or(1, |lane| world.enter(lane));
         let wakes = handle.signals().borrow().wakes;
         drop(world);
-        let under_way = openid.map(|openid| UnderWay { handle: handle.clone(), openid });
+        let lane = lane.map(|name| Lane { handle: handle.clone(), name });
         let waiter = Waiter { handle, wakes };
-        (Self { endpoint, request, overlapping, waiter, _under_way: under_way }, fault)
+        (Self { endpoint, request, under_way, waiter, _lane: lane }, fault)
     }
 
     fn decide(self, client_saw: ClientSaw) -> Value {
         let handle = &self.waiter.handle;
         let mut world = handle.world();
-        let how = Circumstance { client_saw, overlapping: self.overlapping };
+        let how = Circumstance { client_saw, under_way: self.under_way };
         let answer = world.answer(self.endpoint, &self.request, how);
         handle.ledger_changed(&world);
         drop(world); // before `self`, whose end takes the lock again
@@ -183,14 +184,14 @@ impl Call {
 }
 
 /// A send under way; its end takes the lock.
-struct UnderWay {
+struct Lane {
     handle: SimulatorHandle,
-    openid: String,
+    name: String,
 }
 
-impl Drop for UnderWay {
+impl Drop for Lane {
     fn drop(&mut self) {
-        self.handle.world().leave(&self.openid);
+        self.handle.world().leave(&self.name);
     }
 }
 

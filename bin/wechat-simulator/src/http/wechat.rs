@@ -1,4 +1,4 @@
-//! The WeChat side: four paths, any method, one flow. WeCom, cloud functions and callbacks join here.
+//! The platforms' side: the paths of both hosts, any method, one flow. No path belongs to both.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,10 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/cgi-bin/stable_token", serve(Endpoint::StableToken))
         .route("/cgi-bin/message/subscribe/send", serve(Endpoint::SubscribeSend))
         .route("/sns/jscode2session", serve(Endpoint::CodeToSession))
+        .route("/cgi-bin/gettoken", serve(Endpoint::GetToken))
+        .route("/cgi-bin/message/send", serve(Endpoint::WecomSend))
+        .route("/cgi-bin/message/recall", serve(Endpoint::WecomRecall))
+        .route("/cgi-bin/webhook/send", serve(Endpoint::RobotSend))
 }
 
 fn serve(endpoint: Endpoint) -> MethodRouter<SimulatorHandle> {

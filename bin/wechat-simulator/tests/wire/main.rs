@@ -10,4 +10,8 @@ mod kit;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod robot;
+#[cfg(test)]
 mod wechat_side;
+#[cfg(test)]
+mod wecom;

@@ -176,6 +176,7 @@ fn received() -> Received {
     Received {
         seq: 1,
         time: AT.parse().unwrap(),
+        channel: wechat_simulator::Channel::WechatSubscribe,
         appid: "app".to_owned(),
         openid: "openid2".to_owned(),
         template_id: "template".to_owned(),
@@ -184,6 +185,9 @@ fn received() -> Received {
         miniprogram_state: None,
         lang: None,
         msgid: 1,
+        message_id: "1".to_owned(),
+        summary: LEAD.to_owned(),
+        recalled_at: None,
         client_saw: ClientSaw::Accepted,
     }
 }
