@@ -14,8 +14,10 @@ pub mod envelope;
 pub mod ids;
 pub mod inbox;
 pub mod notification;
+pub mod preferences;
 pub mod staff;
 pub mod subscription;
+pub mod template;
 #[cfg(test)]
 mod testing;
 

@@ -11,6 +11,8 @@
 mod aggregates;
 #[path = "event_samples/notices.rs"]
 mod notices;
+#[path = "event_samples/settings.rs"]
+mod settings;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -119,6 +121,18 @@ fn subscription_events() {
 fn notification_events() {
     check(notices::notification());
     check_errors::<domain::notification::NotificationEvent>();
+}
+
+#[test]
+fn preferences_events() {
+    check(settings::preferences());
+    check_errors::<domain::preferences::PreferencesEvent>();
+}
+
+#[test]
+fn template_events() {
+    check(settings::template());
+    check_errors::<domain::template::TemplateEvent>();
 }
 
 /// A profile with every field set, so that a renamed field cannot hide.
