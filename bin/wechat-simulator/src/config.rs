@@ -2,6 +2,7 @@
 
 use crate::{
     clock::TimeSource,
+    cloud::DEMO_CLOUD_ENV,
     switches::{Limits, Switches},
     template::App,
     wecom::{DEMO_ROBOT, WecomApp},
@@ -12,6 +13,10 @@ use crate::{
 pub struct SimulatorConfig {
     /// The mini programs it serves.
     pub apps: Vec<App>,
+    /// The official accounts it serves.
+    pub official_accounts: Vec<App>,
+    /// The cloud environments it serves.
+    pub cloud_envs: Vec<String>,
     /// The WeCom apps it serves.
     pub wecom_apps: Vec<WecomApp>,
     /// The keys of the group robots it serves.
@@ -31,6 +36,8 @@ impl Default for SimulatorConfig {
     fn default() -> Self {
         Self {
             apps: vec![App::demo()],
+            official_accounts: vec![App::demo_official()],
+            cloud_envs: vec![DEMO_CLOUD_ENV.to_owned()],
             wecom_apps: vec![WecomApp::demo()],
             robots: vec![DEMO_ROBOT.to_owned()],
             switches: Switches::default(),

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+mod accounts;
 mod wecom;
 
+pub use accounts::{CloudUser, FollowOrder, Following};
 pub use wecom::{RobotOrder, WecomUserOrder};
 
 use crate::{

@@ -83,6 +83,7 @@
 mod calls;
 mod channel;
 mod clock;
+mod cloud;
 mod config;
 mod credits;
 mod errcode;
@@ -92,6 +93,7 @@ mod handle;
 mod http;
 mod ledger;
 mod login;
+mod official;
 mod quota;
 mod rates;
 mod simulator;
@@ -105,16 +107,22 @@ mod world;
 pub use calls::{Calls, Endpoint, EndpointCalls};
 pub use channel::Channel;
 pub use clock::TimeSource;
+pub use cloud::{CLOUD_FUNCTION, DEMO_CLOUD_ENV};
 pub use config::SimulatorConfig;
 pub use credits::Credit;
 pub use faults::{ActiveFault, Fault, FaultRule, Forever, Times};
 pub use field::FieldKind;
-pub use handle::{ControlError, CreditGrant, LoginCodeOrder, RobotOrder, SimulatorHandle, WecomUserOrder};
+pub use handle::{
+    CloudUser, ControlError, CreditGrant, FollowOrder, Following, LoginCodeOrder, RobotOrder,
+    SimulatorHandle, WecomUserOrder,
+};
 pub use ledger::{ClientSaw, DropReason, Dropped, Received};
 pub use simulator::{RunningSimulator, Simulator};
 pub use switches::{Check, DuplicateAnswer, Limits, Switches, ValidationOrder};
 pub use template::{
-    App, DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, DEMO_TEMPLATE_FIELDS, Template, TemplateError, TemplateField,
+    App, DEMO_APPID, DEMO_OFFICIAL_APPID, DEMO_OFFICIAL_SECRET, DEMO_OFFICIAL_TEMPLATE,
+    DEMO_OFFICIAL_TEMPLATE_FIELDS, DEMO_SECRET, DEMO_TEMPLATE, DEMO_TEMPLATE_FIELDS, Template, TemplateError,
+    TemplateField,
 };
 pub use tokens::{TokenEnd, TokenFamily};
 pub use wecom::{DEMO_AGENT, DEMO_CORP, DEMO_ROBOT, DEMO_WECOM_SECRET, RobotState, WecomApp, WecomLicence};

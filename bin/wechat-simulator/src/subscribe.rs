@@ -1,4 +1,4 @@
-//! `subscribe/send`: is this message one that WeChat takes? Pure; the order of the checks is a switch
+//! `subscribe/send`, `subscribe/bizsend`, `template/send`: is this message one that WeChat takes? Pure; the order of the checks is a switch
 //! (wechat-apis.md §2).
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     credits::Credits,
     errcode::Refusal,
+    official::Official,
     switches::{Check, Switches},
     template::{App, Template},
 };
@@ -28,11 +29,28 @@ pub(crate) struct Scene<'a> {
     pub(crate) app: &'a App,
     pub(crate) credits: &'a Credits,
     pub(crate) switches: &'a Switches,
+    pub(crate) audience: Audience<'a>,
+}
+
+/// Who may be written to.
+#[derive(Clone, Copy)]
+pub(crate) enum Audience<'a> {
+    /// Those with a credit for the template.
+    Subscribers,
+    /// Those who follow the official account.
+    Followers(&'a Official),
 }
 
 /// A text member of the request; anything else counts as absent.
 pub(crate) fn text<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
     body.get(key).and_then(Value::as_str)
+}
+
+/// What the card opens: a page, or of an official account a mini program, or a link.
+fn target(body: &Value) -> Option<String> {
+    let mini_program = ["/miniprogram/pagepath", "/miniprogram/path"].iter().find_map(|at| body.pointer(at));
+    let target = mini_program.and_then(Value::as_str).or_else(|| text(body, "page"));
+    target.or_else(|| text(body, "url")).map(str::to_owned)
 }
 
 impl Scene<'_> {
@@ -47,20 +65,29 @@ impl Scene<'_> {
                 Check::Openid if !self.knows(openid) => return Err(Refusal::InvalidOpenid),
                 Check::Template if template.is_none() => return Err(Refusal::InvalidTemplateId),
                 Check::Content => data = self.values(template, body.get("data"))?,
-                Check::Credit if self.credits.remaining(&self.app.appid, openid, template_id) == 0 => {
-                    return Err(Refusal::RefusedByUser);
-                }
-                Check::Openid | Check::Template | Check::Credit => {}
+                Check::Credit => self.may_be_written_to(openid, template_id)?,
+                Check::Openid | Check::Template => {}
             }
         }
         Ok(Message {
             openid: openid.to_owned(),
             template_id: template_id.to_owned(),
             data,
-            page: text(body, "page").map(str::to_owned),
+            page: target(body),
             miniprogram_state: text(body, "miniprogram_state").map(str::to_owned),
             lang: text(body, "lang").map(str::to_owned),
         })
+    }
+
+    fn may_be_written_to(&self, openid: &str, template_id: &str) -> Result<(), Refusal> {
+        let appid = &self.app.appid;
+        match self.audience {
+            Audience::Subscribers if self.credits.remaining(appid, openid, template_id) == 0 => {
+                Err(Refusal::RefusedByUser)
+            }
+            Audience::Followers(official) if !official.follows(appid, openid) => Err(Refusal::Plain(43004)),
+            Audience::Subscribers | Audience::Followers(_) => Ok(()),
+        }
     }
 
     fn knows(&self, openid: &str) -> bool {
@@ -116,7 +143,8 @@ mod tests {
         let mut credits = Credits::default();
         credits.grant("wx1", "rich", "T", 1);
         credits.register("wx1", "poor");
-        Scene { app: &app, credits: &credits, switches }.judge(body)
+        let audience = Audience::Subscribers;
+        Scene { app: &app, credits: &credits, switches, audience }.judge(body)
     }
 
     fn message(touser: &str, template: &str, data: &Value) -> Value {

@@ -79,6 +79,10 @@ pub struct Switches {
     pub emoji_counts_two: bool,
     /// A body with a `\\uXXXX` escape is refused with 40033. Default off.
     pub unicode_escapes_refused: bool,
+    /// `template/send` with a mini program's token gets 45109; off, 48001 (§4). Default on.
+    pub mini_program_token_is_unsupported: bool,
+    /// A second `template/send` with a `client_msg_id` is answered the first one's msgid; off, a new one. Default on.
+    pub template_duplicate_same_msgid: bool,
     /// Rates of WeCom count the last 60 seconds; off, the whole minute of the clock. Default on.
     pub rolling_windows: bool,
     /// What a message kept back by `enable_duplicate_check` is answered (§0.2). Default: the first one's msgid.
@@ -119,6 +123,8 @@ impl Default for Switches {
             unknown_key_refused: true,
             emoji_counts_two: true,
             unicode_escapes_refused: false,
+            mini_program_token_is_unsupported: true,
+            template_duplicate_same_msgid: true,
             rolling_windows: true,
             wecom_duplicate_answer: DuplicateAnswer::default(),
             wecom_duplicates_by_bytes: true,
@@ -162,6 +168,8 @@ pub struct Limits {
     pub bizsend_per_day: Option<u64>,
     /// `POST /tcb/invokecloudfunction` per minute: not documented, none by default.
     pub cloud_per_minute: Option<u64>,
+    /// Real milliseconds after which the cloud gives up waiting for a function (-604102); the function goes on.
+    pub cloud_timeout_ms: u64,
     /// Failing `GET /cgi-bin/gettoken` of a corp in an hour; then it is blocked for an hour (45009).
     pub wecom_failed_gettoken_per_hour: Option<u64>,
     /// WeCom messages of an app to a member per minute; the excess is dropped without a word.
@@ -192,6 +200,7 @@ impl Default for Limits {
             template_send_per_day: Some(100_000),
             bizsend_per_day: Some(10_000_000),
             cloud_per_minute: None,
+            cloud_timeout_ms: 5_000,
             wecom_failed_gettoken_per_hour: Some(2_000),
             wecom_member_per_minute: Some(30),
             wecom_member_per_hour: Some(1_000),

@@ -16,7 +16,16 @@ pub const DEMO_TEMPLATE: &str = "demo-template-lead-assigned";
 /// The fields of [`DEMO_TEMPLATE`]: customer, phone, reason, time.
 pub const DEMO_TEMPLATE_FIELDS: [&str; 4] = ["thing1", "phone_number2", "thing3", "time4"];
 
-/// A mini program.
+/// Appid of the demo official account.
+pub const DEMO_OFFICIAL_APPID: &str = "wx0000000000demo02";
+/// Secret of the demo official account.
+pub const DEMO_OFFICIAL_SECRET: &str = "demo-official-secret";
+/// Template of the demo official account, for `template/send` and `subscribe/bizsend`.
+pub const DEMO_OFFICIAL_TEMPLATE: &str = "demo-official-template-lead-assigned";
+/// The fields of [`DEMO_OFFICIAL_TEMPLATE`]: customer, time, assigner.
+pub const DEMO_OFFICIAL_TEMPLATE_FIELDS: [&str; 3] = ["thing1", "time3", "thing4"];
+
+/// A mini program or an official account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct App {
     /// Its public id.
@@ -35,6 +44,16 @@ impl App {
             appid: DEMO_APPID.to_owned(),
             secret: DEMO_SECRET.to_owned(),
             templates: vec![Template { id: DEMO_TEMPLATE.to_owned(), fields }],
+        }
+    }
+
+    /// The official account a simulator has when nobody configures one.
+    pub fn demo_official() -> Self {
+        let fields = DEMO_OFFICIAL_TEMPLATE_FIELDS.iter().filter_map(|text| text.parse().ok()).collect();
+        Self {
+            appid: DEMO_OFFICIAL_APPID.to_owned(),
+            secret: DEMO_OFFICIAL_SECRET.to_owned(),
+            templates: vec![Template { id: DEMO_OFFICIAL_TEMPLATE.to_owned(), fields }],
         }
     }
 
@@ -152,6 +171,8 @@ mod tests {
     fn the_demo_template_is_one_that_new_accepts() {
         let expected = Template::new(DEMO_TEMPLATE, &DEMO_TEMPLATE_FIELDS).unwrap();
         assert_eq!(App::demo().templates, [expected]);
+        let expected = Template::new(DEMO_OFFICIAL_TEMPLATE, &DEMO_OFFICIAL_TEMPLATE_FIELDS).unwrap();
+        assert_eq!(App::demo_official().templates, [expected]);
     }
 
     #[test]

@@ -11,14 +11,16 @@ use crate::{
     calls::{Calls, Endpoint, Host},
     channel::Channel,
     clock::Clock,
+    cloud::Cloud,
     config::SimulatorConfig,
     credits::Credits,
     errcode::Refusal,
     faults::Faults,
     ledger::{ClientSaw, Ledger, Received},
     login::{LoginCodes, session_key},
+    official::Official,
     quota::Quota,
-    subscribe::{Message, Scene, text},
+    subscribe::{Audience, Message, Scene, text},
     switches::{Limits, Switches},
     template::App,
     tokens::{Grant, Tokens},
@@ -105,6 +107,10 @@ impl Circumstance {
 #[derive(Debug)]
 pub(crate) struct World {
     config: SimulatorConfig,
+    /// Mini programs, then official accounts.
+    apps: Vec<App>,
+    pub(crate) official: Official,
+    pub(crate) cloud: Cloud,
     pub(crate) clock: Clock,
     pub(crate) switches: Switches,
     pub(crate) limits: Limits,
@@ -133,6 +139,9 @@ impl World {
             faults: Faults::default(),
             ledger: Ledger::default(),
             calls: Calls::default(),
+            apps: config.apps.iter().chain(&config.official_accounts).cloned().collect(),
+            official: Official::new(&config.official_accounts),
+            cloud: Cloud::new(&config.cloud_envs),
             wecom: Wecom::new(&config.wecom_apps, &config.robots),
             login_codes: LoginCodes::default(),
             quota: Quota::default(),
@@ -158,7 +167,13 @@ impl World {
     }
 
     pub(crate) fn apps(&self) -> &[App] {
-        &self.config.apps
+        &self.apps
+    }
+
+    /// Adds an app in the place of one with its appid.
+    pub(crate) fn add_app(&mut self, app: App) {
+        self.apps.retain(|known| known.appid != app.appid);
+        self.apps.push(app);
     }
 
     /// Marks a send as under way in its lane; how many there are now.
@@ -210,9 +225,9 @@ impl World {
             Endpoint::WecomSend => self.wecom_send(request, how),
             Endpoint::WecomRecall => self.wecom_recall(request),
             Endpoint::RobotSend => self.robot_send(request, how),
-            Endpoint::TemplateSend | Endpoint::BizSend | Endpoint::CloudFunction => {
-                Err(Refusal::Plain(48001))
-            }
+            Endpoint::TemplateSend => self.template_send(request, how),
+            Endpoint::BizSend => self.bizsend(request, how),
+            Endpoint::CloudFunction => self.invoke_cloud_function(request, how),
         }
     }
 
@@ -293,6 +308,9 @@ impl World {
 
     fn send(&mut self, request: &WireRequest, how: Circumstance) -> Result<Value, Refusal> {
         let app = self.caller(request)?;
+        if self.official.is_official(&app.appid) {
+            return Err(Refusal::Plain(48001));
+        }
         let now = self.now();
         self.quota.take(&app.appid, Endpoint::SubscribeSend, &self.limits, now)?;
         self.send_subscribed(&app, request, Channel::WechatSubscribe, how)
@@ -311,7 +329,8 @@ impl World {
         if how.overlapping() && self.switches.concurrent_sends_refused {
             return Err(Refusal::ConcurrentSend);
         }
-        let scene = Scene { app, credits: &self.credits, switches: &self.switches };
+        let scene =
+            Scene { app, credits: &self.credits, switches: &self.switches, audience: Audience::Subscribers };
         match scene.judge(&body) {
             Ok(message) => {
                 self.credits.consume(&app.appid, &message.openid, &message.template_id);

@@ -16,6 +16,7 @@ use crate::{
     handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle},
 };
 
+mod accounts;
 mod wecom;
 
 type Handle = State<SimulatorHandle>;
@@ -34,6 +35,7 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/limits", get(limits).post(set_limits))
         .route("/reset", post(reset))
         .route("/dropped", get(dropped))
+        .merge(accounts::routes())
         .nest("/wecom", wecom::routes())
 }
 

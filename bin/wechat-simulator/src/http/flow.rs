@@ -33,6 +33,8 @@ use crate::{
 const JSON: &str = "application/json; charset=UTF-8";
 /// Where a truncated answer ends: inside the first member of any answer.
 const TRUNCATED_BYTES: usize = 12;
+/// What the cloud says when a function takes too long.
+const CLOUD_TIMEOUT: i64 = -604_102;
 /// The page an overloaded proxy gives.
 const BAD_GATEWAY: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
     <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
@@ -76,6 +78,7 @@ async fn play(fault: Fault, call: Call, connection: &ConnectionReset) -> Result<
             let waiter = call.waiter.clone();
             whole(&whether_or_not_present(call, async move { waiter.woken().await }).await?)
         }
+        Fault::Slow { ms } if call.endpoint == Endpoint::CloudFunction => given_up(call, ms).await?,
         Fault::Slow { ms } => whole(&slow(call, ms).await?),
         Fault::TimeoutAfterProcessing { ms } => {
             let waiter = call.waiter.clone();
@@ -117,6 +120,22 @@ async fn play(fault: Fault, call: Call, connection: &ConnectionReset) -> Result<
         }
     };
     Ok(answer)
+}
+
+/// A cloud function that takes longer than the cloud waits: the caller is told so, the function goes on.
+async fn given_up(call: Call, ms: u64) -> Result<Response, Stopping> {
+    let patience = call.waiter.handle.limits().cloud_timeout_ms;
+    if ms <= patience {
+        return Ok(whole(&slow(call, ms).await?));
+    }
+    let waiter = call.waiter.clone();
+    tokio::spawn(async move {
+        if call.waiter.clone().pause(ms).await.is_ok() {
+            call.decide(ClientSaw::Errcode);
+        }
+    });
+    waiter.pause(patience).await?;
+    Ok(whole(&waiter.handle.world().refuse(Endpoint::CloudFunction, &Refusal::Plain(CLOUD_TIMEOUT))))
 }
 
 async fn slow(call: Call, ms: u64) -> Result<Value, Stopping> {

@@ -2,6 +2,8 @@
 // `cfg(test)` tells clippy that the helpers may unwrap as the tests do.
 
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod control_side;
 #[cfg(test)]
 mod faults;
@@ -9,6 +11,8 @@ mod faults;
 mod kit;
 #[cfg(test)]
 mod login;
+#[cfg(test)]
+mod official;
 #[cfg(test)]
 mod robot;
 #[cfg(test)]
