@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ use crate::stored_events;
 
 /// Most credits granted at once: one popup carries one consent; an operator may correct by more.
 pub const GRANT_MAX: i64 = 100;
+
+/// Consents whose moments are remembered, for a rejection that is told late.
+pub const CONSENTS_REMEMBERED: usize = 32;
 
 stored_events! {
     /// A fact about the credits of one (app, openid, template).
@@ -98,8 +101,16 @@ pub struct CreditsZeroed {
     pub delivery: Option<DeliveryId>,
     /// Why, e.g. the provider's code.
     pub reason: String,
+    /// Credits of consents that are younger than the word of which we learn only now.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: i64,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde wants")]
+fn is_zero(count: &i64) -> bool {
+    *count == 0
 }
 
 /// The credits as the events left them.
@@ -109,6 +120,33 @@ pub struct SubscriptionLedger {
     pub available: i64,
     /// Deliveries whose attempt holds one.
     pub reserved: BTreeSet<DeliveryId>,
+    /// Consents so far.
+    #[serde(default)]
+    pub granted: i64,
+    /// Messages that spent one.
+    #[serde(default)]
+    pub spent: i64,
+    /// The last consent.
+    #[serde(default)]
+    pub last_granted_at: Option<DateTime<Utc>>,
+    /// The last message that spent one.
+    #[serde(default)]
+    pub last_spent_at: Option<DateTime<Utc>>,
+    /// When the person last switched the messages off.
+    #[serde(default)]
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// The latest consents that callbacks told of, at most [`CONSENTS_REMEMBERED`]: callbacks come in any order.
+    #[serde(default)]
+    pub consents: VecDeque<Consent>,
+}
+
+/// A consent that a callback told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// When the person gave it.
+    pub at: DateTime<Utc>,
+    /// How many credits it was.
+    pub count: i64,
 }
 
 /// What may be asked of a ledger.
@@ -146,6 +184,13 @@ pub enum SubscriptionCommand {
         /// When.
         at: DateTime<Utc>,
     },
+    /// The person switched the messages off.
+    Revoke {
+        /// How we know, e.g. `subscribe_msg_change_event`.
+        reason: String,
+        /// When the person did it.
+        at: DateTime<Utc>,
+    },
 }
 
 /// Why a ledger refuses.
@@ -170,6 +215,8 @@ impl Aggregate for SubscriptionLedger {
             SubscriptionCommand::Grant(grant) if !(1..=GRANT_MAX).contains(&grant.count) => {
                 Err(SubscriptionError::InvalidCount)
             }
+            // The person switched the messages off after that; the two were told in the wrong order.
+            SubscriptionCommand::Grant(grant) if self.was_revoked_after(&grant) => Ok(vec![]),
             SubscriptionCommand::Grant(grant) => Ok(vec![grant.into()]),
             SubscriptionCommand::Reserve { delivery, .. } if self.reserved.contains(&delivery) => Ok(vec![]),
             SubscriptionCommand::Reserve { .. } if self.available < 1 => Err(SubscriptionError::NoCredit),
@@ -187,20 +234,30 @@ impl Aggregate for SubscriptionLedger {
                 Ok(vec![])
             }
             SubscriptionCommand::Zero { delivery, reason, at } => {
-                Ok(vec![CreditsZeroed { delivery: Some(delivery), reason, at }.into()])
+                Ok(vec![CreditsZeroed { delivery: Some(delivery), reason, kept: 0, at }.into()])
+            }
+            SubscriptionCommand::Revoke { at, .. } if self.revoked_at.is_some_and(|known| at <= known) => {
+                Ok(vec![])
+            }
+            SubscriptionCommand::Revoke { reason, at } => {
+                let kept = self.consented_after(at).min(self.available);
+                Ok(vec![CreditsZeroed { delivery: None, reason, kept, at }.into()])
             }
         }
     }
 
     fn evolve(&mut self, event: &SubscriptionEvent) {
         match event {
-            SubscriptionEvent::Granted(e) => self.available += e.count,
+            SubscriptionEvent::Granted(e) => self.consented(e),
             SubscriptionEvent::Reserved(e) => {
                 self.available -= 1;
                 self.reserved.insert(e.delivery);
             }
             SubscriptionEvent::Consumed(e) => {
-                self.reserved.remove(&e.delivery);
+                if self.reserved.remove(&e.delivery) {
+                    self.spent += 1;
+                    self.last_spent_at = Some(e.at);
+                }
             }
             SubscriptionEvent::Returned(e) => {
                 if self.reserved.remove(&e.delivery) {
@@ -208,12 +265,37 @@ impl Aggregate for SubscriptionLedger {
                 }
             }
             SubscriptionEvent::Zeroed(e) => {
-                self.available = 0;
-                if let Some(delivery) = e.delivery {
-                    self.reserved.remove(&delivery);
+                self.available = e.kept;
+                match e.delivery {
+                    Some(delivery) => {
+                        self.reserved.remove(&delivery);
+                    }
+                    None => self.revoked_at = Some(e.at),
                 }
             }
         }
+    }
+}
+
+impl SubscriptionLedger {
+    fn consented(&mut self, grant: &CreditsGranted) {
+        self.available += grant.count;
+        self.granted += grant.count;
+        self.last_granted_at = self.last_granted_at.max(Some(grant.at));
+        if grant.source == GrantSource::Callback {
+            if self.consents.len() == CONSENTS_REMEMBERED {
+                self.consents.pop_front();
+            }
+            self.consents.push_back(Consent { at: grant.at, count: grant.count });
+        }
+    }
+
+    fn was_revoked_after(&self, grant: &CreditsGranted) -> bool {
+        grant.source == GrantSource::Callback && self.revoked_at.is_some_and(|revoked| grant.at < revoked)
+    }
+
+    fn consented_after(&self, at: DateTime<Utc>) -> i64 {
+        self.consents.iter().filter(|consent| consent.at > at).map(|consent| consent.count).sum()
     }
 }
 

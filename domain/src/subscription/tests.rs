@@ -49,7 +49,7 @@ fn zero(n: u128) -> SubscriptionCommand {
 }
 
 fn zeroed(n: u128) -> SubscriptionEvent {
-    CreditsZeroed { delivery: Some(delivery(n)), reason: "43101".into(), at: at(2) }.into()
+    CreditsZeroed { delivery: Some(delivery(n)), reason: "43101".into(), kept: 0, at: at(2) }.into()
 }
 
 #[test]
@@ -114,6 +114,76 @@ fn the_providers_word_that_there_is_none_counts() {
     given::<SubscriptionLedger>(vec![]).when(zero(1)).then_expect_events(vec![]);
 }
 
+fn consent(second: i64) -> SubscriptionCommand {
+    SubscriptionCommand::Grant(CreditsGranted { at: at(second), ..grant(1) })
+}
+
+fn consented(second: i64) -> SubscriptionEvent {
+    CreditsGranted { at: at(second), ..grant(1) }.into()
+}
+
+fn revoke(second: i64) -> SubscriptionCommand {
+    SubscriptionCommand::Revoke { reason: "change".into(), at: at(second) }
+}
+
+fn revoked(second: i64, kept: i64) -> SubscriptionEvent {
+    CreditsZeroed { delivery: None, reason: "change".into(), kept, at: at(second) }.into()
+}
+
+#[test]
+fn whoever_switches_the_messages_off_has_no_credit_left() {
+    given::<SubscriptionLedger>(vec![granted(3)]).when(revoke(5)).then_expect_events(vec![revoked(5, 0)]);
+    let ledger: SubscriptionLedger = after(&[granted(3), reserved(1), revoked(5, 0)]);
+    assert_eq!((ledger.available, ledger.reserved.len()), (0, 1), "what is on its way stays on its way");
+}
+
+#[test]
+fn switching_off_is_told_once_however_often_it_is_said() {
+    for second in [4, 5] {
+        given::<SubscriptionLedger>(vec![revoked(5, 0), consented(6)])
+            .when(revoke(second))
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn consent_and_rejection_count_in_the_order_in_which_they_were_given() {
+    // (what was told before, what is told now, what comes of it)
+    let rows = [
+        (vec![revoked(5, 0)], consent(4), vec![]),
+        (vec![revoked(5, 0)], consent(5), vec![consented(5)]),
+        (vec![revoked(5, 0)], consent(6), vec![consented(6)]),
+        (vec![consented(6)], revoke(5), vec![revoked(5, 1)]),
+        (vec![consented(4), consented(6), consented(7)], revoke(5), vec![revoked(5, 2)]),
+        (vec![consented(6), reserved(1)], revoke(5), vec![revoked(5, 0)]),
+    ];
+    for (past, command, expected) in rows {
+        given::<SubscriptionLedger>(past).when(command).then_expect_events(expected);
+    }
+}
+
+#[test]
+fn an_operators_correction_counts_whatever_was_switched_off() {
+    let correction = CreditsGranted { source: GrantSource::Operator, ..grant(1) };
+    given::<SubscriptionLedger>(vec![revoked(5, 0)])
+        .when(SubscriptionCommand::Grant(correction.clone()))
+        .then_expect_events(vec![correction.into()]);
+}
+
+#[test]
+fn a_ledger_knows_what_was_granted_and_spent_so_far() {
+    let ledger: SubscriptionLedger =
+        after(&[granted(2), reserved(1), consumed(1), reserved(2), returned(2), consented(9)]);
+    assert_eq!((ledger.granted, ledger.spent, ledger.available), (3, 1, 2));
+    assert_eq!((ledger.last_granted_at, ledger.last_spent_at), (Some(at(9)), Some(at(2))));
+}
+
+#[test]
+fn few_consents_are_remembered() {
+    let many: Vec<_> = (0..100).map(consented).collect();
+    assert_eq!(after::<SubscriptionLedger>(&many).consents.len(), CONSENTS_REMEMBERED);
+}
+
 fn any_command() -> impl Strategy<Value = SubscriptionCommand> {
     prop_oneof![
         (-1..GRANT_MAX + 2).prop_map(|count| SubscriptionCommand::Grant(grant(count))),
@@ -121,6 +191,7 @@ fn any_command() -> impl Strategy<Value = SubscriptionCommand> {
         (0..4_u128).prop_map(consume),
         (0..4_u128).prop_map(give_back),
         (0..4_u128).prop_map(zero),
+        (0..6_i64).prop_map(revoke),
     ]
 }
 

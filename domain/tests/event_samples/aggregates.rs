@@ -4,7 +4,7 @@ use domain::batch::{
     BatchAssignmentCompleted, BatchEvent, BatchReleaseCompleted, ImportChunkStored, ImportCompleted,
     ImportStarted, MovedCustomer, OwnedCustomer,
 };
-use domain::contact::{OpenId, Phone, WechatId};
+use domain::contact::{OpenId, Phone, WechatId, WecomUserId};
 use domain::customer::{
     AssignmentSource, AutoTransferDisabled, AutoTransferEnabled, ContractStatus, CustomerAssigned,
     CustomerClaimed, CustomerCreated, CustomerDeleted, CustomerEvent, CustomerFrozen, CustomerLevelChanged,
@@ -18,7 +18,7 @@ use domain::inbox::{
 };
 use domain::staff::{
     Role, StaffActivated, StaffEvent, StaffPatch, StaffRegistered, StaffRoleChanged, StaffSuspended,
-    StaffUpdated, StaffWechatBound, StaffWechatUnbound,
+    StaffUpdated, StaffWechatBound, StaffWechatUnbound, StaffWecomBound, StaffWecomUnbound,
 };
 use domain::subscription::{
     CreditConsumed, CreditReserved, CreditReturned, CreditsGranted, CreditsZeroed, GrantSource,
@@ -143,6 +143,8 @@ pub(crate) fn staff_member() -> Vec<StaffEvent> {
     let (by, at) = (boss(), at());
     let app = "wx0123456789abcdef".to_owned();
     let openid = OpenId::parse("oABC-def_123").unwrap();
+    let corp = "ww0123456789abcdef".to_owned();
+    let user = WecomUserId::parse("ZhangSan").unwrap();
     let changes = StaffPatch {
         name: Some("张三丰".into()),
         department: Some(None),
@@ -167,6 +169,8 @@ pub(crate) fn staff_member() -> Vec<StaffEvent> {
         StaffWechatBound { app: app.clone(), openid, by: by.clone(), at }.into(),
         StaffWechatUnbound { app, reason: "离职".into(), by: by.clone(), at }.into(),
         StaffUpdated { changes, by: by.clone(), at }.into(),
+        StaffWecomBound { corp: corp.clone(), user, by: by.clone(), at }.into(),
+        StaffWecomUnbound { corp, reason: "离职".into(), by: by.clone(), at }.into(),
         StaffRoleChanged { from: Role::Admissions, to: Role::Manager, by, at }.into(),
     ]
 }
@@ -227,6 +231,6 @@ pub(crate) fn subscription() -> Vec<SubscriptionEvent> {
         CreditReserved { delivery, at }.into(),
         CreditConsumed { delivery, at }.into(),
         CreditReturned { delivery, at }.into(),
-        CreditsZeroed { delivery: Some(delivery), reason: "43101".into(), at }.into(),
+        CreditsZeroed { delivery: Some(delivery), reason: "43101".into(), kept: 0, at }.into(),
     ]
 }
