@@ -1,5 +1,6 @@
 //! The rules of a notice and its deliveries, one sentence each.
 
+mod chain;
 mod properties;
 
 use super::*;
