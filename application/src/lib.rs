@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod bus;
+pub mod callbacks;
 pub mod channels;
 pub mod customers;
 pub mod delivery;
@@ -14,5 +15,6 @@ pub mod imports;
 pub mod inbox;
 pub mod policies;
 pub mod ports;
+pub mod preferences;
 pub mod staff;
 pub mod texts;
