@@ -3,6 +3,7 @@
 //! Each module implements ports of `application` or owns its tables; none decides anything.
 
 pub mod bus;
+pub mod callbacks;
 pub mod clock;
 pub mod credentials;
 pub mod customer_numbers;
