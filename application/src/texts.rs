@@ -4,33 +4,35 @@
 //! (existing-systems.md section 4.2). Two faults of A end here: a missing variable is an error and never a literal
 //! `{{word}}` on somebody's screen, and a text changed in the code reaches everybody with the next version
 //! (fault A-23c).
+//!
+//! The texts of the code are the [`CATALOGUE`]. An administrator may publish others; [`TemplateBook`] knows which words
+//! people read now.
 
+mod book;
 mod catalogue;
+mod check;
+mod digest;
 pub mod kinds;
 mod render;
+mod samples;
 #[cfg(test)]
 mod tests;
 
 use domain::notification::Priority;
 
+pub use book::{Reading, TemplateBook, Worded};
 pub use catalogue::{
     ACCOUNT_SECURITY, ASSIGNED, ASSIGNED_FROM_POOL, ASSIGNED_FROM_POOL_SUMMARY, ASSIGNED_SUMMARY,
-    AUTO_TRANSFER_IN, AUTO_TRANSFER_OUT, CATALOGUE, CONTRACT_SIGNED, CREATED, CREATED_SUMMARY,
+    AUTO_TRANSFER_IN, AUTO_TRANSFER_OUT, CATALOGUE, CONTRACT_SIGNED, CREATED, CREATED_SUMMARY, DIGEST,
     FOLLOW_UP_ADDED, FOLLOW_UP_DUE, FORM_SUBMISSION, FORM_SUBMISSION_ADMIN, PERMISSION_CHANGED, RECLAIMED,
     RECLAIMED_SUMMARY, RECYCLE_WARNING, STATUS_CHANGED, SYSTEM_ANNOUNCEMENT, TRANSFERRED, TRANSFERRED_OUT,
     TRANSFERRED_OUT_SUMMARY,
 };
+pub use check::{TextFault, TextRule, check};
+pub use digest::{DIGEST_LINES_MAX, digest_list};
+pub use domain::preferences::Language;
 pub use render::{MissingVariable, Variables, placeholders, render};
-
-/// The language a notice is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    /// Simplified Chinese, what the staff of both agencies read.
-    #[default]
-    ZhCn,
-    /// English.
-    En,
-}
+pub use samples::samples;
 
 /// The words of a template in one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,4 +78,9 @@ impl Template {
             Language::En => &self.en,
         }
     }
+}
+
+/// The template with this name.
+pub fn template(key: &str) -> Option<&'static Template> {
+    CATALOGUE.iter().copied().find(|template| template.key == key)
 }

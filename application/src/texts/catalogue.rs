@@ -150,4 +150,9 @@ templates! {
         "/contracts/{{contractId}}" ["customerName", "contractNumber", "contractId"],
         words("合同签署完成", "客户 {{customerName}} 的合同已签署完成，合同编号：{{contractNumber}}", "查看合同"),
         words("Contract signed", "The contract of {{customerName}} was signed, number {{contractNumber}}", "View contract");
+    /// To a person for whom several notices were held: one message instead of many.
+    DIGEST = NOTICE_DIGEST v 1, Medium, "BellOutlined" "#1890ff",
+        "/notifications" ["count", "list"],
+        words("通知汇总", "您有 {{count}} 条通知：\n{{list}}", "查看通知"),
+        words("Your notices", "You have {{count}} notices:\n{{list}}", "View notices");
 }

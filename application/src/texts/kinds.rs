@@ -1,4 +1,4 @@
-//! The notification types: system A's 43, and two that A lacks.
+//! The notification types: system A's 43, and three that A lacks.
 //!
 //! All stay registered, so that another service may request a notice of any of them and a client that filters by
 //! one still finds it, even where this program has no text for it (product.md, out of scope).
@@ -106,4 +106,6 @@ kinds! {
     MONTHLY_REPORT,
     /// Registered only.
     REFERRAL_NEW_REFERRER_APPROVAL,
+    /// Several notices that were held, told as one. Not in A.
+    NOTICE_DIGEST,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use domain::notification::Message;
 use serde_json::{Map, Value};
 
-use super::{Language, Template};
+use super::{Language, Worded};
 
 const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
@@ -24,14 +24,16 @@ pub struct MissingVariable {
     pub variable: String,
 }
 
-/// Writes the message. `data` is what clients may compute with; it is kept as it is.
-pub fn render(
-    template: &Template,
+/// Writes the message, with the words of the code or those an administrator published. `data` is what clients may
+/// compute with; it is kept as it is.
+pub fn render<'t>(
+    template: impl Into<Worded<'t>>,
     language: Language,
     variables: &Variables<'_>,
     data: Map<String, Value>,
 ) -> Result<Message, MissingVariable> {
-    let words = template.words(language);
+    let worded: Worded<'t> = template.into();
+    let (template, words) = (worded.template, worded.words(language));
     let fill = |text| fill(template.kind, text, variables);
     Ok(Message {
         title: fill(words.title)?,
@@ -52,6 +54,12 @@ pub fn placeholders(text: &str) -> Vec<&str> {
             Piece::Text(_) => None,
         })
         .collect()
+}
+
+/// Whether a text holds braces of a placeholder that is none: readers would see them.
+pub(super) fn has_loose_braces(text: &str) -> bool {
+    pieces(text)
+        .any(|piece| matches!(piece, Piece::Text(text) if text.contains(OPEN) || text.contains(CLOSE)))
 }
 
 /// One pass from left to right: a value that looks like a placeholder (a customer's name, say) is not filled again.
