@@ -110,6 +110,8 @@ pub enum GuardKind {
     StaffUsername,
     /// A WeChat openid within one app: `app:openid`.
     StaffOpenid,
+    /// A WeCom userid within one corporation, lower case: `corp:userid`.
+    StaffWecom,
 }
 
 impl GuardKind {
@@ -121,6 +123,7 @@ impl GuardKind {
             Self::CustomerNumber => "customer_number",
             Self::StaffUsername => "staff_username",
             Self::StaffOpenid => "staff_openid",
+            Self::StaffWecom => "staff_wecom",
         }
     }
 }

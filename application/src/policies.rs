@@ -215,6 +215,7 @@ const AN_ORDER: &str = "an order to the rules, not to people; it is seen when th
 const ABOUT_IMPORTS: &str = "the import tells of all its rows once, at its end";
 const ABOUT_NOTICES: &str = "a notice about a notice would never end";
 const ABOUT_CHANNELS: &str = "operators see the state of a channel where they set it";
+const ABOUT_SETTINGS: &str = "who set it knows, and who is concerned sees it where it is set";
 const ABOUT_READING: &str = "what a person reads concerns only that person";
 
 /// The decision table: every event type, and who is told of it.
@@ -246,6 +247,8 @@ pub const ROWS: &[(&str, Who)] = &[
     ("StaffActivated", Who::Told(staff::activated)),
     ("StaffWechatBound", Who::Told(staff::wechat_bound)),
     ("StaffWechatUnbound", Who::Told(staff::wechat_unbound)),
+    ("StaffWecomBound", Who::Told(staff::wecom_bound)),
+    ("StaffWecomUnbound", Who::Told(staff::wecom_unbound)),
     (
         "StaffUpdated",
         Who::Nobody("what is known about a person is seen on their page; no right depends on it"),
@@ -267,6 +270,10 @@ pub const ROWS: &[(&str, Who)] = &[
     ("DeliveryConfirmed", Who::Nobody(ABOUT_NOTICES)),
     ("ChannelPaused", Who::Nobody(ABOUT_CHANNELS)),
     ("ChannelResumed", Who::Nobody(ABOUT_CHANNELS)),
+    ("PreferencesSet", Who::Nobody(ABOUT_SETTINGS)),
+    ("TemplateDrafted", Who::Nobody(ABOUT_SETTINGS)),
+    ("TemplatePublished", Who::Nobody(ABOUT_SETTINGS)),
+    ("TemplateRolledBack", Who::Nobody(ABOUT_SETTINGS)),
     ("NotificationsRead", Who::Nobody(ABOUT_READING)),
     ("AllNotificationsRead", Who::Nobody(ABOUT_READING)),
     ("NotificationsArchived", Who::Nobody(ABOUT_READING)),

@@ -1,7 +1,7 @@
-//! Use cases of staff accounts: register, update, change the role, suspend, activate, bind a WeChat openid, grant
+//! Use cases of staff accounts: register, update, change the role, suspend, activate, bind a WeChat openid or a WeCom userid, grant
 //! subscribe credits.
 
-use domain::contact::OpenId;
+use domain::contact::{OpenId, WecomUserId};
 use domain::staff::{Staff, StaffCommand, StaffError, normalise_username};
 use domain::subscription::{
     CreditsGranted, GrantSource, SubscriptionCommand, SubscriptionError, SubscriptionLedger,
@@ -38,6 +38,9 @@ pub enum StaffRefusal {
     /// Another account has the openid: a person's notices would go to somebody else (fault A-11).
     #[error("该微信已绑定其他账号")]
     OpenidTaken,
+    /// Another account has the WeCom userid.
+    #[error("该企业微信账号已绑定其他账号")]
+    WecomTaken,
     /// Nobody cuts off or demotes the own account: the last administrator would lock everybody out.
     #[error("不能停用自己的账号或修改自己的角色")]
     OwnAccount,
@@ -148,6 +151,11 @@ fn guards_of(
         key: openid_key(app, openid),
         holder: stream.clone(),
     };
+    let release_wecom = |corp: &str, user: &WecomUserId| GuardChange::Release {
+        kind: GuardKind::StaffWecom,
+        key: wecom_key(corp, user),
+        holder: stream.clone(),
+    };
     Ok(match request {
         StaffCommand::Register { username, .. } => {
             vec![claim(GuardKind::StaffUsername, normalise_username(username)?)]
@@ -163,12 +171,25 @@ fn guards_of(
         | StaffCommand::ChangeRole { .. }
         | StaffCommand::Suspend { .. }
         | StaffCommand::Activate { .. } => vec![],
+        StaffCommand::BindWecom { corp, user, .. } => {
+            let old = before.wecom.get(corp).filter(|old| !old.is_same_person(user));
+            let old = old.map(|old| release_wecom(corp, old));
+            old.into_iter().chain([claim(GuardKind::StaffWecom, wecom_key(corp, user))]).collect()
+        }
+        StaffCommand::UnbindWecom { corp, .. } => {
+            before.wecom.get(corp).map(|old| release_wecom(corp, old)).into_iter().collect()
+        }
     })
 }
 
 /// The key under which the guard of openids knows a person of an app.
 pub fn openid_key(app: &str, openid: &OpenId) -> String {
     format!("{app}:{}", openid.as_str())
+}
+
+/// The key under which the guard of WeCom userids knows a member of a corporation.
+pub fn wecom_key(corp: &str, user: &WecomUserId) -> String {
+    format!("{corp}:{}", user.as_str().to_ascii_lowercase())
 }
 
 fn taken_as_refusal(error: ExecuteError<StaffRefusal>) -> ExecuteError<StaffRefusal> {
@@ -178,6 +199,9 @@ fn taken_as_refusal(error: ExecuteError<StaffRefusal>) -> ExecuteError<StaffRefu
         }
         ExecuteError::Append(AppendError::Taken { kind: GuardKind::StaffOpenid, .. }) => {
             refused(StaffRefusal::OpenidTaken)
+        }
+        ExecuteError::Append(AppendError::Taken { kind: GuardKind::StaffWecom, .. }) => {
+            refused(StaffRefusal::WecomTaken)
         }
         other => other,
     }

@@ -142,9 +142,67 @@ impl fmt::Debug for OpenId {
     }
 }
 
+/// Most bytes of a WeCom userid.
+const WECOM_USER_BYTES_MAX: usize = 64;
+
+/// A WeCom userid: who a person is within one corporation. WeCom compares them without regard to case and repeats
+/// them in lower case. Its `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WecomUserId(String);
+
+/// The text cannot be a WeCom userid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a WeCom userid is 1 to 64 letters, digits, '_', '-', '@' or '.', and begins with a letter or a digit"
+)]
+pub struct InvalidWecomUserId;
+
+impl WecomUserId {
+    /// Checks the alphabet and the length.
+    pub fn parse(text: &str) -> Result<Self, InvalidWecomUserId> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-@.".contains(&b);
+        let valid = (1..=WECOM_USER_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(allowed)
+            && text.as_bytes()[0].is_ascii_alphanumeric();
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidWecomUserId) }
+    }
+
+    /// The id itself; only for storage and the provider.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether WeCom takes both for the same person.
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl fmt::Debug for WecomUserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WecomUserId(***)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wecom_userids_have_wecoms_letters() {
+        let longest = "a".repeat(WECOM_USER_BYTES_MAX);
+        for good in ["z", "Zhang.San", "9_a-b@c.d", longest.as_str()] {
+            assert_eq!(WecomUserId::parse(good).map(|id| id.as_str().to_owned()), Ok(good.to_owned()));
+        }
+        let too_long = "a".repeat(WECOM_USER_BYTES_MAX + 1);
+        for bad in ["", "_a", "@all", ".a", "-", "a|b", "a b", "张三", "a\n", too_long.as_str()] {
+            assert_eq!(WecomUserId::parse(bad), Err(InvalidWecomUserId), "{bad}");
+        }
+        let id = |text: &str| WecomUserId::parse(text).unwrap();
+        assert!(id("ZhangSan").is_same_person(&id("zhangsan")));
+        assert_eq!(format!("{:?}", id("ZhangSan")), "WecomUserId(***)");
+    }
 
     #[test]
     fn numbers_are_normalised() {

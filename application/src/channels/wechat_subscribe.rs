@@ -9,11 +9,19 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use domain::contact::OpenId;
 
-pub use codes::{CODES, Verdict, outcome, verdict};
+pub use super::verdict::Verdict;
+pub use codes::{CODES, outcome, verdict};
 pub use fields::{FieldKind, Value};
+use serde::{Deserialize, Serialize};
+
+use super::Notice;
+use super::body::{Fields, rewritten, written};
+use super::fields::{FieldsError, check_fields, shown};
 
 /// Keywords of a template: WeChat has templates of two to five.
 const FIELDS: std::ops::RangeInclusive<usize> = 2..=5;
+/// The language of the card around the message.
+const LANGUAGE: &str = "zh_CN";
 
 /// What a template field may show. A notice gives those it knows; a field whose value is not given shows a dash,
 /// because WeChat refuses a message that lacks one of its template's fields.
@@ -53,21 +61,9 @@ pub enum SettingsError {
     /// The app id or the template id is missing.
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// A template has two to five fields.
-    #[error("a subscribe template has two to five fields, not {0}")]
-    FieldCount(usize),
-    /// The key is not one of WeChat's, e.g. `thing1`.
-    #[error("{0} is not a field key of a subscribe template, such as thing1 or time2")]
-    FieldKey(String),
-    /// The same key twice.
-    #[error("{0} is named twice")]
-    Twice(String),
-    /// No notice has such a value.
-    #[error("{name} is not a value of a notice; known are {}", VALUE_NAMES.join(", "))]
-    ValueName {
-        /// What was configured.
-        name: String,
-    },
+    /// The fields are wrong.
+    #[error(transparent)]
+    Fields(#[from] FieldsError),
     /// Not `developer`, `trial` or `formal`.
     #[error("{0} is not developer, trial or formal")]
     State(String),
@@ -81,20 +77,7 @@ impl Settings {
                 return Err(SettingsError::Empty(name));
             }
         }
-        if !FIELDS.contains(&self.fields.len()) {
-            return Err(SettingsError::FieldCount(self.fields.len()));
-        }
-        for (at, (key, value)) in self.fields.iter().enumerate() {
-            if FieldKind::of_key(key).is_none() {
-                return Err(SettingsError::FieldKey(key.clone()));
-            }
-            if self.fields[..at].iter().any(|(earlier, _)| earlier == key) {
-                return Err(SettingsError::Twice(key.clone()));
-            }
-            if !VALUE_NAMES.contains(&value.as_str()) {
-                return Err(SettingsError::ValueName { name: value.clone() });
-            }
-        }
+        check_fields(&self.fields, &FIELDS)?;
         match self.miniprogram_state.as_str() {
             "developer" | "trial" | "formal" => Ok(()),
             other => Err(SettingsError::State(other.to_owned())),
@@ -115,32 +98,44 @@ pub struct Input<'a> {
     pub values: &'a BTreeMap<&'static str, Value>,
 }
 
+/// The request; its keys are written in this order.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body {
+    touser: String,
+    template_id: String,
+    page: String,
+    data: Fields,
+    miniprogram_state: String,
+    lang: String,
+}
+
 /// The exact request body, to be stored and sent as it is: fixed order of keys, raw UTF-8, every field of the
 /// template, every value within the rules of its field.
 pub fn render(settings: &Settings, input: &Input<'_>) -> String {
-    let data: Vec<String> = settings
-        .fields
-        .iter()
-        .map(|(key, name)| {
-            // Only checked settings reach this; an unknown key is shown as the most tolerant kind.
-            let kind = FieldKind::of_key(key).unwrap_or(FieldKind::Thing);
-            let value = kind.show(input.values.get(name.as_str()), input.at);
-            format!("{}:{{\"value\":{}}}", quoted(key), quoted(&value))
-        })
-        .collect();
-    format!(
-        "{{\"touser\":{},\"template_id\":{},\"page\":{},\"data\":{{{}}},\"miniprogram_state\":{},\"lang\":\"zh_CN\"}}",
-        quoted(input.openid.as_str()),
-        quoted(&settings.template),
-        quoted(&settings.page.replace("{customerId}", input.customer_id)),
-        data.join(","),
-        quoted(&settings.miniprogram_state),
-    )
+    let data = shown(&settings.fields, input.values, input.at);
+    body(settings, input.openid.as_str(), input.customer_id, data)
 }
 
-/// A JSON string; characters outside ASCII stay as they are (WeChat refuses `\u` escapes with 40033).
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// The same for a notice.
+pub(super) fn render_notice(settings: &Settings, notice: &Notice<'_>) -> String {
+    let data = shown(&settings.fields, notice.values, notice.at);
+    body(settings, notice.receiver, &notice.only_customer(), data)
+}
+
+fn body(settings: &Settings, openid: &str, customer_id: &str, data: Fields) -> String {
+    written(&Body {
+        touser: openid.to_owned(),
+        template_id: settings.template.clone(),
+        page: settings.page.replace("{customerId}", customer_id),
+        data,
+        miniprogram_state: settings.miniprogram_state.clone(),
+        lang: LANGUAGE.to_owned(),
+    })
+}
+
+/// The body for a person who may have had the message by another channel.
+pub(super) fn mark_possibly_repeated(body: &str) -> String {
+    rewritten(body, |body: &mut Body| body.data.mark())
 }
 
 #[cfg(test)]
@@ -178,6 +173,9 @@ mod tests {
             )
         );
         assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok());
+        let marked = mark_possibly_repeated(&body);
+        assert_eq!(marked, body.replace(r#"张\"三\""#, r#"（可能重复）张\"三\""#));
+        assert_eq!(mark_possibly_repeated(&marked), marked);
     }
 
     fn check(change: impl FnOnce(&mut Settings), refusal: Option<SettingsError>) {
@@ -192,13 +190,13 @@ mod tests {
         check(|_| {}, None);
         check(|s| s.app.clear(), Some(SettingsError::Empty("the app id")));
         check(|s| s.template = " ".to_owned(), Some(SettingsError::Empty("the template id")));
-        check(|s| s.fields.truncate(1), Some(SettingsError::FieldCount(1)));
-        check(|s| s.fields[0] = field("thing", "title"), Some(SettingsError::FieldKey("thing".to_owned())));
-        check(|s| s.fields[0] = field("thin1", "title"), Some(SettingsError::FieldKey("thin1".to_owned())));
-        check(|s| s.fields[0] = field("time4", "title"), Some(SettingsError::Twice("time4".to_owned())));
+        check(|s| s.fields.truncate(1), Some(FieldsError::Count { min: 2, max: 5, found: 1 }.into()));
+        check(|s| s.fields[0] = field("thing", "title"), Some(FieldsError::Key("thing".to_owned()).into()));
+        check(|s| s.fields[0] = field("thin1", "title"), Some(FieldsError::Key("thin1".to_owned()).into()));
+        check(|s| s.fields[0] = field("time4", "title"), Some(FieldsError::Twice("time4".to_owned()).into()));
         check(
             |s| s.fields[0] = field("thing1", "weather"),
-            Some(SettingsError::ValueName { name: "weather".to_owned() }),
+            Some(FieldsError::ValueName { name: "weather".to_owned() }.into()),
         );
         check(|s| s.miniprogram_state = "live".to_owned(), Some(SettingsError::State("live".to_owned())));
     }

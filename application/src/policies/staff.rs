@@ -1,7 +1,7 @@
 //! Notices about a person's own account. Of its security the person is told even when they did it themselves: such a
 //! notice is for the case that it was somebody else.
 
-use domain::staff::{StaffEvent, StaffRoleChanged, StaffWechatUnbound};
+use domain::staff::{StaffEvent, StaffRoleChanged, StaffWechatUnbound, StaffWecomUnbound};
 use domain::{Actor, StaffId};
 use serde_json::json;
 
@@ -37,6 +37,23 @@ pub(super) fn wechat_unbound(event: &PolicyEvent, view: &View<'_>) -> Reactions 
     let StaffWechatUnbound { by, reason, .. } = e;
     security(event, staff, by, view, |by| {
         format!("您的账号已解除微信绑定，操作人：{by}，原因：{reason}。微信通知将无法送达")
+    })
+}
+
+/// Notices go to that WeCom member from now on.
+pub(super) fn wecom_bound(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let (staff, StaffEvent::WecomBound(e)) = staff_event(event)? else { return wrong_row(event) };
+    security(event, staff, &e.by, view, |by| {
+        format!("您的账号已绑定企业微信，操作人：{by}。如非本人操作，请立即联系管理员")
+    })
+}
+
+/// Notices no longer reach the person by WeCom.
+pub(super) fn wecom_unbound(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let (staff, StaffEvent::WecomUnbound(e)) = staff_event(event)? else { return wrong_row(event) };
+    let StaffWecomUnbound { by, reason, .. } = e;
+    security(event, staff, by, view, |by| {
+        format!("您的账号已解除企业微信绑定，操作人：{by}，原因：{reason}。企业微信通知将无法送达")
     })
 }
 

@@ -100,7 +100,7 @@ fn wechat() -> ChannelSettings {
         fields: fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
         miniprogram_state: "formal".to_owned(),
     };
-    ChannelSettings { wechat_subscribe: Some(settings) }
+    ChannelSettings { wechat_subscribe: Some(settings), ..ChannelSettings::default() }
 }
 
 fn profile() -> Profile {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Role, StaffPatch};
-use crate::contact::{OpenId, Phone};
+use crate::contact::{OpenId, Phone, WecomUserId};
 use crate::envelope::Actor;
 
 /// What may be asked of a member of staff's account.
@@ -75,6 +75,28 @@ pub enum StaffCommand {
     UnbindWechat {
         /// The app.
         app: String,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Let notices reach the person through WeCom.
+    BindWecom {
+        /// The corporation's id.
+        corp: String,
+        /// The userid.
+        user: WecomUserId,
+        /// Who asks.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Stop that.
+    UnbindWecom {
+        /// The corporation's id.
+        corp: String,
         /// Why.
         reason: String,
         /// Who asks.

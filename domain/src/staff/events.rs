@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Role, StaffPatch};
-use crate::contact::{OpenId, Phone};
+use crate::contact::{OpenId, Phone, WecomUserId};
 use crate::envelope::Actor;
 use crate::stored_events;
 
@@ -25,6 +25,10 @@ stored_events! {
         Updated(StaffUpdated) = 1,
         /// The person is something else now.
         RoleChanged(StaffRoleChanged) = 1,
+        /// Notices can reach the person through WeCom.
+        WecomBound(StaffWecomBound) = 1,
+        /// They no longer can.
+        WecomUnbound(StaffWecomUnbound) = 1,
     }
 }
 
@@ -114,6 +118,32 @@ pub struct StaffRoleChanged {
     pub from: Role,
     /// From now on.
     pub to: Role,
+    /// Who did it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A WeCom userid was bound 企业微信绑定: one per corporation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffWecomBound {
+    /// The corporation's id.
+    pub corp: String,
+    /// Who the person is to that corporation.
+    pub user: WecomUserId,
+    /// Who bound it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A WeCom userid was taken off 企业微信解绑.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffWecomUnbound {
+    /// The corporation's id.
+    pub corp: String,
+    /// Why.
+    pub reason: String,
     /// Who did it.
     pub by: Actor,
     /// When.

@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 pub use command::StaffCommand;
 pub use events::{
     StaffActivated, StaffEvent, StaffRegistered, StaffRoleChanged, StaffSuspended, StaffUpdated,
-    StaffWechatBound, StaffWechatUnbound,
+    StaffWechatBound, StaffWechatUnbound, StaffWecomBound, StaffWecomUnbound,
 };
 pub use patch::StaffPatch;
 pub use role::Role;
 
 use crate::Aggregate;
-use crate::contact::{OpenId, Phone};
+use crate::contact::{OpenId, Phone, WecomUserId};
 
 /// Most characters of a user name.
 pub const USERNAME_CHARS_MAX: usize = 64;
@@ -37,6 +37,9 @@ pub struct Staff {
     pub suspended: bool,
     /// Openid by app.
     pub openids: BTreeMap<String, OpenId>,
+    /// WeCom userid by corporation.
+    #[serde(default)]
+    pub wecom: BTreeMap<String, WecomUserId>,
     /// When anything last changed.
     pub updated_at: Option<DateTime<Utc>>,
 }
@@ -139,6 +142,14 @@ impl Aggregate for Staff {
             StaffCommand::UnbindWechat { app, reason, by, at } => {
                 Ok(vec![StaffWechatUnbound { app, reason, by, at }.into()])
             }
+            StaffCommand::BindWecom { corp, user, .. } if self.wecom.get(&corp) == Some(&user) => Ok(vec![]),
+            StaffCommand::BindWecom { corp, user, by, at } => {
+                Ok(vec![StaffWecomBound { corp, user, by, at }.into()])
+            }
+            StaffCommand::UnbindWecom { corp, .. } if !self.wecom.contains_key(&corp) => Ok(vec![]),
+            StaffCommand::UnbindWecom { corp, reason, by, at } => {
+                Ok(vec![StaffWecomUnbound { corp, reason, by, at }.into()])
+            }
         }
     }
 
@@ -171,6 +182,14 @@ impl Aggregate for Staff {
             }
             StaffEvent::WechatUnbound(e) => {
                 self.openids.remove(&e.app);
+                e.at
+            }
+            StaffEvent::WecomBound(e) => {
+                self.wecom.insert(e.corp.clone(), e.user.clone());
+                e.at
+            }
+            StaffEvent::WecomUnbound(e) => {
+                self.wecom.remove(&e.corp);
                 e.at
             }
             StaffEvent::Updated(e) => {

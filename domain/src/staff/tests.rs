@@ -82,6 +82,38 @@ fn unbind(app: &str) -> StaffCommand {
     StaffCommand::UnbindWechat { app: app.into(), reason: "离职".into(), by: boss(), at: at(4) }
 }
 
+fn bind_wecom(corp: &str, user: &str) -> StaffCommand {
+    let user = WecomUserId::parse(user).unwrap();
+    StaffCommand::BindWecom { corp: corp.into(), user, by: boss(), at: at(3) }
+}
+
+fn wecom_bound(corp: &str, user: &str) -> StaffEvent {
+    let user = WecomUserId::parse(user).unwrap();
+    StaffWecomBound { corp: corp.into(), user, by: boss(), at: at(3) }.into()
+}
+
+fn unbind_wecom(corp: &str) -> StaffCommand {
+    StaffCommand::UnbindWecom { corp: corp.into(), reason: "离职".into(), by: boss(), at: at(4) }
+}
+
+#[test]
+fn a_wecom_userid_is_kept_per_corporation_and_repetitions_change_nothing() {
+    let past = vec![registered(), wecom_bound("ww1", "Li"), wecom_bound("ww2", "li.si")];
+    given::<Staff>(vec![registered()])
+        .when(bind_wecom("ww1", "Li"))
+        .then_expect_events(vec![wecom_bound("ww1", "Li")]);
+    given::<Staff>(past.clone()).when(bind_wecom("ww1", "Li")).then_expect_events(vec![]);
+    given::<Staff>(past.clone())
+        .when(bind_wecom("ww1", "wang"))
+        .then_expect_events(vec![wecom_bound("ww1", "wang")]);
+    let gone: StaffEvent =
+        StaffWecomUnbound { corp: "ww1".into(), reason: "离职".into(), by: boss(), at: at(4) }.into();
+    given::<Staff>(past.clone()).when(unbind_wecom("ww1")).then_expect_events(vec![gone.clone()]);
+    given::<Staff>(vec![registered()]).when(unbind_wecom("ww1")).then_expect_events(vec![]);
+    let staff: Staff = after(&past.into_iter().chain([gone]).collect::<Vec<_>>());
+    assert_eq!(staff.wecom.keys().collect::<Vec<_>>(), ["ww2"]);
+}
+
 #[test]
 fn a_user_name_is_kept_lower_case_and_trimmed() {
     given::<Staff>(vec![]).when(register(" Zhang.San ", " 张三 ")).then_expect_events(vec![registered()]);
@@ -116,6 +148,8 @@ fn an_account_that_does_not_exist_cannot_be_changed() {
         activate(),
         bind("wx1", "o1"),
         unbind("wx1"),
+        bind_wecom("ww1", "li"),
+        unbind_wecom("ww1"),
         update(named("李四")),
         change_role(Role::Admin),
     ] {

@@ -58,6 +58,7 @@ pub enum FieldKind {
     Name,
     Phrase,
     Enum,
+    Const,
 }
 
 impl FieldKind {
@@ -81,6 +82,7 @@ impl FieldKind {
             "name" => Self::Name,
             "phrase" => Self::Phrase,
             "enum" => Self::Enum,
+            "const" => Self::Const,
             _ => return None,
         })
     }
@@ -109,10 +111,11 @@ impl FieldKind {
         }
     }
 
-    fn cut(self, text: &str) -> String {
+    /// The text within the rules of this kind; never empty.
+    pub(in crate::channels) fn cut(self, text: &str) -> String {
         let text = tidy(text);
         let kept = match self {
-            Self::Thing | Self::Enum => shortened(&text, THING_MAX),
+            Self::Thing | Self::Enum | Self::Const => shortened(&text, THING_MAX),
             Self::Number => number(&text, DIGITS_MAX),
             Self::Letter => only(&text, LETTERS_MAX, |c| c.is_ascii_alphabetic()),
             Self::Symbol => only(&text, SYMBOLS_MAX, is_symbol),

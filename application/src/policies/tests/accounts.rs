@@ -2,6 +2,7 @@
 
 use domain::staff::{
     StaffActivated, StaffEvent, StaffPatch, StaffRoleChanged, StaffUpdated, StaffWechatUnbound,
+    StaffWecomBound, StaffWecomUnbound,
 };
 
 use super::*;
@@ -29,6 +30,21 @@ fn a_changed_binding_is_told_even_to_the_one_who_changed_it() {
     let by = Actor::System("dispatcher".to_owned());
     let unbound = StaffWechatUnbound { app: APP.to_owned(), reason, by, at: at() };
     check(account(UNBOUND, unbound), &[(UNBOUND, SECURITY, INBOX)]);
+}
+
+#[test]
+fn a_changed_wecom_binding_is_told_like_one_of_wechat() {
+    let user = domain::contact::WecomUserId::parse("LiSi-77").unwrap();
+    let by = || Actor::Staff(ADMIN);
+    let bound = StaffWecomBound { corp: "ww1".to_owned(), user, by: by(), at: at() };
+    check(account(NEW, bound.clone()), &[(NEW, SECURITY, INBOX)]);
+    let (_, reactions) = answer(account(NEW, bound).into(), &wechat());
+    let message = &reactions[0].notice.as_ref().unwrap().message;
+    assert_eq!(message.content, "您的账号已绑定企业微信，操作人：管理员甲。如非本人操作，请立即联系管理员");
+    assert!(!serde_json::to_string(message).unwrap().contains("LiSi-77"), "a userid is nobody's business");
+    let reason = "离职".to_owned();
+    let unbound = StaffWecomUnbound { corp: "ww1".to_owned(), reason, by: by(), at: at() };
+    check(account(NEW, unbound), &[(NEW, SECURITY, INBOX)]);
 }
 
 #[test]

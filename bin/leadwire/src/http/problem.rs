@@ -73,6 +73,8 @@ kinds! {
     DUPLICATE_USERNAME = CONFLICT "DUPLICATE_USERNAME", "User name taken", "用户名已存在", "The user name is taken";
     /// Another account has the WeChat account.
     WECHAT_TAKEN = CONFLICT "WECHAT_TAKEN", "WeChat account taken", "该微信已绑定其他账号", "The WeChat account is bound to another user";
+    /// The WeCom userid belongs to somebody else.
+    WECOM_TAKEN = CONFLICT "WECOM_TAKEN", "WeCom account taken", "该企业微信账号已绑定其他账号", "The WeCom account is bound to another user";
     /// Nobody locks the own account out.
     OWN_ACCOUNT = CONFLICT "OWN_ACCOUNT", "Not on the own account", "不能停用自己的账号或修改自己的角色", "You cannot suspend your own account or change your own role";
     /// No such service token.

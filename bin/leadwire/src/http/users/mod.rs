@@ -133,6 +133,7 @@ pub(super) fn staff_problem(error: ExecuteError<StaffRefusal>) -> Problem {
         StaffRefusal::Rule(StaffError::MissingName) => typed("The name must not be empty"),
         StaffRefusal::DuplicateUsername => Problem::of(&problem::DUPLICATE_USERNAME),
         StaffRefusal::OpenidTaken => Problem::of(&problem::WECHAT_TAKEN),
+        StaffRefusal::WecomTaken => Problem::of(&problem::WECOM_TAKEN),
         StaffRefusal::OwnAccount => Problem::of(&problem::OWN_ACCOUNT),
         StaffRefusal::NotBound => Problem::of(&problem::WECHAT_NOT_BOUND),
         StaffRefusal::Rule(StaffError::AlreadyExists) | StaffRefusal::Credits(_) => {
@@ -157,6 +158,7 @@ mod tests {
             (StaffRefusal::Rule(StaffError::MissingName), 422, "VALIDATION_FAILED"),
             (StaffRefusal::DuplicateUsername, 409, "DUPLICATE_USERNAME"),
             (StaffRefusal::OpenidTaken, 409, "WECHAT_TAKEN"),
+            (StaffRefusal::WecomTaken, 409, "WECOM_TAKEN"),
             (StaffRefusal::OwnAccount, 409, "OWN_ACCOUNT"),
         ] {
             let problem = staff_problem(ExecuteError::Refused(refusal.clone()));
