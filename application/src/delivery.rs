@@ -5,8 +5,10 @@
 //! credit; [`RetrySchedule`] knows when to try again and when to stop. Nothing here sends, sleeps or throws dice.
 
 mod contract;
+pub mod digest;
 mod schedule;
 mod settle;
+mod spread;
 mod windows;
 
 use std::time::Duration;
@@ -16,6 +18,7 @@ use domain::notification::{Failure, FailureClass};
 pub use contract::{Contract, Limit, UnknownPolicy};
 pub use schedule::{InvalidSchedule, RetrySchedule};
 pub use settle::{CreditAction, History, Rules, Settled, settle};
+pub use spread::spread;
 pub use windows::{until_next_minute, until_tomorrow};
 
 /// How one attempt ended.
@@ -48,6 +51,19 @@ impl Outcome {
         match self {
             Self::Retry { after, counted: false, .. } => *after,
             _ => None,
+        }
+    }
+
+    /// A failure that is the channel's own rather than this message's: enough of them in a row, and it is left alone.
+    pub fn blames_channel(&self) -> Option<&Failure> {
+        match self {
+            Self::Unknown(failure) => Some(failure),
+            Self::Retry { failure, .. } => matches!(
+                failure.class,
+                FailureClass::Busy | FailureClass::Unreachable | FailureClass::Uncertain
+            )
+            .then_some(failure),
+            Self::Accepted { .. } | Self::Rejected(_) => None,
         }
     }
 

@@ -8,13 +8,15 @@
 mod attempt;
 mod commit;
 mod gate;
+mod health;
+mod observer;
 mod running;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use application::delivery::{Outcome, RetrySchedule};
+use application::delivery::{Contract, Outcome, RetrySchedule};
 use application::ports::{Clock, Ids, Randomness};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -26,6 +28,12 @@ use crate::db::{Db, DbError};
 use crate::outbox::lease::{self, Tenant, Wanted};
 use attempt::Engine;
 use running::Running;
+
+pub use gate::Breaker;
+pub use observer::{Observer, Unwatched};
+
+/// Every statement of the dispatcher itself, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[health::PUBLISH];
 
 /// Deliveries in flight at the same time, in this process and channel.
 const CONCURRENCY: usize = 64;
@@ -52,6 +60,10 @@ pub trait Provider: Send + Sync {
     fn channel(&self) -> Channel;
     /// The app it is configured for.
     fn app(&self) -> &str;
+    /// What the channel promises.
+    fn contract(&self) -> Contract {
+        Contract::of(self.channel())
+    }
     /// Everything that can fail before an attempt begins, such as getting a token: a failure burns no attempt.
     async fn prepare(&self) -> Result<(), Rest>;
     /// Sends once. Must not send again after an answer that leaves open whether the message was taken.
@@ -79,7 +91,7 @@ pub struct Ports {
 }
 
 /// What an operator may set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Options {
     /// Deliveries in flight at the same time.
     pub concurrency: usize,
@@ -89,6 +101,16 @@ pub struct Options {
     pub schedule: RetrySchedule,
     /// How long running sends may take to finish when the process stops.
     pub stop_patience: Duration,
+    /// When a failing provider is left alone.
+    pub breaker: Breaker,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
@@ -98,6 +120,8 @@ impl Default for Options {
             lease: LEASE,
             schedule: RetrySchedule::default(),
             stop_patience: STOP_PATIENCE,
+            breaker: Breaker::default(),
+            observer: Arc::new(Unwatched),
         }
     }
 }
@@ -124,8 +148,7 @@ impl Dispatcher {
             app: provider.app().to_owned(),
             lease: options.lease,
         };
-        let schedule = options.schedule.clone();
-        let engine = Engine::new(bus, provider, ports, tenant, schedule);
+        let engine = Engine::new(bus, provider, ports, tenant, &options);
         Self { engine: Arc::new(engine), options }
     }
 
@@ -197,6 +220,12 @@ impl Dispatcher {
         if is_due(next.started_lease) {
             self.give_up_abandoned(running, now).await?;
         }
+        if next.is_paused() {
+            return Ok(PERIOD);
+        }
+        if is_due(next.late) {
+            self.give_way(running, now).await?;
+        }
         // Retries have a share of their own, and so have fresh deliveries: neither can starve the other.
         let share = (self.options.concurrency / SHARES).max(1);
         let full = is_due(next.retry) && self.take(running, DeliveryState::Retry, share, now).await?;
@@ -217,6 +246,16 @@ impl Dispatcher {
         for row in lease::take_over(self.db(), &self.engine.tenant, token, now).await? {
             let engine = Arc::clone(&self.engine);
             running.start(row, |row| async move { engine.give_up(&row).await });
+        }
+        Ok(())
+    }
+
+    /// Lets the next channel speak for rows whose time is over, whether or not this one rests.
+    async fn give_way(&self, running: &mut Running, now: DateTime<Utc>) -> Result<(), DbError> {
+        let token = self.engine.ports.ids.next();
+        for row in lease::take_late(self.db(), &self.engine.tenant, token, now).await? {
+            let engine = Arc::clone(&self.engine);
+            running.start(row, |row| async move { engine.give_way(&row).await });
         }
         Ok(())
     }
@@ -254,6 +293,7 @@ impl Dispatcher {
     /// Keeps what runs from looking abandoned.
     async fn heartbeat(&self) {
         loop {
+            self.engine.publish().await;
             tokio::time::sleep(self.engine.tenant.lease / HEARTBEATS_PER_LEASE).await;
             if let Err(error) = lease::renew(self.db(), &self.engine.tenant, self.now()).await {
                 tracing::error!(%error, "leases of running deliveries could not be renewed");

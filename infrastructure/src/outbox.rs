@@ -3,10 +3,14 @@
 //! The row is work, not truth: the notice's events say what happened. Both change in one transaction, through
 //! attachments of the event log, so a row that says `in_flight` and a notice that says otherwise cannot exist.
 //! Rows are leased by any process ([`lease`]); what a process writes about a row is fenced by the token of its lease
-//! ([`fences`]); an operator reopens a row through [`requeue`]; what a later event made untrue before it left is taken
-//! back through [`recall`].
+//! ([`fences`]); every other event of the notice moves rows through [`follow`]; an operator's or the channel policy's
+//! word is put to the notice through [`decide`]; what a later event made untrue before it left is taken back through
+//! [`recall`].
 
+pub mod budget;
+pub mod decide;
 pub mod fences;
+pub mod follow;
 pub mod lease;
 mod lease_sql;
 pub mod recall;
@@ -14,11 +18,11 @@ pub mod requeue;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, SecondsFormat, Utc};
-use domain::contact::OpenId;
-use domain::notification::Channel;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use domain::notification::{Channel, DeliveryState};
 use domain::{CustomerId, DeliveryId, NotificationId, Position, StaffId, StreamId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -29,14 +33,17 @@ use crate::event_log::{Attachment, RecordedRaw, Verdict};
 /// Rows written by one statement.
 const INSERT_MAX: usize = 1000;
 
-/// A row begins as pending, never attempted, without a lease.
+/// Why a standby is held.
+pub const STANDBY: &str = "standby";
+
+/// A row begins never attempted, without a lease.
 macro_rules! insert {
     ($rows:literal) => {
         concat!(
             "
 INSERT INTO outbox (delivery_id, notification_id, position, correlation, causation, channel, app, recipient_key,
                     ledger, request_body, due_at, created_at, lead, lead_owner, cause_position,
-                    state, attempt, busy_answers, maybe_arrived)
+                    state, held_for, recipient, fallback_seconds, fallback_at, subject, attempt, busy_answers, maybe_arrived)
 SELECT ",
             $rows,
             "
@@ -46,16 +53,17 @@ ON CONFLICT (delivery_id) DO NOTHING"
 }
 
 const INSERT_POSTGRES: &str = insert!(
-    "w.*, 'pending', 0, 0, false
+    "w.*, 0, 0, false
   FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
               $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::uuid[],
-              $15::bigint[]) AS w WHERE true"
+              $15::bigint[], $16::text[], $17::text[], $18::uuid[], $19::bigint[], $20::timestamptz[], $21::uuid[]) AS w WHERE true"
 );
 
 const INSERT_SQLITE: &str = insert!(
     "unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5, value ->> 6,
        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, unhex(value ->> 12), unhex(value ->> 13),
-       value ->> 14, 'pending', 0, 0, false
+       value ->> 14, value ->> 15, value ->> 16, unhex(value ->> 17), value ->> 18, value ->> 19, unhex(value ->> 20), 0, 0,
+       false
   FROM json_each($1) WHERE true"
 );
 
@@ -73,7 +81,17 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     fences::START,
     fences::CLOSE,
     fences::REOPEN,
-    requeue::NOTIFICATION_OF,
+    lease_sql::LATE_POSTGRES,
+    lease_sql::DEFER,
+    lease_sql::DEFER_RECEIVER,
+    budget::SENT,
+    budget::COUNT,
+    decide::NOTIFICATION_OF,
+    follow::HELD,
+    follow::RELEASE_HELD,
+    follow::DISMISS,
+    follow::END,
+    follow::SETTLED,
     recall::WAITING_POSTGRES,
     recall::STILL_WAITING_POSTGRES,
     recall::CANCEL_POSTGRES,
@@ -92,7 +110,17 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     fences::START,
     fences::CLOSE,
     fences::REOPEN,
-    requeue::NOTIFICATION_OF,
+    lease_sql::LATE_SQLITE,
+    lease_sql::DEFER,
+    lease_sql::DEFER_RECEIVER,
+    budget::SENT,
+    budget::COUNT,
+    decide::NOTIFICATION_OF,
+    follow::HELD,
+    follow::RELEASE_HELD,
+    follow::DISMISS,
+    follow::END,
+    follow::SETTLED,
     recall::WAITING_SQLITE,
     recall::STILL_WAITING_SQLITE,
     recall::CANCEL_SQLITE,
@@ -120,6 +148,8 @@ pub struct NewWork {
     pub channel: Channel,
     /// The provider's app: only a process that is configured for it touches the row.
     pub app: String,
+    /// The person.
+    pub recipient: StaffId,
     /// Equal for everything that must not be in flight at the same time.
     pub recipient_key: String,
     /// Stream of the recipient's credits, where the channel needs one.
@@ -132,6 +162,12 @@ pub struct NewWork {
     pub created_at: DateTime<Utc>,
     /// The one lead it is about, when it says that the recipient gained it.
     pub gained: Option<Gained>,
+    /// Why it does not leave yet: [`STANDBY`], or a reason that ends at `due_at`.
+    pub held_for: Option<String>,
+    /// The one customer it is about: messages about one customer reach a person in order.
+    pub subject: Option<CustomerId>,
+    /// How long it has before the next channel of its route speaks; `None` when none stands by behind it.
+    pub fallback: Option<Duration>,
 }
 
 impl std::fmt::Debug for NewWork {
@@ -142,38 +178,31 @@ impl std::fmt::Debug for NewWork {
 }
 
 impl NewWork {
-    /// A subscribe message of the mini program `app`, due at once.
-    pub fn wechat_subscribe(
-        notification: NotificationId,
-        (app, openid, template): (&str, &OpenId, &str),
-        request_body: String,
-        at: DateTime<Utc>,
-    ) -> Self {
-        let channel = Channel::WechatSubscribe;
-        Self {
-            delivery: DeliveryId::of(notification, channel.as_str()),
-            notification,
-            channel,
-            app: app.to_owned(),
-            recipient_key: recipient_key(app, openid),
-            ledger: Some(StreamId::subscription(app, openid.as_str(), template)),
-            request_body,
-            due_at: at,
-            created_at: at,
-            gained: None,
-        }
-    }
-
     /// The same delivery, to be taken back when the recipient loses the lead before it left.
     #[must_use]
     pub fn about(self, gained: Option<Gained>) -> Self {
         Self { gained, ..self }
     }
+
+    /// The state its row begins in.
+    fn state(&self) -> DeliveryState {
+        if self.held_for.is_some() { DeliveryState::Held } else { DeliveryState::Pending }
+    }
+
+    fn fallback_seconds(&self) -> Option<i64> {
+        self.fallback.map(|wait| i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))
+    }
+
+    /// When the next channel speaks; what is held has no such time yet.
+    fn fallback_at(&self) -> Option<DateTime<Utc>> {
+        let wait = self.fallback.filter(|_| self.held_for.is_none())?;
+        self.due_at.checked_add_signed(TimeDelta::from_std(wait).ok()?)
+    }
 }
 
-/// One recipient of one app, without showing who it is.
-pub fn recipient_key(app: &str, openid: &OpenId) -> String {
-    let digest = Sha256::digest(format!("{app}\u{1f}{}", openid.as_str()));
+/// One recipient of one app, without showing who it is. `receiver` is the person's id within the app.
+pub fn recipient_key(app: &str, receiver: &str) -> String {
+    let digest = Sha256::digest(format!("{app}\u{1f}{receiver}"));
     digest.iter().fold(String::with_capacity(2 * digest.len()), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}"); // a String takes everything
         hex
@@ -247,6 +276,12 @@ async fn insert(tx: &mut Tx<'_>, rows: &[Inserted<'_>]) -> Result<(), DbError> {
                 .bind(rows.iter().map(|r| r.work.gained.map(|g| g.lead.0)).collect::<Vec<_>>())
                 .bind(rows.iter().map(|r| r.work.gained.map(|g| g.owner.0)).collect::<Vec<_>>())
                 .bind(rows.iter().map(|r| r.work.gained.map(|g| g.cause)).collect::<Vec<_>>())
+                .bind(column(|work| work.state().as_str()))
+                .bind(rows.iter().map(|r| r.work.held_for.as_deref()).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.recipient.0).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.fallback_seconds()).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.fallback_at()).collect::<Vec<_>>())
+                .bind(rows.iter().map(|r| r.work.subject.map(|id| id.0)).collect::<Vec<_>>())
                 .execute(&mut **tx)
                 .await?;
         }
@@ -270,6 +305,12 @@ async fn insert(tx: &mut Tx<'_>, rows: &[Inserted<'_>]) -> Result<(), DbError> {
                     r.work.gained.map(|g| g.lead.0.simple().to_string()),
                     r.work.gained.map(|g| g.owner.0.simple().to_string()),
                     r.work.gained.map(|g| g.cause),
+                    r.work.state().as_str(),
+                    r.work.held_for,
+                    r.work.recipient.0.simple().to_string(),
+                    r.work.fallback_seconds(),
+                    r.work.fallback_at().map(instant),
+                    r.work.subject.map(|id| id.0.simple().to_string()),
                 ])
             });
             let rows = serde_json::Value::Array(rows.collect()).to_string();

@@ -16,11 +16,14 @@
 //! delivery, attempt, step and lease token: a commit whose answer got lost is repeated without a second effect, and
 //! another process's commit is never taken for one's own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use application::bus::{CommandBus, Versioned};
-use application::delivery::{CreditAction, History, Outcome, RetrySchedule, Settled, settle};
+use application::delivery::{
+    Contract, CreditAction, History, Outcome, RetrySchedule, Rules, Settled, settle,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{
     Conclusion, DeliveryState, Failure, FailureClass, Notification, NotificationCommand, NotificationError,
@@ -30,9 +33,13 @@ use domain::{Aggregate, StreamId};
 
 use super::commit::{Trouble, streams};
 use super::gate::Gate;
-use super::{Ports, Provider};
+use super::observer::Observer;
+use super::{Options, Ports, Provider, health};
 use crate::bus::Bus;
+use crate::event_log::Attachment;
+use crate::outbox::budget::{Budget, Exhausted, Scope};
 use crate::outbox::fences::{CloseRow, StartRow, close_alone};
+use crate::outbox::follow::Follow;
 use crate::outbox::lease::{self, Leased, Tenant};
 
 /// Everything attempts share.
@@ -42,7 +49,11 @@ pub(super) struct Engine {
     pub(super) ports: Ports,
     pub(super) tenant: Tenant,
     pub(super) schedule: RetrySchedule,
+    pub(super) contract: Contract,
     pub(super) gate: Gate,
+    /// Why it rests.
+    trouble: Mutex<Option<Failure>>,
+    observer: Arc<dyn Observer>,
     pub(super) stopping: AtomicBool,
 }
 
@@ -60,15 +71,19 @@ impl Engine {
         provider: Arc<dyn Provider>,
         ports: Ports,
         tenant: Tenant,
-        schedule: RetrySchedule,
+        options: &Options,
     ) -> Self {
+        let contract = provider.contract();
         Self {
             bus,
             provider,
             ports,
             tenant,
-            schedule,
-            gate: Gate::default(),
+            schedule: options.schedule.clone(),
+            contract,
+            gate: Gate::new(options.breaker),
+            trouble: Mutex::default(),
+            observer: Arc::clone(&options.observer),
             stopping: AtomicBool::new(false),
         }
     }
@@ -97,7 +112,10 @@ impl Engine {
             tracing::warn!(delivery.id = %row.delivery, "lost the lease before sending; nothing was sent");
             return;
         }
+        let called_at = self.now();
+        self.observer.started(self.tenant.channel, elapsed(row.due_at, called_at));
         let outcome = self.provider.send(&row.request_body).await;
+        self.observer.ended(self.tenant.channel, &outcome, elapsed(called_at, self.now()));
         self.note(&outcome);
         self.conclude(&row, attempt, outcome).await;
     }
@@ -107,6 +125,15 @@ impl Engine {
         let detail = "the sending process ended before the answer was recorded".to_owned();
         let failure = Failure { class: FailureClass::Uncertain, code: None, detail };
         self.conclude(row, row.attempt, Outcome::Unknown(failure)).await;
+    }
+
+    /// A waiting row whose time is over: the next channel speaks.
+    pub(super) async fn give_way(&self, row: &Leased) {
+        let detail = "no attempt succeeded before the next channel's turn".to_owned();
+        let failure = Failure { class: FailureClass::Busy, code: None, detail };
+        // A wait that ends after the row's time: there is no next attempt.
+        let outcome = Outcome::Retry { failure, after: Some(Duration::MAX), counted: false };
+        self.conclude(row, row.attempt, outcome).await;
     }
 
     /// Line 3: the attempt and its credit, or a refusal because there is no credit.
@@ -138,10 +165,30 @@ impl Engine {
         };
         let attempt = row.attempt + 1;
         let expires_at = self.tenant.lease_end(at);
-        let start = StartRow { delivery: row.delivery, token: row.token, attempt, expires_at, at };
+        let (delivery, token, exhausted) = (row.delivery, row.token, Arc::default());
+        let budget = Budget::of(&self.contract, &self.tenant.app, &row.recipient_key);
+        let start =
+            StartRow { delivery, token, attempt, expires_at, at, budget, exhausted: Arc::clone(&exhausted) };
         let streams = streams(row, &notice, &events, ledger.as_ref().map(|(_, l)| l), &reserved)?;
-        self.append(row, attempt, "start", at, streams, Box::new(start)).await?;
-        Ok(Begun::Started { attempt, leased_until: Some(expires_at) })
+        match self.append(row, attempt, "start", at, streams, vec![Box::new(start)]).await {
+            Err(Trouble::Lost) if exhausted.get().is_some() => {}
+            done => return done.map(|()| Begun::Started { attempt, leased_until: Some(expires_at) }),
+        }
+        if let Some(exhausted) = exhausted.get() {
+            self.wait_for_room(row, *exhausted).await;
+        }
+        Ok(Begun::Over)
+    }
+
+    /// A limit is reached: no attempt is used up.
+    async fn wait_for_room(&self, row: &Leased, Exhausted { scope, until }: Exhausted) {
+        if scope == Scope::App {
+            let detail = "our own limit for this app is reached".to_owned();
+            self.rest(until, &Failure { class: FailureClass::Quota, code: None, detail });
+        }
+        if let Err(error) = lease::defer(self.bus.log().db(), &self.tenant, row, until).await {
+            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
+        }
     }
 
     /// Nothing is asked of the provider: without a credit the answer would be 43101. The ledger's sequence goes into
@@ -162,8 +209,9 @@ impl Engine {
         };
         let events = notice.state.decide(command).map_err(|_| Trouble::Lost)?;
         let streams = streams(row, notice, &events, Some(ledger), &[])?;
-        let close = CloseRow::new(row, row.attempt, DeliveryState::Rejected, at, row.busy_answers);
-        self.append(row, row.attempt, "no_credit", at, streams, Box::new(close)).await?;
+        let close =
+            CloseRow::new(row, row.attempt, DeliveryState::Rejected, at, row.busy_answers).ended(at, None);
+        self.append(row, row.attempt, "no_credit", at, streams, followed(close, &events, row)).await?;
         tracing::info!(delivery.id = %row.delivery, "no credit is left for delivery {}", row.delivery);
         Ok(Begun::Over)
     }
@@ -192,9 +240,17 @@ impl Engine {
         let notice = self.bus.load::<Notification>(&stream).await?;
         let counted = notice.state.delivery(row.delivery).map_err(|_| Trouble::Lost)?.counted;
         let busy_answers = row.busy_answers + i64::from(outcome.is_busy());
-        let history = History { counted, busy_answers: row.busy_answers, maybe_arrived: row.maybe_arrived };
-        let Settled { conclusion, credit } = settle(outcome.clone(), history, &self.schedule, at, chance);
+        let history = History {
+            counted,
+            busy_answers: row.busy_answers,
+            maybe_arrived: row.maybe_arrived,
+            first_attempt_at: row.first_attempt_at.or(Some(at)),
+            fallback_at: row.fallback_at,
+        };
+        let rules = Rules { schedule: &self.schedule, contract: &self.contract };
+        let Settled { conclusion, credit } = settle(outcome.clone(), history, rules, at, chance);
         let (state, due_at) = resting_place(&conclusion, at);
+        let maybe_arrived = matches!(outcome, Outcome::Unknown(_));
         let command = NotificationCommand::Conclude { delivery: row.delivery, attempt, conclusion, at };
         let events = notice.state.decide(command).map_err(|_| Trouble::Lost)?;
         let ledger = self.ledger(row).await?;
@@ -207,8 +263,11 @@ impl Engine {
         // Without an event of its own the ledger need not stand still.
         let touched = ledger.as_ref().map(|(_, ledger)| ledger).filter(|_| !credited.is_empty());
         let streams = streams(row, &notice, &events, touched, &credited)?;
-        let close = CloseRow::new(row, attempt, state, due_at, busy_answers);
-        self.append(row, attempt, "conclude", at, streams, Box::new(close)).await?;
+        let settle_at = (state == DeliveryState::Unknown).then(|| later(at, self.contract.grace));
+        let close = CloseRow::new(row, attempt, state, due_at, busy_answers)
+            .maybe_arrived(maybe_arrived)
+            .ended(at, settle_at);
+        self.append(row, attempt, "conclude", at, streams, followed(close, &events, row)).await?;
         Ok(state)
     }
 
@@ -251,26 +310,69 @@ impl Engine {
         }
     }
 
+    /// What an answer says about the channel.
     fn note(&self, outcome: &Outcome) {
         let now = self.now();
         if let (Some(rest), Outcome::Retry { failure, .. }) = (outcome.rests_channel(), outcome) {
-            let rest = TimeDelta::from_std(rest).unwrap_or(TimeDelta::MAX);
-            self.rest(now.checked_add_signed(rest).unwrap_or(DateTime::<Utc>::MAX_UTC), failure);
-        } else if self.gate.open(now) {
+            self.rest(later(now, rest), failure);
+        } else if let Some(failure) = outcome.blames_channel() {
+            if let Some(until) = self.gate.failed(now) {
+                self.rested(until, failure);
+            }
+        } else if self.gate.works(now) {
+            self.lock_trouble().take();
+            self.observer.recovered(self.tenant.channel);
             tracing::info!(channel = %self.tenant.channel, "the channel works again");
         }
     }
 
     fn rest(&self, until: DateTime<Utc>, failure: &Failure) {
         if self.gate.rest(until) {
-            tracing::warn!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
-                "the channel rests until {until}: {}", failure.detail);
+            self.rested(until, failure);
         }
+    }
+
+    fn rested(&self, until: DateTime<Utc>, failure: &Failure) {
+        *self.lock_trouble() = Some(failure.clone());
+        self.observer.rested(self.tenant.channel, failure.class, until);
+        tracing::warn!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
+            "the channel rests until {until}: {}", failure.detail);
+    }
+
+    /// Lets other processes see how this one finds the channel.
+    pub(super) async fn publish(&self) {
+        let trouble = self.lock_trouble().clone();
+        let (db, standing) = (self.bus.log().db(), self.gate.standing());
+        if let Err(error) = health::publish(db, &self.tenant, standing, trouble.as_ref(), self.now()).await {
+            tracing::warn!(%error, channel = %self.tenant.channel, "the channel's state cannot be shown");
+        }
+    }
+
+    fn lock_trouble(&self) -> std::sync::MutexGuard<'_, Option<Failure>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> DateTime<Utc> {
         self.ports.clock.now()
     }
+}
+
+fn elapsed(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
+    (to - from).to_std().unwrap_or_default()
+}
+
+fn later(at: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+    at.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// The row's own end, and what the events say of the channels behind it.
+fn followed(
+    close: CloseRow,
+    events: &[domain::notification::NotificationEvent],
+    row: &Leased,
+) -> Vec<Box<dyn Attachment>> {
+    vec![Box::new(close), Box::new(Follow::others(events, row.delivery))]
 }
 
 /// Where a conclusion leaves the row, and when it is due again.

@@ -39,7 +39,7 @@ impl Engine {
         step: &str,
         at: DateTime<Utc>,
         streams: Vec<StreamAppend>,
-        attachment: Box<dyn Attachment>,
+        attachments: Vec<Box<dyn Attachment>>,
     ) -> Result<(), Trouble> {
         let key = format!("{}:{attempt}:{step}:{}", row.delivery, row.token);
         let metadata = Metadata {
@@ -49,7 +49,7 @@ impl Engine {
             actor: Actor::System("dispatcher".to_owned()),
         };
         let draft = Draft { metadata, recorded_at: at, streams, guards: vec![], receipt: None };
-        match self.bus.append_with(draft, vec![attachment]).await {
+        match self.bus.append_with(draft, attachments).await {
             Ok(_) => Ok(()),
             Err(AppendError::Conflict { .. }) => Err(Trouble::Conflict),
             Err(AppendError::Fenced) => Err(Trouble::Lost),

@@ -2,12 +2,15 @@
 //!
 //! Each is one conditional `UPDATE`. When it meets no row, the lease is lost and the events are refused with it.
 
+use std::sync::{Arc, OnceLock};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::DeliveryId;
 use domain::notification::DeliveryState;
 use uuid::Uuid;
 
+use super::budget::{Budget, Exhausted};
 use super::lease::Leased;
 use crate::db::{Db, DbError, Tx};
 use crate::event_log::{Attachment, RecordedRaw, Verdict};
@@ -21,12 +24,13 @@ UPDATE outbox SET state = 'in_flight', attempt = $3, lease_expires_at = $4,
 pub(super) const CLOSE: &str = "
 UPDATE outbox SET state = $4, due_at = $5, busy_answers = $6,
        request_body = CASE WHEN $7 THEN request_body END,
+       maybe_arrived = (maybe_arrived OR $8), settle_at = $9, settled_at = $10,
        lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
  WHERE delivery_id = $1 AND lease_token = $2 AND attempt = $3 AND state IN ('pending', 'retry', 'in_flight')";
 
 pub(super) const REOPEN: &str = "
 UPDATE outbox SET maybe_arrived = (maybe_arrived OR state = 'unknown'), state = 'pending', due_at = $2,
-       busy_answers = 0
+       busy_answers = 0, settle_at = NULL, settled_at = NULL, fallback_at = NULL
  WHERE delivery_id = $1 AND state IN ('unknown', 'dead', 'rejected') AND request_body IS NOT NULL";
 
 fn verdict(rows: u64) -> Verdict {
@@ -46,11 +50,19 @@ pub struct StartRow {
     pub expires_at: DateTime<Utc>,
     /// When.
     pub at: DateTime<Utc>,
+    /// The limits the send is held to.
+    pub budget: Budget,
+    /// Says which limit refused it.
+    pub exhausted: Arc<OnceLock<Exhausted>>,
 }
 
 #[async_trait]
 impl Attachment for StartRow {
     async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
+        if let Some(exhausted) = self.budget.exhausted(tx, self.at).await? {
+            let _ = self.exhausted.set(exhausted); // said before: the batch is tried again
+            return Ok(Verdict::Fenced);
+        }
         let rows = with_tx!(tx, conn => sqlx::query(START)
             .bind(self.delivery.0)
             .bind(self.token)
@@ -63,8 +75,8 @@ impl Attachment for StartRow {
         Ok(verdict(rows))
     }
 
-    async fn write(&mut self, _: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
-        Ok(())
+    async fn write(&mut self, tx: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
+        self.budget.count(tx, self.at).await
     }
 }
 
@@ -77,6 +89,9 @@ pub struct CloseRow {
     state: DeliveryState,
     due_at: DateTime<Utc>,
     busy_answers: i64,
+    maybe_arrived: bool,
+    settle_at: Option<DateTime<Utc>>,
+    settled_at: Option<DateTime<Utc>>,
 }
 
 impl CloseRow {
@@ -88,7 +103,30 @@ impl CloseRow {
         due_at: DateTime<Utc>,
         busy_answers: i64,
     ) -> Self {
-        Self { delivery: row.delivery, token: row.token, attempt, state, due_at, busy_answers }
+        Self {
+            delivery: row.delivery,
+            token: row.token,
+            attempt,
+            state,
+            due_at,
+            busy_answers,
+            maybe_arrived: false,
+            settle_at: None,
+            settled_at: None,
+        }
+    }
+
+    /// This attempt may have arrived.
+    #[must_use]
+    pub fn maybe_arrived(self, maybe_arrived: bool) -> Self {
+        Self { maybe_arrived, ..self }
+    }
+
+    /// It ended now; with `settle_at`, nobody knows how, and from then on the channel's policy decides.
+    #[must_use]
+    pub fn ended(self, at: DateTime<Utc>, settle_at: Option<DateTime<Utc>>) -> Self {
+        let settled_at = self.state.is_final().then_some(at);
+        Self { settle_at, settled_at, ..self }
     }
 
     /// An accepted message is never sent again; of the others an operator may ask for one more attempt.
@@ -109,6 +147,9 @@ impl Attachment for CloseRow {
             .bind(self.due_at)
             .bind(self.busy_answers)
             .bind(self.keeps_body())
+            .bind(self.maybe_arrived)
+            .bind(self.settle_at)
+            .bind(self.settled_at)
             .execute(conn)
             .await
             .map(|done| done.rows_affected()))?;

@@ -12,8 +12,8 @@ use domain::{DeliveryId, EventId, NotificationId, StreamId};
 use uuid::Uuid;
 
 use super::lease_sql::{
-    END_ALL_OTHERS, EXTEND, LEASE_POSTGRES, LEASE_SQLITE, LOCK_LEASES, NEXT_DUE, RELEASE, RENEW_POSTGRES,
-    RENEW_SQLITE, TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
+    DEFER, DEFER_RECEIVER, END_ALL_OTHERS, EXTEND, LATE_POSTGRES, LATE_SQLITE, LEASE_POSTGRES, LEASE_SQLITE,
+    LOCK_LEASES, NEXT_DUE, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
 };
 use crate::db::{Db, DbError, Tx};
 use crate::{with_pool, with_tx};
@@ -59,6 +59,8 @@ pub struct Leased {
     pub ledger: Option<StreamId>,
     /// What to send.
     pub request_body: String,
+    /// Since when it is due.
+    pub due_at: DateTime<Utc>,
     /// `pending`, `retry` or, when taken over, `in_flight`.
     pub state: DeliveryState,
     /// The last attempt; 0 before the first.
@@ -67,11 +69,15 @@ pub struct Leased {
     pub busy_answers: i64,
     /// Whether an earlier attempt may have arrived.
     pub maybe_arrived: bool,
+    /// When the first attempt began.
+    pub first_attempt_at: Option<DateTime<Utc>>,
+    /// From here on the next channel of the route speaks; `None` when none stands by.
+    pub fallback_at: Option<DateTime<Utc>>,
     /// What fences everything written about the row.
     pub token: Uuid,
     /// End of the lease.
     pub expires_at: DateTime<Utc>,
-    order: (DateTime<Utc>, i64),
+    position: i64,
 }
 
 impl std::fmt::Debug for Leased {
@@ -97,6 +103,8 @@ struct Row {
     attempt: i64,
     busy_answers: i64,
     maybe_arrived: bool,
+    first_attempt_at: Option<DateTime<Utc>>,
+    fallback_at: Option<DateTime<Utc>>,
     lease_token: Uuid,
     lease_expires_at: DateTime<Utc>,
     due_at: DateTime<Utc>,
@@ -123,20 +131,23 @@ impl Row {
             causation: self.causation.map(EventId),
             recipient_key: self.recipient_key,
             request_body: self.request_body.unwrap_or_default(),
+            due_at: self.due_at,
             state,
             attempt: self.attempt,
             busy_answers: self.busy_answers,
             maybe_arrived: self.maybe_arrived,
+            first_attempt_at: self.first_attempt_at,
+            fallback_at: self.fallback_at,
             token: self.lease_token,
             expires_at: self.lease_expires_at,
-            order: (self.due_at, self.position),
+            position: self.position,
         })
     }
 }
 
 fn in_order(rows: Vec<Row>) -> Result<Vec<Leased>, DbError> {
     let mut leased = rows.into_iter().map(Row::leased).collect::<Result<Vec<_>, _>>()?;
-    leased.sort_by_key(|row| row.order);
+    leased.sort_by_key(|row| (row.due_at, row.position));
     Ok(leased)
 }
 
@@ -192,8 +203,28 @@ pub async fn take_over(
     token: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Vec<Leased>, DbError> {
+    take(db, tenant, (TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE), token, now).await
+}
+
+/// Takes waiting rows whose time is over, of any app of the channel.
+pub async fn take_late(
+    db: &Db,
+    tenant: &Tenant,
+    token: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Leased>, DbError> {
+    take(db, tenant, (LATE_POSTGRES, LATE_SQLITE), token, now).await
+}
+
+async fn take(
+    db: &Db,
+    tenant: &Tenant,
+    (postgres, sqlite): (&'static str, &'static str),
+    token: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Leased>, DbError> {
     let mut tx = locked(db).await?;
-    let sql = if matches!(tx, Tx::Postgres(_)) { TAKE_OVER_POSTGRES } else { TAKE_OVER_SQLITE };
+    let sql = if matches!(tx, Tx::Postgres(_)) { postgres } else { sqlite };
     let rows: Vec<Row> = with_tx!(&mut tx, conn => sqlx::query_as(sql)
         .bind(tenant.owner)
         .bind(token)
@@ -241,6 +272,26 @@ pub async fn release(db: &Db, row: &Leased) -> Result<(), DbError> {
     tx.commit().await
 }
 
+/// Gives a row back that may not be sent before `until`, with everything else that waits for its receiver.
+pub async fn defer(db: &Db, tenant: &Tenant, row: &Leased, until: DateTime<Utc>) -> Result<(), DbError> {
+    let mut tx = db.begin_write().await?;
+    with_tx!(&mut tx, conn => sqlx::query(DEFER)
+        .bind(row.delivery.0)
+        .bind(row.token)
+        .bind(until)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    with_tx!(&mut tx, conn => sqlx::query(DEFER_RECEIVER)
+        .bind(tenant.channel.as_str())
+        .bind(&row.recipient_key)
+        .bind(until)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    tx.commit().await
+}
+
 /// Makes the lease of a started row end at `until`; `false` when the lease is lost.
 pub async fn extend(db: &Db, row: &Leased, attempt: i64, until: DateTime<Utc>) -> Result<bool, DbError> {
     let mut tx = db.begin_write().await?;
@@ -280,12 +331,22 @@ pub struct NextDue {
     pub waiting_lease: Option<DateTime<Utc>>,
     /// The lease of a started row ends: its process may be dead.
     pub started_lease: Option<DateTime<Utc>>,
+    /// The time of a row is over: the next channel of its route speaks.
+    pub late: Option<DateTime<Utc>>,
+    /// Whether an operator paused the channel: 0 or 1.
+    pub pauses: i64,
 }
 
 impl NextDue {
+    /// Whether an operator paused the channel.
+    pub fn is_paused(&self) -> bool {
+        self.pauses > 0
+    }
+
     /// The earliest of them.
     pub fn earliest(&self) -> Option<DateTime<Utc>> {
-        [self.fresh, self.retry, self.waiting_lease, self.started_lease].into_iter().flatten().min()
+        let moments = [self.fresh, self.retry, self.waiting_lease, self.started_lease, self.late];
+        moments.into_iter().flatten().min()
     }
 }
 

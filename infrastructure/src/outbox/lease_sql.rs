@@ -6,13 +6,14 @@ pub(super) const LOCK_LEASES: &str = "SELECT pg_advisory_xact_lock(1225502544648
 macro_rules! row {
     () => {
         "delivery_id, notification_id, correlation, causation, recipient_key, ledger, request_body, state, attempt, busy_answers,
-       maybe_arrived, lease_token, lease_expires_at, due_at, position"
+       maybe_arrived, first_attempt_at, fallback_at, lease_token, lease_expires_at, due_at, position"
     };
 }
 
 // Some conditions repeat the words of a partial index's own condition: SQLite uses such an index only then.
 
-/// The first due row of each recipient, the longest due first, where nobody is sending to the recipient. The
+/// The first due row of each recipient, the longest due first, where nobody is sending to the recipient and nothing
+/// earlier about the same customer waits. The
 /// recipients this process is sending to are named, which spares a look at each of their waiting rows. The conditions of
 /// the row itself stand outside once more, because PostgreSQL checks only those again when the row was changed in
 /// between.
@@ -35,7 +36,11 @@ UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
         AND NOT EXISTS (
           SELECT 1 FROM outbox b
            WHERE b.recipient_key = o.recipient_key AND b.lease_token IS NOT NULL
-             AND (b.state = 'in_flight' OR b.lease_expires_at > $7))) AS due
+             AND (b.state = 'in_flight' OR b.lease_expires_at > $7))
+        AND (o.subject IS NULL OR NOT EXISTS (
+          SELECT 1 FROM outbox e
+           WHERE e.recipient_key = o.recipient_key AND e.subject = o.subject AND e.subject IS NOT NULL
+             AND e.state IN ('pending', 'retry') AND e.channel = o.channel AND e.position < o.position))) AS due
     WHERE place = 1
     ORDER BY due_at, position
     LIMIT $8",
@@ -74,6 +79,29 @@ RETURNING ",
     };
 }
 
+/// Waiting rows whose time is over: the next channel of their route speaks.
+macro_rules! late {
+    ($lock:literal) => {
+        concat!(
+            "
+UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
+ WHERE state IN ('pending', 'retry') AND (lease_expires_at IS NULL OR lease_expires_at <= $5) AND delivery_id IN (
+   SELECT o.delivery_id FROM outbox o
+    WHERE o.channel = $4 AND o.state IN ('pending', 'retry') AND o.fallback_at IS NOT NULL AND o.fallback_at <= $5
+      AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $5)
+    ORDER BY o.fallback_at
+    LIMIT $6 ",
+            $lock,
+            ")
+RETURNING ",
+            row!()
+        )
+    };
+}
+
+pub(super) const LATE_POSTGRES: &str = late!("FOR UPDATE SKIP LOCKED");
+pub(super) const LATE_SQLITE: &str = late!("");
+
 pub(super) const TAKE_OVER_POSTGRES: &str = take_over!("FOR UPDATE SKIP LOCKED");
 pub(super) const TAKE_OVER_SQLITE: &str = take_over!("");
 
@@ -101,6 +129,17 @@ pub(super) const RELEASE: &str = "
 UPDATE outbox SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
  WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
 
+/// Gives a row back that may not be sent before a limit of its app has room again.
+pub(super) const DEFER: &str = "
+UPDATE outbox SET due_at = $3, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+ WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
+
+/// Nothing to this receiver is due before that either: their order stays.
+pub(super) const DEFER_RECEIVER: &str = "
+UPDATE outbox SET due_at = $3
+ WHERE channel = $1 AND recipient_key = $2 AND state IN ('pending', 'retry') AND due_at < $3
+   AND lease_token IS NULL";
+
 /// More time for a started row; nothing when the lease is lost.
 pub(super) const EXTEND: &str = "
 UPDATE outbox SET lease_expires_at = $3 WHERE delivery_id = $1 AND lease_token = $2 AND state = 'in_flight'
@@ -124,4 +163,7 @@ SELECT (SELECT min(due_at) FROM outbox
          WHERE lease_token IS NOT NULL AND channel = $1 AND app = $2 AND state IN ('pending', 'retry')
            AND lease_expires_at > $3) AS waiting_lease,
        (SELECT min(lease_expires_at) FROM outbox WHERE channel = $1 AND state = 'in_flight')
-         AS started_lease";
+         AS started_lease,
+       (SELECT min(fallback_at) FROM outbox
+         WHERE channel = $1 AND fallback_at IS NOT NULL AND state IN ('pending', 'retry')) AS late,
+       (SELECT count(*) FROM channel_pauses WHERE channel = $1) AS pauses";

@@ -28,7 +28,7 @@ SELECT w.nth, o.delivery_id, o.notification_id, o.ledger, o.state = 'retry' AND 
             $lost,
             "
   JOIN outbox o ON o.lead = w.lead AND o.lead_owner = w.owner AND o.cause_position < w.lost_at
- WHERE o.lead IS NOT NULL AND o.state IN ('pending', 'retry')
+ WHERE o.lead IS NOT NULL AND o.state IN ('pending', 'retry', 'held')
    AND (",
             $spared,
             " IS NULL OR o.lease_expires_at IS NULL OR o.lease_expires_at <= ",
@@ -49,18 +49,17 @@ pub(super) const WAITING_SQLITE: &str = waiting!(
     "$2"
 );
 
-pub(super) const STILL_WAITING_POSTGRES: &str =
-    "SELECT count(*) FROM outbox WHERE delivery_id = ANY($1::uuid[]) AND state IN ('pending', 'retry')";
+pub(super) const STILL_WAITING_POSTGRES: &str = "SELECT count(*) FROM outbox WHERE delivery_id = ANY($1::uuid[]) AND state IN ('pending', 'retry', 'held')";
 pub(super) const STILL_WAITING_SQLITE: &str = "SELECT count(*) FROM outbox
- WHERE delivery_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('pending', 'retry')";
+ WHERE delivery_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('pending', 'retry', 'held')";
 
 macro_rules! cancel {
     ($deliveries:literal) => {
         concat!(
             "
-UPDATE outbox SET state = 'cancelled', request_body = NULL,
+UPDATE outbox SET state = 'cancelled', request_body = NULL, held_for = NULL,
        lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE state IN ('pending', 'retry') AND delivery_id ",
+ WHERE state IN ('pending', 'retry', 'held') AND delivery_id ",
             $deliveries
         )
     };

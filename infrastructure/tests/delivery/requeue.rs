@@ -4,7 +4,8 @@ use domain::notification::DeliveryState::{Accepted, Pending, Rejected, Unknown};
 use domain::notification::NotificationError;
 use domain::{Actor, DeliveryId};
 use infrastructure::ids::TimeOrderedIds;
-use infrastructure::outbox::requeue::{RequeueError, requeue};
+use infrastructure::outbox::decide::DecideError;
+use infrastructure::outbox::requeue::requeue;
 use rstest::rstest;
 use uuid::Uuid;
 use wechat_simulator::{Endpoint, Fault, FaultRule};
@@ -12,7 +13,7 @@ use wechat_simulator::{Endpoint, Fault, FaultRule};
 use crate::database::Backend;
 use crate::world::World;
 
-async fn again(world: &World, delivery: DeliveryId) -> Result<i64, RequeueError> {
+async fn again(world: &World, delivery: DeliveryId) -> Result<i64, DecideError> {
     let by = Actor::System("cli".to_owned());
     requeue(&world.process.bus, (world.clock.as_ref(), &TimeOrderedIds), delivery, by, "the person asked")
         .await
@@ -38,7 +39,7 @@ async fn an_unknown_delivery_is_sent_again_when_asked(#[case] backend: Backend) 
     assert_eq!(world.credits("li").await, (0, 0), "the reserved credit was used, no second one");
     let twice = again(&world, notice.delivery).await;
     assert!(
-        matches!(twice, Err(RequeueError::Refused(NotificationError::NotRequeueable(Accepted)))),
+        matches!(twice, Err(DecideError::Refused(NotificationError::NotRequeueable(Accepted)))),
         "{twice:?}"
     );
 }
@@ -69,17 +70,17 @@ async fn a_refusal_after_a_possible_arrival_stays_unknown(#[case] backend: Backe
 async fn what_cannot_be_sent_again_says_why(#[case] backend: Backend) {
     let world = World::new(backend).await;
     let nobody = again(&world, DeliveryId(Uuid::from_u128(7))).await;
-    assert!(matches!(nobody, Err(RequeueError::NotFound)), "{nobody:?}");
+    assert!(matches!(nobody, Err(DecideError::NotFound)), "{nobody:?}");
     let waiting = world.request("li").await;
     let early = again(&world, waiting.delivery).await;
     assert!(
-        matches!(early, Err(RequeueError::Refused(NotificationError::NotRequeueable(Pending)))),
+        matches!(early, Err(DecideError::Refused(NotificationError::NotRequeueable(Pending)))),
         "{early:?}"
     );
     world.dispatcher().drain_once().await.unwrap();
     assert_eq!(world.state(waiting).await, Rejected);
     world.execute("UPDATE outbox SET request_body = NULL").await;
     let gone = again(&world, waiting.delivery).await;
-    assert!(matches!(gone, Err(RequeueError::BodyGone)), "{gone:?}");
+    assert!(matches!(gone, Err(DecideError::BodyGone)), "{gone:?}");
     assert_eq!(world.state(waiting).await, Rejected, "a refused decision left an event");
 }

@@ -1,7 +1,7 @@
 //! Every statement is understood by its database.
 
 use infrastructure::db::Db;
-use infrastructure::{outbox, wechat};
+use infrastructure::{dispatcher, outbox, wechat};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Executor, SqlStr};
 
@@ -17,7 +17,7 @@ async fn every_statement_prepares(#[case] backend: Backend) {
         Backend::Sqlite => outbox::SQLITE_STATEMENTS,
         Backend::Postgres => outbox::POSTGRES_STATEMENTS,
     };
-    for sql in own.iter().chain(wechat::STATEMENTS) {
+    for sql in own.iter().chain(wechat::STATEMENTS).chain(dispatcher::STATEMENTS) {
         let prepared = match &database.db {
             Db::Sqlite(sqlite) => sqlite.reader().prepare(SqlStr::from_static(sql)).await.map(drop),
             Db::Postgres(pool) => pool.prepare(SqlStr::from_static(sql)).await.map(drop),

@@ -18,7 +18,7 @@ use infrastructure::clock::TestClock;
 use infrastructure::dispatcher::{Dispatcher, Options, Ports};
 use infrastructure::event_log::EventLog;
 use infrastructure::ids::TimeOrderedIds;
-use infrastructure::outbox::{Gained, NewWork, OutboxInsert};
+use infrastructure::outbox::{Gained, NewWork, OutboxInsert, recipient_key};
 use infrastructure::provider_http::Timeouts;
 use infrastructure::upcasters::Upcasters;
 use infrastructure::wechat::{TokenStore, WechatSettings, WechatSubscribe};
@@ -156,9 +156,23 @@ impl World {
     ) -> Requested {
         let at = self.clock.now();
         let person = OpenId::parse(openid).unwrap();
-        let receiver = (DEMO_APPID, &person, DEMO_TEMPLATE);
-        let work = NewWork::wechat_subscribe(notification, receiver, body(openid), at).about(gained);
-        let delivery = work.delivery;
+        let delivery = DeliveryId::of(notification, Channel::WechatSubscribe.as_str());
+        let work = NewWork {
+            delivery,
+            notification,
+            channel: Channel::WechatSubscribe,
+            app: DEMO_APPID.to_owned(),
+            recipient: StaffId(notification.0), // whoever it is
+            recipient_key: recipient_key(DEMO_APPID, person.as_str()),
+            ledger: Some(ledger_stream(openid)),
+            request_body: body(openid),
+            due_at: at,
+            created_at: at,
+            gained,
+            held_for: None,
+            subject: None,
+            fallback: None,
+        };
         let stream = StreamId::from(notification);
         let notice = self.process.bus.load::<Notification>(&stream).await.unwrap();
         let events: Vec<NotificationEvent> =

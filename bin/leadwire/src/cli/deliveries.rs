@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
 use domain::Actor;
-use infrastructure::outbox::requeue::{RequeueError, requeue};
+use infrastructure::outbox::decide::DecideError;
+use infrastructure::outbox::requeue::requeue;
 use projections::policy_runner::decisions_of_event;
 use projections::queries::deliveries::{self, DeliveryDetail, DeliveryFilter, DeliveryRow};
 
@@ -105,7 +106,7 @@ async fn retry(config: Option<PathBuf>, arguments: &DeliveriesRetry) -> Result<(
     let sent = requeue(&opened.store.bus, (clock, ids), arguments.id, by, &arguments.reason).await;
     opened.store.close().await;
     let position = match sent {
-        Err(RequeueError::NotFound) => {
+        Err(DecideError::NotFound) => {
             return Err(anyhow!(
                 "no delivery {} ever needed a provider; `leadwire deliveries list`",
                 arguments.id
