@@ -56,6 +56,13 @@ impl Credits {
         }
     }
 
+    /// Takes all.
+    pub(crate) fn clear(&mut self, appid: &str, openid: &str, template_id: &str) {
+        if let Some(remaining) = self.remaining.get_mut(&key(appid, openid, template_id)) {
+            *remaining = 0;
+        }
+    }
+
     pub(crate) fn list(&self) -> Vec<Credit> {
         self.remaining
             .iter()

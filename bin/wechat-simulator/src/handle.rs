@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 mod accounts;
+mod callbacks;
 mod wecom;
 
 pub use accounts::{CloudUser, FollowOrder, Following};
+pub use callbacks::{PopupChoice, PopupOrder, TurnOffOrder, WecomWords};
 pub use wecom::{RobotOrder, WecomUserOrder};
 
 use crate::{
@@ -72,6 +74,8 @@ pub(crate) struct Signals {
     pub(crate) stopping: bool,
     /// Requests that wait to be woken.
     pub(crate) waiting: usize,
+    /// Callbacks that wait to leave or are on their way.
+    pub(crate) callbacks: usize,
     /// Messages in the ledger.
     received: usize,
 }
@@ -100,8 +104,17 @@ impl SimulatorHandle {
         &self.0.signals
     }
 
-    /// Tells those who wait for messages; call it with the lock held.
+    /// Tells the courier and those who wait for it; call it with the lock held.
+    pub(crate) fn callbacks_changed(&self, world: &World) {
+        let pending = world.callbacks.pending();
+        self.0
+            .signals
+            .send_if_modified(|signals| std::mem::replace(&mut signals.callbacks, pending) != pending);
+    }
+
+    /// Tells those who wait for messages, and the courier; call it with the lock held.
     pub(crate) fn ledger_changed(&self, world: &World) {
+        self.callbacks_changed(world);
         let received = world.ledger.all().len();
         self.0
             .signals

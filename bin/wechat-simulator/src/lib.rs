@@ -80,6 +80,7 @@
 //! Waiting times of faults are real; everything else (token lives, quota windows, times in the ledger) follows
 //! the virtual clock.
 
+mod callback;
 mod calls;
 mod channel;
 mod clock;
@@ -104,6 +105,9 @@ mod tokens;
 mod wecom;
 mod world;
 
+pub use callback::{
+    CallbackDay, CallbackFormat, CallbackMode, CallbackTarget, PushOutcome, Pushed, ReleaseOrder,
+};
 pub use calls::{Calls, Endpoint, EndpointCalls};
 pub use channel::Channel;
 pub use clock::TimeSource;
@@ -113,12 +117,12 @@ pub use credits::Credit;
 pub use faults::{ActiveFault, Fault, FaultRule, Forever, Times};
 pub use field::FieldKind;
 pub use handle::{
-    CloudUser, ControlError, CreditGrant, FollowOrder, Following, LoginCodeOrder, RobotOrder,
-    SimulatorHandle, WecomUserOrder,
+    CloudUser, ControlError, CreditGrant, FollowOrder, Following, LoginCodeOrder, PopupChoice, PopupOrder,
+    RobotOrder, SimulatorHandle, TurnOffOrder, WecomUserOrder, WecomWords,
 };
 pub use ledger::{ClientSaw, DropReason, Dropped, Received};
 pub use simulator::{RunningSimulator, Simulator};
-pub use switches::{Check, DuplicateAnswer, Limits, Switches, ValidationOrder};
+pub use switches::{Check, DuplicateAnswer, JsonShape, Limits, Switches, ValidationOrder};
 pub use template::{
     App, DEMO_APPID, DEMO_OFFICIAL_APPID, DEMO_OFFICIAL_SECRET, DEMO_OFFICIAL_TEMPLATE,
     DEMO_OFFICIAL_TEMPLATE_FIELDS, DEMO_SECRET, DEMO_TEMPLATE, DEMO_TEMPLATE_FIELDS, Template, TemplateError,

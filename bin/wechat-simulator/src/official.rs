@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::{
+    callback::Event,
     calls::Endpoint,
     channel::Channel,
     errcode::Refusal,
@@ -123,7 +124,9 @@ impl World {
         }
         let msgid = if self.official.blocks(&app.appid, &message.openid) {
             self.ledger.drop_silently(dropped(DropReason::Blocked));
-            self.next_msgid()
+            let (openid, msgid) = (message.openid, self.next_msgid());
+            self.tell(&app.appid, &Event::TemplateJob { openid, msgid, status: "failed:user block" });
+            msgid
         } else {
             self.deliver(&app.appid, message, Channel::WechatTemplate, how.client_saw)
         };

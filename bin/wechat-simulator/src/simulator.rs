@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    callback::push,
     config::SimulatorConfig,
     handle::SimulatorHandle,
     http::{self, connection::Connections},
@@ -44,6 +45,7 @@ impl Simulator {
             let _ = signals.wait_for(|signals| signals.stopping).await; // gone with its owner: stop as well
         });
         let server = tokio::spawn(server.into_future());
+        tokio::spawn(push::carry(handle.clone())); // ends with the simulator
         Ok(RunningSimulator { base_url: format!("http://{address}"), address, handle, server: Some(server) })
     }
 }

@@ -83,6 +83,22 @@ pub struct Switches {
     pub mini_program_token_is_unsupported: bool,
     /// A second `template/send` with a `client_msg_id` is answered the first one's msgid; off, a new one. Default on.
     pub template_duplicate_same_msgid: bool,
+    /// What `subscribe_msg_sent_event` tells as `ErrorCode` (§0.8); other than 0 the message is lost after the yes, and
+    /// a template message's job has `failed: system failed`. Default 0.
+    pub sent_event_errcode: u64,
+    /// Where a pushed JSON has its entries (§7.2). Default: a `List` at the top.
+    pub callback_json_shape: JsonShape,
+    /// A single entry of a pushed JSON stands in an array as well. Default off: an object.
+    pub callback_single_as_array: bool,
+    /// `CreateTime` of a pushed JSON is a text. Default off.
+    pub callback_create_time_text: bool,
+    /// `subscribe_msg_change_event` has its entries in `SubscribeMsgPopupEvent`, as one page prints it. Default off.
+    pub callback_change_in_popup_container: bool,
+    /// A server that does not answer is pushed to three times in all; off, once and three times more (§0.9). Default
+    /// off.
+    pub callback_three_in_all: bool,
+    /// An answer other than HTTP 200 counts as none; off, any answer will do (§7.3). Default on.
+    pub callback_non_200_retried: bool,
     /// Rates of WeCom count the last 60 seconds; off, the whole minute of the clock. Default on.
     pub rolling_windows: bool,
     /// What a message kept back by `enable_duplicate_check` is answered (§0.2). Default: the first one's msgid.
@@ -95,6 +111,19 @@ pub struct Switches {
     pub wecom_agentid_text_refused: bool,
     /// Titles and descriptions of cards are cut at bytes; off, at characters. Default off.
     pub wecom_card_counts_bytes: bool,
+}
+
+/// Where a pushed JSON has its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JsonShape {
+    /// `"List": …` at the top.
+    #[default]
+    List,
+    /// `"SubscribeMsgPopupEvent": {"List": …}`.
+    ContainerList,
+    /// `"SubscribeMsgPopupEvent": …`.
+    Container,
 }
 
 /// What WeCom answers when it keeps a duplicate from its receivers; always errcode 0.
@@ -125,6 +154,13 @@ impl Default for Switches {
             unicode_escapes_refused: false,
             mini_program_token_is_unsupported: true,
             template_duplicate_same_msgid: true,
+            sent_event_errcode: 0,
+            callback_json_shape: JsonShape::default(),
+            callback_single_as_array: false,
+            callback_create_time_text: false,
+            callback_change_in_popup_container: false,
+            callback_three_in_all: false,
+            callback_non_200_retried: true,
             rolling_windows: true,
             wecom_duplicate_answer: DuplicateAnswer::default(),
             wecom_duplicates_by_bytes: true,
@@ -170,6 +206,10 @@ pub struct Limits {
     pub cloud_per_minute: Option<u64>,
     /// Real milliseconds after which the cloud gives up waiting for a function (-604102); the function goes on.
     pub cloud_timeout_ms: u64,
+    /// Real milliseconds a platform waits for the answer of a server it pushes to.
+    pub callback_timeout_ms: u64,
+    /// Pushes that fail in a row, retries and all, before the server is left alone for a minute of the virtual clock.
+    pub callback_mark_fail_after: u64,
     /// Failing `GET /cgi-bin/gettoken` of a corp in an hour; then it is blocked for an hour (45009).
     pub wecom_failed_gettoken_per_hour: Option<u64>,
     /// WeCom messages of an app to a member per minute; the excess is dropped without a word.
@@ -201,6 +241,8 @@ impl Default for Limits {
             bizsend_per_day: Some(10_000_000),
             cloud_per_minute: None,
             cloud_timeout_ms: 5_000,
+            callback_timeout_ms: 5_000,
+            callback_mark_fail_after: 3,
             wecom_failed_gettoken_per_hour: Some(2_000),
             wecom_member_per_minute: Some(30),
             wecom_member_per_hour: Some(1_000),

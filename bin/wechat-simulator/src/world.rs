@@ -1,31 +1,35 @@
 //! Everything the simulator knows, and the answers that follow from it. One value behind one lock; no IO, no
 //! waiting. A new endpoint is a new variant of [`Endpoint`] and a new arm in [`World::decide`].
 
-use std::collections::{BTreeMap, HashMap};
+mod delivery;
+mod wire;
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
+    callback::Callbacks,
     calls::{Calls, Endpoint, Host},
-    channel::Channel,
     clock::Clock,
     cloud::Cloud,
     config::SimulatorConfig,
     credits::Credits,
     errcode::Refusal,
     faults::Faults,
-    ledger::{ClientSaw, Ledger, Received},
+    ledger::Ledger,
     login::{LoginCodes, session_key},
     official::Official,
     quota::Quota,
-    subscribe::{Audience, Message, Scene, text},
+    subscribe::text,
     switches::{Limits, Switches},
     template::App,
     tokens::{Grant, Tokens},
-    wecom::{Wecom, summary},
+    wecom::Wecom,
 };
+pub(crate) use wire::{Circumstance, WireRequest};
 
 /// Message numbers begin above this one, seen in 2023; far above 2^53, so a float cannot hold them.
 const FIRST_MSGID: u64 = 2_097_683_633_284_153_344;
@@ -37,72 +41,6 @@ const MSGID_STEP_MAX: u64 = 10_007;
 /// What a token is asked for with, and what a login code is.
 const CLIENT_CREDENTIAL: &str = "client_credential";
 const AUTHORIZATION_CODE: &str = "authorization_code";
-
-/// A call as it came over the wire.
-#[derive(Clone, Debug)]
-pub(crate) struct WireRequest {
-    pub(crate) is_get: bool,
-    pub(crate) query: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
-}
-
-impl WireRequest {
-    /// A query parameter that is there and not empty.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    pub(crate) fn json(&self) -> Result<Value, Refusal> {
-        if self.is_get {
-            return Err(Refusal::RequirePost);
-        }
-        if self.body.is_empty() {
-            return Err(Refusal::EmptyBody);
-        }
-        serde_json::from_slice(&self.body).ok().filter(Value::is_object).ok_or(Refusal::BadJson)
-    }
-
-    /// The receivers a call names: fault rules and the one-send-at-a-time rule need them on arrival.
-    pub(crate) fn receivers(&self, endpoint: Endpoint) -> Vec<String> {
-        if endpoint == Endpoint::RobotSend {
-            return self.parameter("key").map(str::to_owned).into_iter().collect();
-        }
-        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        match endpoint {
-            Endpoint::CloudFunction => {
-                let person = body.pointer("/notificationData/assignedToId").and_then(Value::as_str);
-                person.map(str::to_owned).into_iter().collect()
-            }
-            Endpoint::WecomSend => {
-                text(&body, "touser").unwrap_or_default().split('|').map(str::to_owned).collect()
-            }
-            _ => text(&body, "touser").map(str::to_owned).into_iter().collect(),
-        }
-    }
-
-    /// What may be under way only so often at once: sends to a person, sends with a WeCom token.
-    pub(crate) fn lane(&self, endpoint: Endpoint) -> Option<String> {
-        match endpoint {
-            Endpoint::WecomSend => self.parameter("access_token").map(|token| format!("token {token}")),
-            _ if endpoint.one_at_a_time() => self.receivers(endpoint).pop(),
-            _ => None,
-        }
-    }
-}
-
-/// How a call reaches its decision: what the caller will see, and how many calls were under way in its lane when
-/// it arrived, itself included.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Circumstance {
-    pub(crate) client_saw: ClientSaw,
-    pub(crate) under_way: u32,
-}
-
-impl Circumstance {
-    pub(crate) fn overlapping(self) -> bool {
-        self.under_way > 1
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -120,6 +58,7 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) calls: Calls,
     pub(crate) wecom: Wecom,
+    pub(crate) callbacks: Callbacks,
     login_codes: LoginCodes,
     pub(crate) quota: Quota,
     under_way: HashMap<String, u32>,
@@ -143,6 +82,7 @@ impl World {
             official: Official::new(&config.official_accounts),
             cloud: Cloud::new(&config.cloud_envs),
             wecom: Wecom::new(&config.wecom_apps, &config.robots),
+            callbacks: Callbacks::default(),
             login_codes: LoginCodes::default(),
             quota: Quota::default(),
             under_way: HashMap::new(),
@@ -304,92 +244,6 @@ impl World {
     pub(crate) fn refuse_escapes(&self, request: &WireRequest) -> Result<(), Refusal> {
         let escaped = || request.body.windows(2).any(|pair| pair == br"\u");
         if self.switches.unicode_escapes_refused && escaped() { Err(Refusal::Plain(40033)) } else { Ok(()) }
-    }
-
-    fn send(&mut self, request: &WireRequest, how: Circumstance) -> Result<Value, Refusal> {
-        let app = self.caller(request)?;
-        if self.official.is_official(&app.appid) {
-            return Err(Refusal::Plain(48001));
-        }
-        let now = self.now();
-        self.quota.take(&app.appid, Endpoint::SubscribeSend, &self.limits, now)?;
-        self.send_subscribed(&app, request, Channel::WechatSubscribe, how)
-    }
-
-    /// A send that takes a credit of its receiver: the mini program's and the official account's.
-    pub(crate) fn send_subscribed(
-        &mut self,
-        app: &App,
-        request: &WireRequest,
-        channel: Channel,
-        how: Circumstance,
-    ) -> Result<Value, Refusal> {
-        let body = request.json()?;
-        self.refuse_escapes(request)?;
-        if how.overlapping() && self.switches.concurrent_sends_refused {
-            return Err(Refusal::ConcurrentSend);
-        }
-        let scene =
-            Scene { app, credits: &self.credits, switches: &self.switches, audience: Audience::Subscribers };
-        match scene.judge(&body) {
-            Ok(message) => {
-                self.credits.consume(&app.appid, &message.openid, &message.template_id);
-                let msgid = self.deliver(&app.appid, message, channel, how.client_saw);
-                Ok(self.accepted(msgid))
-            }
-            Err(refusal) => {
-                if self.switches.failed_send_consumes_credit
-                    && let (Some(openid), Some(template_id)) =
-                        (text(&body, "touser"), text(&body, "template_id"))
-                {
-                    self.credits.consume(&app.appid, openid, template_id);
-                }
-                Err(refusal)
-            }
-        }
-    }
-
-    /// The answer to a message that was taken.
-    pub(crate) fn accepted(&self, msgid: u64) -> Value {
-        let mut body = json!({ "errcode": 0, "errmsg": "ok" });
-        if self.switches.msgid_present {
-            body["msgid"] = json!(msgid);
-        }
-        body
-    }
-
-    pub(crate) fn next_msgid(&mut self) -> u64 {
-        self.last_msgid += self.rng.random_range(1..MSGID_STEP_MAX);
-        self.last_msgid
-    }
-
-    /// Puts a message on the person's phone; its number.
-    pub(crate) fn deliver(
-        &mut self,
-        appid: &str,
-        message: Message,
-        channel: Channel,
-        client_saw: ClientSaw,
-    ) -> u64 {
-        let msgid = self.next_msgid();
-        self.ledger.push(Received {
-            seq: 0,
-            time: self.now(),
-            channel,
-            appid: appid.to_owned(),
-            openid: message.openid,
-            template_id: message.template_id,
-            summary: summary(message.data.values()),
-            data: message.data,
-            page: message.page,
-            miniprogram_state: message.miniprogram_state,
-            lang: message.lang,
-            msgid,
-            message_id: msgid.to_string(),
-            recalled_at: None,
-            client_saw,
-        });
-        msgid
     }
 }
 

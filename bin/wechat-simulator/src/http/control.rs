@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod accounts;
+mod callbacks;
 mod wecom;
 
 type Handle = State<SimulatorHandle>;
@@ -36,6 +37,7 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/reset", post(reset))
         .route("/dropped", get(dropped))
         .merge(accounts::routes())
+        .merge(callbacks::routes())
         .nest("/wecom", wecom::routes())
 }
 

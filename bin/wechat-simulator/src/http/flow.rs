@@ -48,12 +48,29 @@ pub(super) async fn serve(
     request: WireRequest,
     connection: ConnectionReset,
 ) -> Response {
+    let events = handle.clone();
     let (call, fault) = Call::arrive(handle, endpoint, request);
     let outcome = match fault {
         Some(fault) => play(fault, call, &connection).await,
         None => usual(call).await.map(|answer| whole(&answer)),
     };
+    let outcome = match outcome {
+        Ok(answer) if endpoint.sends() => events_first(&events).await.map(|()| answer),
+        outcome => outcome,
+    };
     outcome.unwrap_or_else(|Stopping| reset(&connection))
+}
+
+/// Waits for the events a send caused, if that is the order of the day.
+async fn events_first(handle: &SimulatorHandle) -> Result<(), Stopping> {
+    if !handle.callback_day().before_answer {
+        return Ok(());
+    }
+    let mut signals = handle.signals().subscribe();
+    match signals.wait_for(|signals| signals.stopping || signals.callbacks == 0).await {
+        Ok(signals) if !signals.stopping => Ok(()),
+        _ => Err(Stopping),
+    }
 }
 
 /// A call that goes as usual; a send takes the time the switch says, unless it is refused for overlapping.

@@ -2,6 +2,10 @@
 // `cfg(test)` tells clippy that the helpers may unwrap as the tests do.
 
 #[cfg(test)]
+mod callback_days;
+#[cfg(test)]
+mod callbacks;
+#[cfg(test)]
 mod cloud;
 #[cfg(test)]
 mod control_side;
@@ -15,6 +19,8 @@ mod login;
 mod official;
 #[cfg(test)]
 mod robot;
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod wechat_side;
 #[cfg(test)]
