@@ -180,7 +180,7 @@ mod tests {
             (Channel::WechatSubscribe, "wx1", "o-1", None, "o-1", Some("T1")),
             (Channel::WechatCloud, "wx1", "", Some(""), recipient, None),
             (Channel::WechatOfficial, "wx2", "o-2", None, "o-2", Some("T2")),
-            (Channel::WecomApp, "ww1:7", "li", None, "li", None),
+            (Channel::WecomApp, "ww1/7", "li", None, "li", None),
             (Channel::WecomRobot, "群", "li", Some(""), "li", None),
         ] {
             assert_eq!(settings.receiver(channel, &staff), Some(bound), "{channel}");

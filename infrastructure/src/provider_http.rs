@@ -5,10 +5,17 @@
 //! every exchange has an end. Errors of the HTTP library name the URL, and the URL carries the access token: only
 //! texts made here go any further.
 
+mod answer;
+mod authorised;
+
 use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
+
+pub(crate) use answer::{action, answered, made_safe};
+pub(crate) use authorised::{Authorised, JSON};
+use url::Url;
 
 /// Most bytes of an answer that are read; real ones have a few hundred.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -53,6 +60,14 @@ pub fn client(timeouts: Timeouts) -> Result<Client, ClientError> {
         .no_proxy()
         .build()
         .map_err(ClientError)
+}
+
+/// The address of an API path such as `cgi-bin/message/send` under a provider's base URL.
+pub(crate) fn endpoint(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let above = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("{above}/{path}"));
+    url
 }
 
 /// How an exchange ended.
@@ -123,7 +138,9 @@ pub fn safe_detail(text: &str) -> String {
             safe.push(if first.is_control() { ' ' } else { first });
             rest = &rest[first.len_utf8()..];
         } else {
-            safe.push_str(if run >= SECRET_RUN_MIN { "***" } else { &rest[..run] });
+            // Digits alone are no secret: WeCom's support asks for the long number of its hint.
+            let is_secret = run >= SECRET_RUN_MIN && rest[..run].contains(|c: char| !c.is_ascii_digit());
+            safe.push_str(if is_secret { "***" } else { &rest[..run] });
             rest = &rest[run..];
         }
     }
@@ -146,6 +163,8 @@ mod tests {
             ("user refuse rid: 64e41852-0a1b2c3d-4e5f6a7b", "user refuse rid: 64e41852-0a1b2c3d-4e5f6a7b"),
             ("invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4", "invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4"),
             ("two\nlines", "two lines"),
+            ("slow, hint: [1592021214123456789012345]", "slow, hint: [1592021214123456789012345]"),
+            ("key 00000000-0000-4000-8000-000000000001", "key ***"),
             ("openid oABCdefGHIjklMNOpqrSTUvwx012 bad", "openid *** bad"),
             (&format!("x?access_token={token}&y"), "x?access_token=***&y"),
             (&format!("rid: {token}"), ""),

@@ -1,35 +1,37 @@
-//! WeChat's mini-program API: the access token all processes share, and one-time subscribe messages.
+//! WeChat's API: subscribe messages and cloud functions of a mini program, messages of a service account.
 //!
-//! Thin on purpose (architecture.md section 6): this module moves bytes and keeps the token; what an answer means is
+//! Thin on purpose (architecture.md section 6): this module moves bytes; what an answer means is
 //! decided in `application::channels`, and what becomes of a delivery in [`crate::dispatcher`].
 
-mod answer;
+mod cloud;
 mod login;
+mod official;
 mod subscribe;
 mod token_api;
-mod token_row;
-mod token_store;
 
+pub use cloud::WechatCloud;
 pub use login::{CodeExchange, CodeProblem};
+pub use official::WechatOfficial;
 pub use subscribe::WechatSubscribe;
-pub use token_store::{AccessToken, TokenProblem, TokenStore};
+
+pub use crate::provider_tokens::{AccessToken, TokenProblem, TokenStore};
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::provider_http::Timeouts;
+use crate::provider_http::{Timeouts, endpoint};
 
 /// Every statement about tokens, for the test that prepares them.
-pub const STATEMENTS: &[&str] = token_row::STATEMENTS;
+pub const STATEMENTS: &[&str] = crate::provider_tokens::STATEMENTS;
 
 /// The app and how to reach WeChat. The secret does not print itself.
 #[derive(Debug, Clone)]
 pub struct WechatSettings {
     /// `https://api.weixin.qq.com`, one of its other names, or a simulator.
     pub base_url: Url,
-    /// The mini program's app id.
+    /// The app id of the mini program or the service account.
     pub app: String,
-    /// The mini program's secret.
+    /// Its secret.
     pub secret: SecretString,
     /// How long to wait.
     pub timeouts: Timeouts,
@@ -38,9 +40,6 @@ pub struct WechatSettings {
 impl WechatSettings {
     /// The address of an API path such as `cgi-bin/stable_token`.
     fn endpoint(&self, path: &str) -> Url {
-        let mut url = self.base_url.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}/{path}"));
-        url
+        endpoint(&self.base_url, path)
     }
 }

@@ -103,7 +103,7 @@ impl Settings {
 
     /// The name of the app in the outbox and the token store: an application within a corporation.
     pub fn app(&self) -> String {
-        format!("{}:{}", self.corp, self.agent)
+        format!("{}/{}", self.corp, self.agent)
     }
 }
 
@@ -359,6 +359,6 @@ mod tests {
         check(|s| s.agent = 0, Some(SettingsError::Agent(0)));
         check(|s| s.public_url = None, Some(SettingsError::NoPublicUrl));
         check(|s| (s.public_url, s.kind) = (None, Kind::Text), None);
-        assert_eq!(settings(Kind::Text).app(), "ww1:1000002");
+        assert_eq!(settings(Kind::Text).app(), "ww1/1000002");
     }
 }

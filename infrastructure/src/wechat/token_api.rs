@@ -1,18 +1,26 @@
 //! `POST /cgi-bin/stable_token` in normal mode, and what its errors mean (wechat-apis.md section 1.1). Forced refresh
 //! is never asked for: it has twenty uses a day and takes the token away from everybody else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use application::delivery::{until_next_minute, until_tomorrow};
+use application::ports::{Clock, Ids};
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::notification::{Failure, FailureClass};
+use domain::notification::FailureClass;
 use reqwest::Client;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{TokenProblem, WechatSettings};
-use crate::provider_http::{Exchange, exchange, safe_detail};
+use super::WechatSettings;
+use crate::db::Db;
+use crate::provider_http::{ClientError, Exchange, client, exchange, safe_detail};
+use crate::provider_tokens::{Granted, TokenApi, TokenProblem, TokenStore, problem};
+
+/// A token is replaced this long before its end: both are good during that time.
+const EARLY: TimeDelta = TimeDelta::minutes(5);
 
 /// How long to wait for an administrator before asking again.
 const CONFIG_WAIT: Duration = Duration::from_mins(1);
@@ -21,12 +29,6 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// The provider blocks an address for a day after two refusals, for an hour after one.
 const BLOCKED_DAY: Duration = Duration::from_hours(24);
 const BLOCKED_HOUR: Duration = Duration::from_hours(1);
-
-/// A token as it was given out.
-pub(super) struct Granted {
-    pub(super) token: SecretString,
-    pub(super) lives: Duration,
-}
 
 #[derive(Deserialize)]
 struct Body {
@@ -72,20 +74,49 @@ const CODES: &[(i64, Wait)] = &[
     (45011, Wait::UntilNextMinute),
 ];
 
-/// Asks for the app's token.
-pub(super) async fn ask(
-    client: &Client,
-    settings: &WechatSettings,
-    now: DateTime<Utc>,
-) -> Result<Granted, TokenProblem> {
-    let body = json!({
-        "grant_type": "client_credential",
-        "appid": settings.app,
-        "secret": settings.secret.expose_secret(),
-        "force_refresh": false,
-    });
-    let request = client.post(settings.endpoint("cgi-bin/stable_token")).json(&body);
-    granted(exchange(request).await, now)
+/// WeChat's stable tokens of one app.
+struct StableTokens {
+    client: Client,
+    settings: WechatSettings,
+}
+
+#[async_trait]
+impl TokenApi for StableTokens {
+    fn provider(&self) -> &'static str {
+        "wechat"
+    }
+
+    fn app(&self) -> &str {
+        &self.settings.app
+    }
+
+    fn early(&self) -> TimeDelta {
+        EARLY
+    }
+
+    async fn ask(&self, now: DateTime<Utc>) -> Result<Granted, TokenProblem> {
+        let body = json!({
+            "grant_type": "client_credential",
+            "appid": self.settings.app,
+            "secret": self.settings.secret.expose_secret(),
+            "force_refresh": false,
+        });
+        let request = self.client.post(self.settings.endpoint("cgi-bin/stable_token")).json(&body);
+        granted(exchange(request).await, now)
+    }
+}
+
+impl TokenStore {
+    /// The tokens of a mini program or a service account.
+    pub fn new(
+        db: Db,
+        settings: WechatSettings,
+        clock: Arc<dyn Clock>,
+        ids: &dyn Ids,
+    ) -> Result<Self, ClientError> {
+        let client = client(settings.timeouts)?;
+        Ok(Self::over(db, Box::new(StableTokens { client, settings }), clock, ids))
+    }
 }
 
 fn granted(exchange: Exchange, now: DateTime<Utc>) -> Result<Granted, TokenProblem> {
@@ -121,19 +152,6 @@ fn refused(code: i64, message: &str, now: DateTime<Utc>) -> TokenProblem {
         Wait::Hour => (FailureClass::Config, BLOCKED_HOUR),
     };
     problem(class, Some(code), safe_detail(message), wait, now)
-}
-
-/// A problem that ends, as far as we know, after `wait`.
-pub(super) fn problem(
-    class: FailureClass,
-    code: Option<i64>,
-    detail: String,
-    wait: Duration,
-    now: DateTime<Utc>,
-) -> TokenProblem {
-    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
-    let until = now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    TokenProblem { failure: Failure { class, code, detail }, until }
 }
 
 #[cfg(test)]

@@ -1,28 +1,28 @@
-//! One access token for all processes: asked for by one of them, used by all (wechat-apis.md sections 1.1, 8, 9).
+//! One access token for all processes: asked for by one of them, used by all (wechat-apis.md sections 1.1, 5.1, 8, 9).
 //!
 //! Inside the process one task at a time looks for a token; between processes a lease in the database lets one ask
-//! WeChat while the others wait for its result. The result replaces exactly the token it was asked for, so a slow
-//! process can never put an old token over a newer one. A token that WeChat refused is replaced only if it is still
-//! the stored one: fifty sends that fail together lead to one question.
+//! the provider while the others wait for its result. The result replaces exactly the token it was asked for, so a slow
+//! process can never put an old token over a newer one. A token that the provider refused is replaced only if it is
+//! still the stored one: fifty sends that fail together lead to one question.
+
+mod row;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use application::ports::{Clock, Ids};
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{Failure, FailureClass};
-use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::WechatSettings;
-use super::token_api::{Granted, ask, problem};
-use super::token_row::{self, TokenRow};
 use crate::db::{Db, DbError};
-use crate::provider_http::{ClientError, client};
+use row::{Key, TokenRow};
 
-/// A token is replaced this long before its end: both are good during that time.
-const EARLY: TimeDelta = TimeDelta::minutes(5);
+/// Every statement about tokens, for the test that prepares them.
+pub const STATEMENTS: &[&str] = row::STATEMENTS;
+
 /// A token is used at least this long before another one is asked for, because a stable token may be given out with
 /// no more than five minutes left: minus [`EARLY`] that would be nothing, and every send would ask.
 const USED_MIN: TimeDelta = TimeDelta::seconds(30);
@@ -35,6 +35,27 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_MAX: u32 = 50;
 /// How long the database is left alone after it failed.
 const DATABASE_WAIT: Duration = Duration::from_secs(1);
+
+/// How one provider gives out the token of one app.
+#[async_trait]
+pub trait TokenApi: Send + Sync {
+    /// The provider, e.g. `wechat`; tokens of two providers are never mixed up.
+    fn provider(&self) -> &'static str;
+    /// The app.
+    fn app(&self) -> &str;
+    /// How long before its end a token is replaced; zero where asking early gives the same token again.
+    fn early(&self) -> TimeDelta;
+    /// Asks for the token, once.
+    async fn ask(&self, now: DateTime<Utc>) -> Result<Granted, TokenProblem>;
+}
+
+/// A token as it was given out.
+pub struct Granted {
+    /// The token.
+    pub token: SecretString,
+    /// How long it is good.
+    pub lives: Duration,
+}
 
 /// A token that was good when it was given out. Does not print itself.
 #[derive(Debug, Clone)]
@@ -61,8 +82,7 @@ pub struct TokenProblem {
 /// The token of one app. Share one per process.
 pub struct TokenStore {
     db: Db,
-    settings: WechatSettings,
-    client: Client,
+    api: Box<dyn TokenApi>,
     clock: Arc<dyn Clock>,
     /// This store among all processes; a lease is taken in its name.
     owner: Uuid,
@@ -79,7 +99,8 @@ struct Known {
 
 impl std::fmt::Debug for TokenStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenStore").field("app", &self.settings.app).finish_non_exhaustive()
+        let (provider, app) = (self.api.provider(), self.api.app());
+        f.debug_struct("TokenStore").field("provider", &provider).field("app", &app).finish_non_exhaustive()
     }
 }
 
@@ -87,29 +108,15 @@ impl std::fmt::Debug for TokenStore {
 enum Wanted<'a> {
     /// Any good one.
     Any,
-    /// WeChat refused this one.
+    /// The provider refused this one.
     Instead(&'a AccessToken),
 }
 
 impl TokenStore {
-    /// A store over this database.
-    pub fn new(
-        db: Db,
-        settings: WechatSettings,
-        clock: Arc<dyn Clock>,
-        ids: &dyn Ids,
-    ) -> Result<Self, ClientError> {
-        let client = client(settings.timeouts)?;
+    /// A store over this database of the tokens that `api` gives.
+    pub fn over(db: Db, api: Box<dyn TokenApi>, clock: Arc<dyn Clock>, ids: &dyn Ids) -> Self {
         let owner = ids.next();
-        Ok(Self {
-            db,
-            settings,
-            client,
-            clock,
-            owner,
-            known: Mutex::default(),
-            looking: tokio::sync::Mutex::default(),
-        })
+        Self { db, api, clock, owner, known: Mutex::default(), looking: tokio::sync::Mutex::default() }
     }
 
     /// A token that should be good.
@@ -156,23 +163,16 @@ impl TokenStore {
 
     async fn look(&self, wanted: &Wanted<'_>) -> Result<Result<AccessToken, TokenProblem>, DbError> {
         for _ in 0..LOOKS_MAX {
-            let row = token_row::read(&self.db, &self.settings.app).await?;
+            let row = row::read(&self.db, self.key()).await?;
             let now = self.clock.now();
             if let Some(until) = row.refused_until.filter(|until| *until > now) {
-                return Ok(Err(same_token(until)));
+                return Ok(Err(self.same_token(until)));
             }
             if row.suits(wanted) && row.refresh_at > now {
                 return Ok(Ok(self.remember(row)));
             }
-            if token_row::take_lease(
-                &self.db,
-                &self.settings.app,
-                row.version,
-                self.owner,
-                (now, now + LEASE),
-            )
-            .await?
-            {
+            let lease = (now, now + LEASE);
+            if row::take_lease(&self.db, self.key(), row.version, self.owner, lease).await? {
                 return self.refresh(row, wanted).await;
             }
             // Somebody else is asking. What is stored works a while longer, unless it is the refused one.
@@ -185,37 +185,38 @@ impl TokenStore {
         Ok(Err(problem(FailureClass::Busy, None, detail, LOOK_EVERY, self.clock.now())))
     }
 
-    /// Asks WeChat, with the lease in hand.
+    /// Asks the provider, with the lease in hand.
     async fn refresh(
         &self,
         old: TokenRow,
         wanted: &Wanted<'_>,
     ) -> Result<Result<AccessToken, TokenProblem>, DbError> {
         let asked_at = self.clock.now();
-        let granted = match ask(&self.client, &self.settings, asked_at).await {
+        let granted = match self.api.ask(asked_at).await {
             Ok(granted) => granted,
             Err(problem) => {
-                token_row::drop_lease(&self.db, &self.settings.app, self.owner).await?;
+                row::drop_lease(&self.db, self.key(), self.owner).await?;
                 return Ok(Err(problem));
             }
         };
         let refused = matches!(wanted, Wanted::Instead(refused)
             if refused.secret.expose_secret() == granted.token.expose_secret());
-        let mut new = TokenRow::of(granted, old.version, asked_at);
+        let mut new = TokenRow::of(granted, old.version, asked_at, self.api.early());
         if refused {
             let wait = TimeDelta::from_std(SAME_TOKEN_WAIT).unwrap_or(USED_MIN);
             new.refused_until = Some(asked_at + wait);
             new.refresh_at = asked_at + wait;
         }
-        if !token_row::swap(&self.db, &self.settings.app, self.owner, &new).await? {
+        if !row::swap(&self.db, self.key(), self.owner, &new).await? {
             // The lease ended while we asked, and another process was faster: its token counts.
-            let row = token_row::read(&self.db, &self.settings.app).await?;
+            let row = row::read(&self.db, self.key()).await?;
             return Ok(Ok(self.remember(row)));
         }
         new.version += 1;
-        tracing::info!(channel.app = %self.settings.app, token.version = new.version, "WeChat gave an access token");
+        let Key { provider, app } = self.key();
+        tracing::info!(channel.app = app, token.version = new.version, "{provider} gave an access token");
         match new.refused_until {
-            Some(until) => Ok(Err(same_token(until))),
+            Some(until) => Ok(Err(self.same_token(until))),
             None => Ok(Ok(self.remember(new))),
         }
     }
@@ -230,16 +231,25 @@ impl TokenStore {
         access
     }
 
+    fn same_token(&self, until: DateTime<Utc>) -> TokenProblem {
+        let detail = format!("{} refused its own current token", self.api.provider());
+        TokenProblem { failure: Failure { class: FailureClass::Token, code: None, detail }, until }
+    }
+
+    fn key(&self) -> Key<'_> {
+        Key { provider: self.api.provider(), app: self.api.app() }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl TokenRow {
-    fn of(granted: Granted, version: i64, now: DateTime<Utc>) -> Self {
-        let lives = TimeDelta::from_std(granted.lives).unwrap_or(EARLY);
+    fn of(granted: Granted, version: i64, now: DateTime<Utc>, early: TimeDelta) -> Self {
+        let lives = TimeDelta::from_std(granted.lives).unwrap_or(TimeDelta::MAX);
         let expires_at = now.checked_add_signed(lives).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let refresh_at = (expires_at - EARLY).max(now + USED_MIN).min(expires_at);
+        let refresh_at = (expires_at - early).max(now + USED_MIN).min(expires_at);
         Self { token: granted.token, expires_at, refresh_at, refused_until: None, version }
     }
 
@@ -258,9 +268,17 @@ impl TokenRow {
     }
 }
 
-fn same_token(until: DateTime<Utc>) -> TokenProblem {
-    let detail = "WeChat refused its own current token".to_owned();
-    TokenProblem { failure: Failure { class: FailureClass::Token, code: None, detail }, until }
+/// A problem that ends, as far as we know, after `wait`.
+pub(crate) fn problem(
+    class: FailureClass,
+    code: Option<i64>,
+    detail: String,
+    wait: Duration,
+    now: DateTime<Utc>,
+) -> TokenProblem {
+    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+    let until = now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    TokenProblem { failure: Failure { class, code, detail }, until }
 }
 
 #[cfg(test)]
@@ -270,9 +288,18 @@ mod tests {
     #[test]
     fn a_token_is_replaced_early_and_never_at_once() {
         let now = DateTime::UNIX_EPOCH;
-        for (lives, used) in [(7200, 6900), (345, 45), (330, 30), (300, 30), (301, 30), (10, 10)] {
+        for (early, lives, used) in [
+            (5, 7200, 6900),
+            (5, 345, 45),
+            (5, 330, 30),
+            (5, 300, 30),
+            (5, 301, 30),
+            (5, 10, 10),
+            (0, 7200, 7200),
+            (0, 10, 10),
+        ] {
             let granted = Granted { token: "T".to_owned().into(), lives: Duration::from_secs(lives) };
-            let row = TokenRow::of(granted, 0, now);
+            let row = TokenRow::of(granted, 0, now, TimeDelta::minutes(early));
             assert_eq!(row.refresh_at, now + TimeDelta::seconds(used), "{lives}");
         }
     }

@@ -7,7 +7,12 @@ use uuid::Uuid;
 use crate::db::{Db, DbError};
 use crate::{with_pool, with_tx};
 
-const PROVIDER: &str = "wechat";
+/// Whose token.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'k> {
+    pub(super) provider: &'k str,
+    pub(super) app: &'k str,
+}
 
 const READ: &str = "
 SELECT token, expires_at, refresh_at, refused_until, version FROM provider_tokens WHERE provider = $1 AND app = $2";
@@ -47,30 +52,30 @@ pub(super) struct TokenRow {
 type Columns = (String, DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>, i64);
 
 /// Reads the row, making it first when there is none.
-pub(super) async fn read(db: &Db, app: &str) -> Result<TokenRow, DbError> {
-    if let Some(row) = find(db, app).await? {
+pub(super) async fn read(db: &Db, key: Key<'_>) -> Result<TokenRow, DbError> {
+    if let Some(row) = find(db, key).await? {
         return Ok(row);
     }
     let mut tx = db.begin_write().await?;
     with_tx!(&mut tx, conn => sqlx::query(CREATE)
-        .bind(PROVIDER)
-        .bind(app)
+        .bind(key.provider)
+        .bind(key.app)
         .bind(DateTime::UNIX_EPOCH)
         .execute(conn)
         .await
         .map(drop))?;
     tx.commit().await?;
-    find(db, app).await?.ok_or_else(|| DbError::Corrupt {
+    find(db, key).await?.ok_or_else(|| DbError::Corrupt {
         table: "provider_tokens",
-        at: app.to_owned(),
+        at: key.app.to_owned(),
         reason: "the row just written is not there".to_owned(),
     })
 }
 
-async fn find(db: &Db, app: &str) -> Result<Option<TokenRow>, DbError> {
+async fn find(db: &Db, key: Key<'_>) -> Result<Option<TokenRow>, DbError> {
     let row: Option<Columns> = with_pool!(db, pool => sqlx::query_as(READ)
-        .bind(PROVIDER)
-        .bind(app)
+        .bind(key.provider)
+        .bind(key.app)
         .fetch_optional(pool)
         .await)?;
     Ok(row.map(|(token, expires_at, refresh_at, refused_until, version)| TokenRow {
@@ -85,15 +90,15 @@ async fn find(db: &Db, app: &str) -> Result<Option<TokenRow>, DbError> {
 /// Takes the right to refresh version `version`; `false` when somebody else has it or was faster.
 pub(super) async fn take_lease(
     db: &Db,
-    app: &str,
+    key: Key<'_>,
     version: i64,
     owner: Uuid,
     (now, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<bool, DbError> {
     let mut tx = db.begin_write().await?;
     let rows = with_tx!(&mut tx, conn => sqlx::query(TAKE_LEASE)
-        .bind(PROVIDER)
-        .bind(app)
+        .bind(key.provider)
+        .bind(key.app)
         .bind(owner)
         .bind(until)
         .bind(version)
@@ -106,11 +111,11 @@ pub(super) async fn take_lease(
 }
 
 /// Puts `new` in place of version `new.version`; `false` when that is no longer the one stored.
-pub(super) async fn swap(db: &Db, app: &str, owner: Uuid, new: &TokenRow) -> Result<bool, DbError> {
+pub(super) async fn swap(db: &Db, key: Key<'_>, owner: Uuid, new: &TokenRow) -> Result<bool, DbError> {
     let mut tx = db.begin_write().await?;
     let rows = with_tx!(&mut tx, conn => sqlx::query(SWAP)
-        .bind(PROVIDER)
-        .bind(app)
+        .bind(key.provider)
+        .bind(key.app)
         .bind(new.version)
         .bind(owner)
         .bind(new.token.expose_secret())
@@ -125,11 +130,11 @@ pub(super) async fn swap(db: &Db, app: &str, owner: Uuid, new: &TokenRow) -> Res
 }
 
 /// Gives the right to refresh back.
-pub(super) async fn drop_lease(db: &Db, app: &str, owner: Uuid) -> Result<(), DbError> {
+pub(super) async fn drop_lease(db: &Db, key: Key<'_>, owner: Uuid) -> Result<(), DbError> {
     let mut tx = db.begin_write().await?;
     with_tx!(&mut tx, conn => sqlx::query(DROP_LEASE)
-        .bind(PROVIDER)
-        .bind(app)
+        .bind(key.provider)
+        .bind(key.app)
         .bind(owner)
         .execute(conn)
         .await

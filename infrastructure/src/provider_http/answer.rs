@@ -1,13 +1,13 @@
-//! The form all of WeChat's answers have (wechat-apis.md section 1).
+//! The form that the answers of WeChat and `WeCom` have (wechat-apis.md sections 1 and 6).
 
 use application::delivery::Answer;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::provider_http::{Exchange, safe_detail};
+use super::{Exchange, safe_detail};
 
 /// Longest message id that is kept.
-const MESSAGE_ID_CHARS_MAX: usize = 64;
+const MESSAGE_ID_CHARS_MAX: usize = 128;
 
 #[derive(Deserialize)]
 struct Body {
@@ -18,23 +18,41 @@ struct Body {
     msgid: Value,
 }
 
-/// Reads the answer of an action, which always carries a code. The code decides, not the HTTP status; but a 5xx
-/// comes from a gateway that does not know what happened behind it.
-pub(super) fn action(exchange: Exchange) -> Answer {
+/// Reads the answer of an action, which always carries a code.
+pub(crate) fn action(exchange: Exchange) -> Answer {
+    let read = |body: &[u8]| {
+        let Body { errcode, errmsg, msgid } = serde_json::from_slice(body).ok()?;
+        let message_id = message_id(msgid);
+        errcode.map(|code| Answer::Code { code, message: errmsg, message_id })
+    };
+    answered(exchange, read).map_or_else(|answer| answer, made_safe)
+}
+
+/// The provider's own answer, as `read` understands it; without one, what is known of the call. The code decides,
+/// not the HTTP status; but a 5xx comes from a gateway that does not know what happened behind it.
+pub(crate) fn answered<T>(exchange: Exchange, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Answer> {
     let (status, body) = match exchange {
-        Exchange::NotSent(detail) => return Answer::NotSent(detail),
-        Exchange::NoAnswer(detail) => return Answer::NoAnswer(detail),
+        Exchange::NotSent(detail) => return Err(Answer::NotSent(detail)),
+        Exchange::NoAnswer(detail) => return Err(Answer::NoAnswer(detail)),
         Exchange::Answered { status, body } => (status, body),
     };
     if status >= 500 {
-        return Answer::NoAnswer(format!("HTTP {status}"));
+        return Err(Answer::NoAnswer(format!("HTTP {status}")));
     }
-    match serde_json::from_slice(&body) {
-        Ok(Body { errcode: Some(code), errmsg, msgid }) => {
-            Answer::Code { code, message: safe_detail(&errmsg), message_id: message_id(msgid) }
-        }
-        _ if status >= 300 => Answer::Gateway(format!("HTTP {status} from a gateway")),
+    read(&body).ok_or_else(|| match status {
+        300.. => Answer::Gateway(format!("HTTP {status} from a gateway")),
         _ => Answer::NoAnswer(format!("HTTP {status} without a readable answer")),
+    })
+}
+
+/// The answer with a text that may be stored.
+pub(crate) fn made_safe(answer: Answer) -> Answer {
+    match answer {
+        Answer::Code { code, message, message_id } => {
+            let message_id = message_id.map(|id| id.chars().take(MESSAGE_ID_CHARS_MAX).collect());
+            Answer::Code { code, message: safe_detail(&message), message_id }
+        }
+        other => other,
     }
 }
 
@@ -42,7 +60,7 @@ pub(super) fn action(exchange: Exchange) -> Answer {
 fn message_id(value: Value) -> Option<String> {
     match value {
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) if !text.is_empty() => Some(text.chars().take(MESSAGE_ID_CHARS_MAX).collect()),
+        Value::String(text) if !text.is_empty() => Some(text),
         _ => None,
     }
 }
