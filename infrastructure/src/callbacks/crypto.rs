@@ -33,7 +33,7 @@ const BLOCK_BYTES: usize = 16;
 /// What a message is padded to: twice the block.
 const PAD_BYTES: usize = 32;
 /// Random bytes in front of every message.
-pub const RANDOM_BYTES: usize = 16;
+const RANDOM_BYTES: usize = 16;
 /// Random bytes and the length.
 const HEAD_BYTES: usize = RANDOM_BYTES + 4;
 
@@ -119,8 +119,13 @@ impl CallbackKeys {
         String::from_utf8(message.to_vec()).map_err(|_| CryptoError::BadPlaintext)
     }
 
-    /// The encrypted text for a message. `random` must be new every time.
-    pub fn encrypt(&self, message: &str, random: [u8; RANDOM_BYTES]) -> Result<String, CryptoError> {
+    /// The encrypted text for a message.
+    pub fn seal(&self, message: &str) -> Result<String, CryptoError> {
+        self.encrypt(message, rand::random())
+    }
+
+    /// The encrypted text for a message behind these bytes, which must be new every time.
+    fn encrypt(&self, message: &str, random: [u8; RANDOM_BYTES]) -> Result<String, CryptoError> {
         let (key, iv) = self.key_and_iv()?;
         let length = u32::try_from(message.len()).map_err(|_| CryptoError::BadPlaintext)?;
         let mut bytes =

@@ -79,13 +79,19 @@ pub struct Claimed {
     pub app: String,
     /// The hash of its body; names the commands that follow from it.
     pub body_hash: String,
-    /// Its body.
-    pub body: SecretString,
+    body: SecretString,
     /// When it came.
     pub received_at: DateTime<Utc>,
     /// How often it was worked on, this time included.
     pub attempts: i64,
     token: Uuid,
+}
+
+impl Claimed {
+    /// Its body; it holds openids and goes into no log.
+    pub fn body(&self) -> &str {
+        self.body.expose_secret()
+    }
 }
 
 impl std::fmt::Debug for Claimed {
