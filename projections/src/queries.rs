@@ -12,6 +12,7 @@ pub mod pool;
 mod roster;
 pub mod staff;
 mod statement;
+pub mod statistics;
 pub mod work;
 
 use infrastructure::db::DbError;

@@ -4,6 +4,7 @@
 //! it, and an older write leaves it alone, so that a page fed twice changes nothing.
 
 mod assignment_log;
+pub(crate) mod consents;
 pub(crate) mod customer_list;
 mod deliveries;
 mod fact;
@@ -41,6 +42,8 @@ domain::code_table! {
         Inbox = "inbox",
         /// What became of each delivery, attempt by attempt.
         Deliveries = "deliveries",
+        /// Who consented to messages of which template, and who refused.
+        Consents = "consents",
         /// Imports, and whether each is over.
         OpenImports = "open_imports",
     }
@@ -62,6 +65,7 @@ impl ReadModel {
             Self::StaffDirectory => staff_directory::FILTER,
             Self::Inbox => inbox::FILTER,
             Self::Deliveries => deliveries::FILTER,
+            Self::Consents => consents::FILTER,
             Self::OpenImports => open_imports::FILTER,
         }
     }
@@ -76,6 +80,7 @@ impl ReadModel {
             Self::StaffDirectory => &[&staff_directory::TABLE],
             Self::Inbox => &[&inbox::TABLE],
             Self::Deliveries => &[&deliveries::TABLE, &deliveries::ATTEMPTS],
+            Self::Consents => &[&consents::TABLE],
             Self::OpenImports => &[&open_imports::TABLE],
         }
     }
@@ -95,6 +100,7 @@ impl ReadModel {
             Self::StaffDirectory => staff_directory::apply(tx, target, page).await,
             Self::Inbox => inbox::apply(tx, target, page).await,
             Self::Deliveries => deliveries::apply(tx, target, page).await,
+            Self::Consents => consents::apply(tx, target, page).await,
             Self::OpenImports => open_imports::apply(tx, target, page).await,
         }
     }

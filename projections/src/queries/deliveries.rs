@@ -1,23 +1,27 @@
-//! Deliveries: the list an administrator watches, and one of them with its attempts.
+//! Deliveries: the list an administrator watches, one of them with its attempts, and what is to be sent once more.
+//!
+//! [`waiting`] says why one has not left, [`channels`] how each channel does.
 
-use std::fmt;
-use std::str::FromStr;
+pub mod channels;
+mod cursor;
+mod row;
+pub mod waiting;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use domain::notification::{Channel, DeliveryState, FailureClass};
-use domain::{DeliveryId, EventId, NotificationId, Position, StaffId};
+use domain::{DeliveryId, NotificationId, StaffId};
 use infrastructure::db::{Db, DbError};
 use infrastructure::with_pool;
-use sea_query::{Expr, ExprTrait, Order, Query};
-use serde::Serialize;
-use sqlx::FromRow;
+use sea_query::{Expr, ExprTrait, Func, Order, Query};
 use uuid::Uuid;
+
+pub use cursor::{DeliveryCursor, InvalidCursor};
+pub use row::{AttemptRow, DeliveryDetail, DeliveryRow, LastFailure};
 
 use super::corrupt;
 use super::statement::{Filters, Statement};
 use crate::table::Dialect;
+use row::{COLUMNS, Row, select};
 
 /// Most deliveries of one answer.
 pub const DELIVERIES_MAX: u32 = 200;
@@ -25,38 +29,9 @@ pub const DELIVERIES_MAX: u32 = 200;
 /// Most attempts of one delivery that are shown: the schedule has ten, and an operator may start it again.
 pub const ATTEMPTS_MAX: i64 = 200;
 
-const COLUMNS: [&str; 19] = [
-    "id",
-    "notification",
-    "cause",
-    "recipient",
-    "scene",
-    "channel",
-    "state",
-    "reason",
-    "attempts",
-    "counted",
-    "failure_class",
-    "failure_code",
-    "failure_detail",
-    "due_at",
-    "created_at",
-    "updated_at",
-    "accepted_at",
-    "provider_message_id",
-    "requested_position",
-];
-
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, notification, cause, recipient, scene, channel, state, reason, attempts, counted, ",
-            "failure_class, failure_code, failure_detail, due_at, created_at, updated_at, accepted_at, ",
-            "provider_message_id, requested_position FROM deliveries ",
-            $rest
-        )
-    };
-}
+/// What ended without arriving, and may be sent once more by an operator's decision.
+pub const RETRYABLE: [DeliveryState; 3] =
+    [DeliveryState::Dead, DeliveryState::Rejected, DeliveryState::Unknown];
 
 const BY_ID: &str = select!("WHERE id = $1");
 const OF_NOTIFICATION: &str = select!("WHERE notification = $1 ORDER BY channel LIMIT $2");
@@ -67,86 +42,22 @@ const BY_STATE: &str =
     "SELECT channel, state, count(*) FROM deliveries GROUP BY channel, state ORDER BY 1, 2";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[BY_ID, OF_NOTIFICATION, ATTEMPTS, BY_STATE];
-
-/// A delivery.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DeliveryRow {
-    /// The delivery.
-    pub id: DeliveryId,
-    /// The notice.
-    pub notification: NotificationId,
-    /// The event that caused it.
-    pub cause: EventId,
-    /// Who should learn it.
-    pub recipient: StaffId,
-    /// Type of the notice.
-    pub scene: String,
-    /// The way.
-    pub channel: Channel,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// Why it was suppressed, or what it was merged into.
-    pub reason: Option<String>,
-    /// Attempts so far.
-    pub attempts: i64,
-    /// Attempts that count against the schedule.
-    pub counted: i64,
-    /// The last failure.
-    pub failure: Option<LastFailure>,
-    /// When the next attempt is due, or until when it is held.
-    pub due_at: Option<DateTime<Utc>>,
-    /// When the notice's cause was recorded.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
-    /// When the provider, or the inbox, took it.
-    pub accepted_at: Option<DateTime<Utc>>,
-    /// The provider's id of the message.
-    pub provider_message_id: Option<String>,
-    /// Position of the request.
-    pub requested_position: Position,
-}
-
-/// Why the last attempt that failed did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LastFailure {
-    /// Who must act.
-    pub class: FailureClass,
-    /// The provider's code.
-    pub code: Option<i64>,
-    /// What to know about it.
-    pub detail: String,
-}
-
-/// One attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, FromRow)]
-pub struct AttemptRow {
-    /// Its number, from 1.
-    pub number: i64,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
-    /// When it ended; `None` while bytes may be under way.
-    pub ended_at: Option<DateTime<Utc>>,
-    /// The state it led to.
-    pub outcome: Option<String>,
-    /// The provider's code.
-    pub code: Option<i64>,
-    /// What kind of failure it was.
-    pub class: Option<String>,
-    /// What to know about it.
-    pub detail: Option<String>,
-}
-
-/// A delivery with everything that was tried.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DeliveryDetail {
-    /// The delivery.
-    #[serde(flatten)]
-    pub delivery: DeliveryRow,
-    /// Its attempts, in order.
-    pub tries: Vec<AttemptRow>,
-}
+pub(crate) const STATEMENTS: &[&str] = &[
+    BY_ID,
+    OF_NOTIFICATION,
+    ATTEMPTS,
+    BY_STATE,
+    waiting::ROW,
+    waiting::PAUSE,
+    waiting::HEALTH,
+    channels::DEPTH,
+    channels::PAUSES,
+    channels::HEALTH,
+    channels::TOKENS,
+    channels::SENT,
+    channels::UNDELIVERED,
+    channels::BUDGET,
+];
 
 /// What the list is narrowed to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -159,6 +70,8 @@ pub struct DeliveryFilter {
     pub scene: Option<String>,
     /// Who should learn it.
     pub recipient: Option<StaffId>,
+    /// Who must act on its last failure.
+    pub class: Option<FailureClass>,
     /// Created at this instant or later.
     pub from: Option<DateTime<Utc>>,
     /// Created at this instant or earlier.
@@ -167,98 +80,29 @@ pub struct DeliveryFilter {
     pub cursor: Option<DeliveryCursor>,
 }
 
-/// Where a page ended; opaque to callers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeliveryCursor {
-    position: Position,
-    id: Uuid,
-}
-
-/// The text is not a cursor of this list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the cursor is not one of this list")]
-pub struct InvalidCursor;
-
-impl DeliveryCursor {
-    /// The place right behind a row.
-    pub fn behind(row: &DeliveryRow) -> Self {
-        Self { position: row.requested_position, id: row.id.0 }
+impl DeliveryFilter {
+    fn conditions(&self, dialect: Dialect) -> Filters {
+        let mut filters = Filters::new(dialect);
+        filters.text("state", self.state.map(DeliveryState::as_str));
+        filters.text("channel", self.channel.map(Channel::as_str));
+        filters.text("scene", self.scene.as_deref());
+        filters.text("failure_class", self.class.map(FailureClass::as_str));
+        filters.id("recipient", self.recipient.map(|staff| staff.0));
+        filters.between("created_at", self.from, self.to);
+        if let Some(cursor) = self.cursor {
+            let older = Expr::col("requested_position").lt(cursor.position);
+            let same = Expr::col("requested_position").eq(cursor.position);
+            let before = Expr::col("id").lt(filters.uuid(cursor.id));
+            filters.add(older.or(same.and(before)));
+        }
+        filters
     }
-}
 
-impl fmt::Display for DeliveryCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = format!("{}:{}", self.position, self.id.simple());
-        f.write_str(&URL_SAFE_NO_PAD.encode(plain))
-    }
-}
-
-impl FromStr for DeliveryCursor {
-    type Err = InvalidCursor;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let plain = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
-        let plain = std::str::from_utf8(&plain).map_err(|_| InvalidCursor)?;
-        let (position, id) = plain.split_once(':').ok_or(InvalidCursor)?;
-        let position = position.parse().map_err(|_| InvalidCursor)?;
-        Ok(Self { position, id: Uuid::try_parse(id).map_err(|_| InvalidCursor)? })
-    }
-}
-
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    notification: Uuid,
-    cause: Uuid,
-    recipient: Uuid,
-    scene: String,
-    channel: String,
-    state: String,
-    reason: Option<String>,
-    attempts: i64,
-    counted: i64,
-    failure_class: Option<String>,
-    failure_code: Option<i64>,
-    failure_detail: Option<String>,
-    due_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    accepted_at: Option<DateTime<Utc>>,
-    provider_message_id: Option<String>,
-    requested_position: i64,
-}
-
-impl Row {
-    fn read(self) -> Result<DeliveryRow, DbError> {
-        let unknown = |_| corrupt("deliveries", self.id, "unknown code");
-        let channel = self.channel.parse().map_err(unknown)?;
-        let state = self.state.parse().map_err(unknown)?;
-        let class: Option<FailureClass> =
-            self.failure_class.as_deref().map(str::parse).transpose().map_err(unknown)?;
-        let failure = class.map(|class| LastFailure {
-            class,
-            code: self.failure_code,
-            detail: self.failure_detail.unwrap_or_default(),
-        });
-        Ok(DeliveryRow {
-            id: DeliveryId(self.id),
-            notification: NotificationId(self.notification),
-            cause: EventId(self.cause),
-            recipient: StaffId(self.recipient),
-            scene: self.scene,
-            channel,
-            state,
-            reason: self.reason,
-            attempts: self.attempts,
-            counted: self.counted,
-            failure,
-            due_at: self.due_at,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            accepted_at: self.accepted_at,
-            provider_message_id: self.provider_message_id,
-            requested_position: self.requested_position,
-        })
+    /// The same, and only what may be sent once more.
+    fn retryable(&self, dialect: Dialect) -> Filters {
+        let mut filters = self.conditions(dialect);
+        filters.add(Expr::col("state").is_in(RETRYABLE.map(DeliveryState::as_str)));
+        filters
     }
 }
 
@@ -270,22 +114,35 @@ pub async fn list(db: &Db, filter: &DeliveryFilter, limit: u32) -> Result<Vec<De
 }
 
 pub(crate) fn statement(dialect: Dialect, filter: &DeliveryFilter, limit: u32) -> Statement {
-    let mut filters = Filters::new(dialect);
-    filters.text("state", filter.state.map(DeliveryState::as_str));
-    filters.text("channel", filter.channel.map(Channel::as_str));
-    filters.text("scene", filter.scene.as_deref());
-    filters.id("recipient", filter.recipient.map(|staff| staff.0));
-    filters.between("created_at", filter.from, filter.to);
-    if let Some(cursor) = filter.cursor {
-        let older = Expr::col("requested_position").lt(cursor.position);
-        let same = Expr::col("requested_position").eq(cursor.position);
-        let before = Expr::col("id").lt(filters.uuid(cursor.id));
-        filters.add(older.or(same.and(before)));
-    }
     let mut rows = Query::select();
-    rows.columns(COLUMNS).from("deliveries").cond_where(filters.condition());
+    rows.columns(COLUMNS).from("deliveries").cond_where(filter.conditions(dialect).condition());
     rows.order_by("requested_position", Order::Desc).order_by("id", Order::Desc);
     rows.limit(u64::from(limit.clamp(1, DELIVERIES_MAX)));
+    Statement::of(dialect, &rows)
+}
+
+/// How many of the filtered deliveries may be sent once more.
+pub async fn count_retryable(db: &Db, filter: &DeliveryFilter) -> Result<i64, DbError> {
+    count_statement(Dialect::of(db), filter).count(db).await
+}
+
+pub(crate) fn count_statement(dialect: Dialect, filter: &DeliveryFilter) -> Statement {
+    let mut count = Query::select();
+    count.expr(Func::count(Expr::col(sea_query::Asterisk))).from("deliveries");
+    count.cond_where(filter.retryable(dialect).condition());
+    Statement::of(dialect, &count)
+}
+
+/// The filtered deliveries that may be sent once more, oldest first, at most `limit`.
+pub async fn retryable(db: &Db, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryId>, DbError> {
+    let rows: Vec<(Uuid,)> = retryable_statement(Dialect::of(db), filter, limit).fetch(db).await?;
+    Ok(rows.into_iter().map(|(id,)| DeliveryId(id)).collect())
+}
+
+pub(crate) fn retryable_statement(dialect: Dialect, filter: &DeliveryFilter, limit: u32) -> Statement {
+    let mut rows = Query::select();
+    rows.column("id").from("deliveries").cond_where(filter.retryable(dialect).condition());
+    rows.order_by("requested_position", Order::Asc).order_by("id", Order::Asc).limit(u64::from(limit));
     Statement::of(dialect, &rows)
 }
 

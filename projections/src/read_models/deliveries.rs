@@ -7,8 +7,10 @@ mod rows;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::notification::{DeliveryState, Failure, NotificationEvent, NotificationRequested};
-use domain::{DeliveryId, NotificationId, Position, Recorded};
+use domain::notification::{
+    Channel, Decision, DeliveryState, Failure, NotificationEvent, NotificationRequested,
+};
+use domain::{NotificationId, Position, Recorded};
 use infrastructure::db::Tx;
 use infrastructure::event_log::Filter;
 use uuid::Uuid;
@@ -32,6 +34,11 @@ pub(crate) const TABLE: Table = Table {
         must("channel", Kind::Text),
         must("state", Kind::Text),
         may("reason", Kind::Text),
+        // The channel before it in the route.
+        may("after_channel", Kind::Text),
+        must("possibly_repeated", Kind::Bool),
+        may("merged_into", Kind::Uuid),
+        may("settlement", Kind::Text),
         must("attempts", Kind::Int),
         must("counted", Kind::Int),
         may("failure_class", Kind::Text),
@@ -40,7 +47,10 @@ pub(crate) const TABLE: Table = Table {
         may("due_at", Kind::Time),
         must("created_at", Kind::Time),
         must("updated_at", Kind::Time),
+        // The beginning of the first attempt.
+        may("called_at", Kind::Time),
         may("accepted_at", Kind::Time),
+        may("delivered_at", Kind::Time),
         may("provider_message_id", Kind::Text),
         must("requested_position", Kind::Int),
         must("position", Kind::Int),
@@ -51,6 +61,7 @@ pub(crate) const TABLE: Table = Table {
         index("by_state", "state, requested_position, id"),
         index("by_recipient", "recipient, requested_position, id"),
         index("by_notification", "notification"),
+        index("by_time", "created_at"),
     ],
 };
 
@@ -95,8 +106,9 @@ impl Page {
             if self.rows.contains_key(&id) {
                 continue; // already in
             }
-            let (reason, due_at) = why(&planned.decision);
+            let Planned { reason, due_at, after } = Planned::of(&planned.decision);
             let state = planned.initial_state();
+            let arrived = (state == DeliveryState::Delivered).then_some(request.at);
             self.changed.push(id);
             self.rows.insert(
                 id,
@@ -109,6 +121,10 @@ impl Page {
                     channel: planned.channel.as_str().to_owned(),
                     state: state.as_str().to_owned(),
                     reason,
+                    after_channel: after.map(|channel| channel.as_str().to_owned()),
+                    possibly_repeated: false,
+                    merged_into: None,
+                    settlement: None,
                     attempts: 0,
                     counted: 0,
                     failure_class: None,
@@ -117,7 +133,9 @@ impl Page {
                     due_at,
                     created_at: request.at,
                     updated_at: request.at,
-                    accepted_at: (state == DeliveryState::Delivered).then_some(request.at),
+                    called_at: None,
+                    accepted_at: arrived,
+                    delivered_at: arrived,
                     provider_message_id: None,
                     requested_position: position,
                     position,
@@ -161,7 +179,7 @@ impl Page {
 
     /// One event after the request.
     fn event(&mut self, event: &Recorded<NotificationEvent>) -> Result<(), HandleError> {
-        let Some((delivery, at)) = subject(&event.payload) else { return Ok(()) };
+        let Some((delivery, at)) = event.payload.subject() else { return Ok(()) };
         let id = delivery.0;
         let missing = || poison(event.position, "the delivery was never requested");
         let row = self.rows.get_mut(&id).ok_or_else(missing)?;
@@ -170,66 +188,69 @@ impl Page {
         }
         row.evolve(event)?;
         row.updated_at = at;
+        row.noted(&event.payload);
         self.changed.push(id);
-        let ending = match &event.payload {
-            NotificationEvent::Requested(_) | NotificationEvent::Requeued(_) => return Ok(()),
-            NotificationEvent::Started(e) => {
-                self.started(id, e.attempt, at, event.position);
-                return Ok(());
-            }
-            NotificationEvent::Cancelled(e) => {
-                row.reason = Some(e.reason.clone());
-                return Ok(());
-            }
-            NotificationEvent::Accepted(e) => {
-                row.accepted_at = Some(at);
-                row.provider_message_id.clone_from(&e.provider_message_id);
-                Ending { attempt: e.attempt, at, outcome: DeliveryState::Accepted, failure: None }
-            }
-            NotificationEvent::RetryScheduled(e) => {
-                Ending { attempt: e.attempt, at, outcome: DeliveryState::Retry, failure: Some(&e.failure) }
-            }
-            NotificationEvent::Rejected(e) => {
-                Ending { attempt: e.attempt, at, outcome: DeliveryState::Rejected, failure: Some(&e.failure) }
-            }
-            NotificationEvent::Uncertain(e) => {
-                Ending { attempt: e.attempt, at, outcome: DeliveryState::Unknown, failure: Some(&e.failure) }
-            }
-            NotificationEvent::Died(e) => {
-                Ending { attempt: e.attempt, at, outcome: DeliveryState::Dead, failure: Some(&e.failure) }
-            }
-        };
-        if let Some(failure) = ending.failure {
-            row.failed(failure);
+        if let NotificationEvent::Started(e) = &event.payload {
+            self.started(id, e.attempt, at, event.position);
         }
-        self.ended(id, &ending, event.position);
+        if let Some(ending) = Ending::of(&event.payload, at) {
+            self.ended(id, &ending, event.position);
+        }
         Ok(())
     }
 }
 
-/// Why a delivery is not simply sent, and when it will be.
-fn why(decision: &domain::notification::Decision) -> (Option<String>, Option<DateTime<Utc>>) {
-    use domain::notification::Decision::{Deliver, Hold, Merge, Suppress};
-    match decision {
-        Deliver => (None, None),
-        Merge { into } => (Some(into.clone()), None),
-        Hold { until } => (None, Some(*until)),
-        Suppress { reason } => (Some(reason.clone()), None),
+impl<'e> Ending<'e> {
+    /// What the event says about an attempt, if it ends one.
+    fn of(event: &'e NotificationEvent, at: DateTime<Utc>) -> Option<Self> {
+        let (attempt, outcome, failure) = match event {
+            NotificationEvent::Accepted(e) => (e.attempt, DeliveryState::Accepted, None),
+            NotificationEvent::RetryScheduled(e) => (e.attempt, DeliveryState::Retry, Some(&e.failure)),
+            NotificationEvent::Rejected(e) => (e.attempt, DeliveryState::Rejected, Some(&e.failure)),
+            NotificationEvent::Uncertain(e) => (e.attempt, DeliveryState::Unknown, Some(&e.failure)),
+            NotificationEvent::Died(e) => (e.attempt, DeliveryState::Dead, Some(&e.failure)),
+            NotificationEvent::Requested(_)
+            | NotificationEvent::Started(_)
+            | NotificationEvent::Requeued(_)
+            | NotificationEvent::Cancelled(_)
+            | NotificationEvent::Released(_)
+            | NotificationEvent::Merged(_)
+            | NotificationEvent::Settled(_)
+            | NotificationEvent::Discarded(_)
+            | NotificationEvent::Confirmed(_) => return None,
+        };
+        Some(Self { attempt, at, outcome, failure })
     }
 }
 
-/// Which delivery an event is about, and when it happened.
-fn subject(event: &NotificationEvent) -> Option<(DeliveryId, DateTime<Utc>)> {
-    match event {
-        NotificationEvent::Requested(_) => None,
-        NotificationEvent::Started(e) => Some((e.delivery, e.at)),
-        NotificationEvent::Accepted(e) => Some((e.delivery, e.at)),
-        NotificationEvent::Rejected(e) => Some((e.delivery, e.at)),
-        NotificationEvent::RetryScheduled(e) => Some((e.delivery, e.at)),
-        NotificationEvent::Uncertain(e) => Some((e.delivery, e.at)),
-        NotificationEvent::Died(e) => Some((e.delivery, e.at)),
-        NotificationEvent::Requeued(e) => Some((e.delivery, e.at)),
-        NotificationEvent::Cancelled(e) => Some((e.delivery, e.at)),
+/// Reason of a delivery that stands by: the channel before it may tell the person.
+const STANDBY: &str = "standby";
+
+/// What was planned for one channel beside its state.
+#[derive(Default)]
+struct Planned {
+    /// Why it is not simply sent.
+    reason: Option<String>,
+    /// When it will be.
+    due_at: Option<DateTime<Utc>>,
+    /// The channel before it in the route.
+    after: Option<Channel>,
+}
+
+impl Planned {
+    fn of(decision: &Decision) -> Self {
+        match decision {
+            Decision::Deliver => Self::default(),
+            Decision::Merge { into } => Self { reason: Some(into.clone()), ..Self::default() },
+            Decision::Hold { until, reason } => {
+                let reason = (!reason.is_empty()).then(|| reason.clone());
+                Self { reason, due_at: Some(*until), ..Self::default() }
+            }
+            Decision::Standby { after } => {
+                Self { reason: Some(STANDBY.to_owned()), after: Some(*after), ..Self::default() }
+            }
+            Decision::Suppress { reason } => Self { reason: Some(reason.clone()), ..Self::default() },
+        }
     }
 }
 
@@ -242,7 +263,7 @@ fn touched(page: &[Fact]) -> Vec<Uuid> {
             NotificationEvent::Requested(e) => {
                 ids.extend(e.deliveries.iter().map(|planned| planned.delivery.0));
             }
-            other => ids.extend(subject(other).map(|(delivery, _)| delivery.0)),
+            other => ids.extend(other.subject().map(|(delivery, _)| delivery.0)),
         }
     }
     ids.sort_unstable();

@@ -5,7 +5,8 @@ use domain::customer::CustomerEvent;
 use domain::inbox::InboxEvent;
 use domain::notification::NotificationEvent;
 use domain::staff::StaffEvent;
-use domain::{Aggregate, Recorded, batch, customer, inbox, notification, staff};
+use domain::subscription::SubscriptionEvent;
+use domain::{Aggregate, Recorded, batch, customer, inbox, notification, staff, subscription};
 use infrastructure::event_log::RecordedRaw;
 use infrastructure::upcasters::Upcasters;
 
@@ -19,6 +20,7 @@ pub(crate) enum Fact {
     Notification(Box<Recorded<NotificationEvent>>),
     Inbox(Box<Recorded<InboxEvent>>),
     Batch(Box<Recorded<BatchEvent>>),
+    Subscription(Box<Recorded<SubscriptionEvent>>),
 }
 
 /// Decodes a page. An event that this program cannot read stops the consumer: skipping it would lose a fact.
@@ -42,6 +44,7 @@ fn decode(upcasters: &Upcasters, event: &RecordedRaw) -> Result<Fact, HandleErro
         kind if kind == <notification::Notification as Aggregate>::TYPE => read!(Notification),
         kind if kind == <inbox::Inbox as Aggregate>::TYPE => read!(Inbox),
         kind if kind == <batch::Batch as Aggregate>::TYPE => read!(Batch),
+        kind if kind == <subscription::SubscriptionLedger as Aggregate>::TYPE => read!(Subscription),
         kind => Err(poison(format!("no read model knows streams of the type {kind}"))),
     }
 }

@@ -166,7 +166,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
                 }
                 marks::apply(tx, target, event).await?;
             }
-            Fact::Customer(_) | Fact::Staff(_) | Fact::Batch(_) => {}
+            Fact::Customer(_) | Fact::Staff(_) | Fact::Batch(_) | Fact::Subscription(_) => {}
         }
     }
     Ok(pending.flush(tx, target).await?)

@@ -1,7 +1,7 @@
 //! Every statement of this crate prepares on the database it is meant for.
 
 use domain::StaffId;
-use domain::notification::{Channel, DeliveryState};
+use domain::notification::{Channel, DeliveryState, FailureClass};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
@@ -15,12 +15,18 @@ use crate::{consumer, policy_runner, queries, rebuild, schema};
 
 fn fixed(dialect: Dialect) -> Vec<&'static str> {
     let own = match dialect {
-        Dialect::Postgres => {
-            [queries::staff::STATEMENTS_POSTGRES, inbox::STATEMENTS_POSTGRES, schema::STATEMENTS_POSTGRES]
-        }
-        Dialect::Sqlite => {
-            [queries::staff::STATEMENTS_SQLITE, inbox::STATEMENTS_SQLITE, schema::STATEMENTS_SQLITE]
-        }
+        Dialect::Postgres => [
+            queries::staff::STATEMENTS_POSTGRES,
+            inbox::STATEMENTS_POSTGRES,
+            schema::STATEMENTS_POSTGRES,
+            queries::statistics::STATEMENTS_POSTGRES,
+        ],
+        Dialect::Sqlite => [
+            queries::staff::STATEMENTS_SQLITE,
+            inbox::STATEMENTS_SQLITE,
+            schema::STATEMENTS_SQLITE,
+            queries::statistics::STATEMENTS_SQLITE,
+        ],
     };
     let common = [
         consumer::STATEMENTS,
@@ -34,6 +40,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         queries::staff::STATEMENTS,
         inbox::STATEMENTS,
         deliveries::STATEMENTS,
+        queries::statistics::STATEMENTS,
         imports::STATEMENTS,
     ];
     let policy = match dialect {
@@ -71,11 +78,14 @@ fn assembled(dialect: Dialect) -> Vec<String> {
         channel: Some(Channel::InApp),
         scene: Some("X".to_owned()),
         recipient: Some(me),
+        class: Some(FailureClass::Busy),
         from: Some(dawn()),
         to: Some(dawn()),
         cursor: Some(cursor),
     };
     statements.push(deliveries::statement(dialect, &sent, 50).sql);
+    statements.push(deliveries::count_statement(dialect, &sent).sql);
+    statements.push(deliveries::retryable_statement(dialect, &sent, 50).sql);
     statements
 }
 

@@ -21,6 +21,10 @@ pub(super) struct Row {
     pub(super) channel: String,
     pub(super) state: String,
     pub(super) reason: Option<String>,
+    pub(super) after_channel: Option<String>,
+    pub(super) possibly_repeated: bool,
+    pub(super) merged_into: Option<Uuid>,
+    pub(super) settlement: Option<String>,
     pub(super) attempts: i64,
     pub(super) counted: i64,
     pub(super) failure_class: Option<String>,
@@ -29,7 +33,9 @@ pub(super) struct Row {
     pub(super) due_at: Option<DateTime<Utc>>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
+    pub(super) called_at: Option<DateTime<Utc>>,
     pub(super) accepted_at: Option<DateTime<Utc>>,
+    pub(super) delivered_at: Option<DateTime<Utc>>,
     pub(super) provider_message_id: Option<String>,
     pub(super) requested_position: i64,
     pub(super) position: i64,
@@ -60,6 +66,10 @@ impl Row {
             Cell::text(&self.channel),
             Cell::text(&self.state),
             Cell::text_or_null(self.reason.as_deref()),
+            Cell::text_or_null(self.after_channel.as_deref()),
+            self.possibly_repeated.into(),
+            self.merged_into.into(),
+            Cell::text_or_null(self.settlement.as_deref()),
             self.attempts.into(),
             self.counted.into(),
             Cell::text_or_null(self.failure_class.as_deref()),
@@ -68,14 +78,48 @@ impl Row {
             self.due_at.into(),
             self.created_at.into(),
             self.updated_at.into(),
+            self.called_at.into(),
             self.accepted_at.into(),
+            self.delivered_at.into(),
             Cell::text_or_null(self.provider_message_id.as_deref()),
             self.requested_position.into(),
             self.position.into(),
         ]
     }
 
-    pub(super) fn failed(&mut self, failure: &Failure) {
+    /// What an event says beside the state.
+    pub(super) fn noted(&mut self, event: &NotificationEvent) {
+        match event {
+            NotificationEvent::Requested(_) => {}
+            NotificationEvent::Started(e) => self.called_at = self.called_at.or(Some(e.at)),
+            NotificationEvent::Accepted(e) => {
+                self.accepted_at = Some(e.at);
+                self.provider_message_id.clone_from(&e.provider_message_id);
+            }
+            NotificationEvent::RetryScheduled(e) => self.failed(&e.failure),
+            NotificationEvent::Rejected(e) => self.failed(&e.failure),
+            NotificationEvent::Uncertain(e) => self.failed(&e.failure),
+            NotificationEvent::Died(e) => self.failed(&e.failure),
+            // It begins anew: what was decided about its first life no longer says where it stands.
+            NotificationEvent::Requeued(e) => self.reason = Some(e.reason.clone()),
+            NotificationEvent::Cancelled(e) => self.reason = Some(e.reason.clone()),
+            NotificationEvent::Released(e) => {
+                self.reason = Some(e.reason.clone());
+                self.possibly_repeated = e.possibly_repeated;
+            }
+            NotificationEvent::Merged(e) => self.merged_into = Some(e.into.0),
+            NotificationEvent::Settled(e) => self.reason = Some(e.reason.clone()),
+            NotificationEvent::Discarded(e) => self.reason = Some(e.reason.clone()),
+            NotificationEvent::Confirmed(e) => {
+                self.delivered_at = Some(e.at);
+                if e.provider_message_id.is_some() {
+                    self.provider_message_id.clone_from(&e.provider_message_id);
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
         self.failure_class = Some(failure.class.as_str().to_owned());
         self.failure_code = failure.code;
         self.failure_detail = Some(failure.detail.clone());
@@ -94,6 +138,10 @@ impl Row {
                 attempt: self.attempts,
                 counted: self.counted,
                 due_at: self.due_at,
+                after: self.after_channel.as_deref().map(str::parse).transpose().map_err(unreadable)?,
+                // Only what is decided depends on it, and nothing is decided here.
+                stands_by: false,
+                settlement: self.settlement.as_deref().map(str::parse).transpose().map_err(unreadable)?,
             },
         );
         notice.evolve(&event.payload);
@@ -102,6 +150,7 @@ impl Row {
             self.attempts = after.attempt;
             self.counted = after.counted;
             self.due_at = after.due_at;
+            self.settlement = after.settlement.map(|settlement| settlement.as_str().to_owned());
         }
         self.position = event.position;
         Ok(())
