@@ -9,29 +9,33 @@ mod batches;
 mod customers;
 mod directory;
 mod imports;
-mod phone;
+mod outgoing;
 mod recall;
 mod routing;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod wishes;
 
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent, is_system_note};
 use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
+use domain::preferences::{Language, PreferencesEvent};
 use domain::staff::StaffEvent;
+use domain::template::TemplateEvent;
 use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::channels::ChannelSettings;
-use crate::texts::MissingVariable;
+use crate::texts::{MissingVariable, TemplateBook};
 
 pub use directory::StaffDirectory;
-pub use phone::Outgoing;
+pub use outgoing::{Outgoing, Wait};
 pub use recall::{Loss, loss, recall_reasons};
 pub use routing::reasons;
+pub use wishes::{Hasten, PreferenceBook, Recent, Wishes, changes_wishes, hastened};
 
 /// Name of the policy: its consumer, and the actor of the notices it asks for.
 pub const POLICY: &str = "policy";
@@ -56,6 +60,10 @@ pub enum Fact {
     Batch(BatchId, BatchEvent),
     /// To a member of staff's account.
     Staff(StaffId, Box<StaffEvent>),
+    /// To somebody's preferences.
+    Preferences(Box<PreferencesEvent>),
+    /// To the words of a kind of notice.
+    Template(Box<TemplateEvent>),
 }
 
 impl Fact {
@@ -65,6 +73,8 @@ impl Fact {
             Self::Customer(_, event) => event.name(),
             Self::Batch(_, event) => event.name(),
             Self::Staff(_, event) => event.name(),
+            Self::Preferences(event) => event.name(),
+            Self::Template(event) => event.name(),
         }
     }
 
@@ -87,7 +97,7 @@ impl Fact {
                 | CustomerEvent::AutoTransferDisabled(_)
                 | CustomerEvent::Deleted(_) => false,
             },
-            Self::Batch(..) | Self::Staff(..) => false,
+            Self::Batch(..) | Self::Staff(..) | Self::Preferences(_) | Self::Template(_) => false,
         }
     }
 }
@@ -109,9 +119,17 @@ pub struct View<'v> {
     /// The customer's owner once the whole command was through: a lead created with an owner has none right after
     /// its creation, and yet its owner is told of the assignment only.
     pub owner_after_command: Option<FirstOwner>,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
     /// The staff as of the event.
     pub staff: &'v StaffDirectory,
-    /// The channels of this installation.
+    /// What everybody wished for as of the event.
+    pub preferences: &'v PreferenceBook,
+    /// The words people read as of the event.
+    pub templates: &'v TemplateBook,
+    /// What left for whom before the event.
+    pub recent: &'v Recent,
+    /// The channels of this installation, and through which of them people learn what.
     pub channels: &'v ChannelSettings,
 }
 
@@ -141,6 +159,8 @@ pub struct Notice {
     pub template: String,
     /// Version of the template.
     pub template_version: i64,
+    /// The language it is written in.
+    pub language: Language,
 }
 
 impl Reaction {
@@ -197,6 +217,9 @@ pub enum ReactError {
     /// A text cannot be filled.
     #[error(transparent)]
     Text(#[from] MissingVariable),
+    /// A channel was decided to tell it and has no words for it.
+    #[error("{0} was decided to tell it and cannot")]
+    NoBody(Channel),
 }
 
 /// Answers one event of the kind its row names.
@@ -215,7 +238,8 @@ const AN_ORDER: &str = "an order to the rules, not to people; it is seen when th
 const ABOUT_IMPORTS: &str = "the import tells of all its rows once, at its end";
 const ABOUT_NOTICES: &str = "a notice about a notice would never end";
 const ABOUT_CHANNELS: &str = "operators see the state of a channel where they set it";
-const ABOUT_SETTINGS: &str = "who set it knows, and who is concerned sees it where it is set";
+const ABOUT_WISHES: &str = "who sets it sees it; what was held for an old wish is let go";
+const ABOUT_WORDS: &str = "administrators see the words where they publish them";
 const ABOUT_READING: &str = "what a person reads concerns only that person";
 
 /// The decision table: every event type, and who is told of it.
@@ -270,10 +294,10 @@ pub const ROWS: &[(&str, Who)] = &[
     ("DeliveryConfirmed", Who::Nobody(ABOUT_NOTICES)),
     ("ChannelPaused", Who::Nobody(ABOUT_CHANNELS)),
     ("ChannelResumed", Who::Nobody(ABOUT_CHANNELS)),
-    ("PreferencesSet", Who::Nobody(ABOUT_SETTINGS)),
-    ("TemplateDrafted", Who::Nobody(ABOUT_SETTINGS)),
-    ("TemplatePublished", Who::Nobody(ABOUT_SETTINGS)),
-    ("TemplateRolledBack", Who::Nobody(ABOUT_SETTINGS)),
+    ("PreferencesSet", Who::Nobody(ABOUT_WISHES)),
+    ("TemplateDrafted", Who::Nobody(ABOUT_WORDS)),
+    ("TemplatePublished", Who::Nobody(ABOUT_WORDS)),
+    ("TemplateRolledBack", Who::Nobody(ABOUT_WORDS)),
     ("NotificationsRead", Who::Nobody(ABOUT_READING)),
     ("AllNotificationsRead", Who::Nobody(ABOUT_READING)),
     ("NotificationsArchived", Who::Nobody(ABOUT_READING)),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::routing::{self, suppress};
 use super::{Notice, Reaction, View, reasons};
 use crate::access::{FieldView, free_text};
+use crate::preferences;
 use crate::texts::{Language, MissingVariable, Template, Variables, render};
 
 /// What people typed (a name, a reason, a follow-up) as a notice repeats it. A notice is read on lock screens, by
@@ -87,32 +88,52 @@ impl<'a> About<'a> {
         self
     }
 
-    /// What everybody in `recipients` reads. The text is the same, so it is rendered once.
+    /// What everybody in `recipients` reads, each in the language that person wishes for. In one language the text is
+    /// the same for all, so it is rendered once.
     pub(super) fn tell(
         self,
         template: &Template,
         recipients: impl IntoIterator<Item = StaffId>,
         view: &View<'_>,
     ) -> Result<Vec<Reaction>, MissingVariable> {
-        let message = render(template, Language::default(), &self.variables, self.data)?;
+        let mut rendered: Vec<Notice> = Vec::new();
+        let mut tell = |recipient| {
+            let decisions = routing::decide(view, recipient, template.kind, template.priority);
+            let told = decisions.iter().any(|(_, decision)| matches!(decision, Decision::Deliver));
+            let notice = if told {
+                let wishes = view.preferences.of(recipient, view.staff.role(recipient));
+                let language = preferences::language(wishes.own, wishes.role);
+                Some(self.notice(&mut rendered, template, language, view)?)
+            } else {
+                None
+            };
+            let customers = self.customers.clone();
+            Ok(Reaction { recipient, scene: template.kind, customers, decisions, notice })
+        };
+        recipients.into_iter().map(&mut tell).collect()
+    }
+
+    /// The notice in a language, out of those that were rendered already.
+    fn notice(
+        &self,
+        rendered: &mut Vec<Notice>,
+        template: &Template,
+        language: Language,
+        view: &View<'_>,
+    ) -> Result<Notice, MissingVariable> {
+        if let Some(known) = rendered.iter().find(|notice| notice.language == language) {
+            return Ok(known.clone());
+        }
+        let worded = view.templates.template(template);
         let notice = Notice {
             priority: template.priority,
-            message,
+            message: render(worded, language, &self.variables, self.data.clone())?,
             template: template.key.to_owned(),
-            template_version: template.version,
+            template_version: worded.version,
+            language,
         };
-        let tell = |recipient| {
-            let decisions = routing::decide(view, recipient, template.kind);
-            let told = decisions.iter().any(|(_, decision)| matches!(decision, Decision::Deliver));
-            Reaction {
-                recipient,
-                scene: template.kind,
-                customers: self.customers.clone(),
-                decisions,
-                notice: told.then(|| notice.clone()),
-            }
-        };
-        Ok(recipients.into_iter().map(tell).collect())
+        rendered.push(notice.clone());
+        Ok(notice)
     }
 
     /// Like [`tell`](Self::tell) for one person, who may have done it: then it is only recorded that nobody is told.

@@ -178,7 +178,7 @@ fn in_summary(template: &Template, recipient: StaffId, customer: CustomerId, bat
 fn customer_event(event: &PolicyEvent) -> Result<(CustomerId, &CustomerEvent), ReactError> {
     match &event.fact {
         Fact::Customer(id, event) => Ok((*id, event)),
-        Fact::Batch(..) | Fact::Staff(..) => Err(ReactError::WrongRow(event.fact.event_type())),
+        _ => Err(ReactError::WrongRow(event.fact.event_type())),
     }
 }
 

@@ -37,6 +37,17 @@ impl StaffDirectory {
         self.get(staff).is_some_and(Staff::is_active)
     }
 
+    /// What the person is; `None` without an account.
+    pub fn role(&self, staff: StaffId) -> Option<Role> {
+        Some(self.get(staff)?.account.as_ref()?.role)
+    }
+
+    /// Everybody who is this, in the order of their ids.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = StaffId> + '_ {
+        let is_one = move |staff: &Staff| staff.account.as_ref().is_some_and(|account| account.role == role);
+        self.staff.iter().filter(move |(_, staff)| is_one(staff)).map(|(id, _)| *id)
+    }
+
     /// The name on screens.
     pub fn name(&self, staff: StaffId) -> &str {
         self.get(staff)
@@ -55,9 +66,8 @@ impl StaffDirectory {
 
     /// Every active admin, manager and operator, in the order of their ids.
     pub fn supervisors(&self) -> impl Iterator<Item = StaffId> {
-        self.staff.iter().filter(|(_, staff)| staff.is_active()).filter_map(|(id, staff)| {
-            let role = staff.account.as_ref()?.role;
-            SUPERVISORS.contains(&role).then_some(*id)
-        })
+        let is_one = |role: Role| SUPERVISORS.contains(&role);
+        let active = self.staff.iter().filter(|(_, staff)| staff.is_active());
+        active.map(|(id, _)| *id).filter(move |id| self.role(*id).is_some_and(is_one))
     }
 }

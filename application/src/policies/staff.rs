@@ -96,7 +96,7 @@ fn security(
 fn staff_event(event: &PolicyEvent) -> Result<(StaffId, &StaffEvent), ReactError> {
     match &event.fact {
         Fact::Staff(id, event) => Ok((*id, event)),
-        Fact::Customer(..) | Fact::Batch(..) => Err(ReactError::WrongRow(event.fact.event_type())),
+        _ => Err(ReactError::WrongRow(event.fact.event_type())),
     }
 }
 

@@ -6,7 +6,9 @@ mod imports;
 mod messages;
 mod pool;
 mod recall;
+mod routes;
 mod table;
+mod wishes;
 
 use chrono::{DateTime, Utc};
 use domain::batch::{BatchAssignmentCompleted, MovedCustomer};
@@ -20,9 +22,11 @@ use domain::staff::{Role, StaffRegistered, StaffSuspended, StaffWechatBound};
 use domain::{Actor, Aggregate, BatchId, CustomerId, EventId, NotificationId, StaffId, StreamId};
 use uuid::Uuid;
 
-use super::{Fact, FirstOwner, PolicyEvent, Reaction, StaffDirectory, View, react};
+use super::{
+    Fact, FirstOwner, Outgoing, PolicyEvent, PreferenceBook, Reaction, Recent, StaffDirectory, View, react,
+};
 use crate::channels::{ChannelSettings, wechat_subscribe};
-use crate::texts::kinds;
+use crate::texts::{TemplateBook, kinds};
 
 const APP: &str = "wx-app";
 const NUMBER: &str = "13812348999";
@@ -191,17 +195,53 @@ impl From<Fact> for Happened {
     }
 }
 
+/// Everything an answer is given with besides the event's own customer.
+#[derive(Default)]
+struct Backdrop {
+    staff: StaffDirectory,
+    preferences: PreferenceBook,
+    templates: TemplateBook,
+    recent: Recent,
+    channels: ChannelSettings,
+}
+
+impl Backdrop {
+    fn of(channels: &ChannelSettings) -> Self {
+        Self { staff: directory(), channels: channels.clone(), ..Self::default() }
+    }
+
+    fn view<'v>(&'v self, happened: &'v Happened, at: DateTime<Utc>) -> View<'v> {
+        View {
+            customer: happened.customer.as_ref(),
+            owner_after_command: happened.owner_after_command,
+            at,
+            staff: &self.staff,
+            preferences: &self.preferences,
+            templates: &self.templates,
+            recent: &self.recent,
+            channels: &self.channels,
+        }
+    }
+
+    /// What follows from it when it happens at this moment, and what leaves.
+    fn answer_at(&self, happened: &Happened, at: DateTime<Utc>) -> (Vec<Reaction>, Vec<Outgoing>) {
+        let event = PolicyEvent { id: EVENT, fact: happened.fact.clone(), at };
+        let view = self.view(happened, at);
+        let reactions = react(&event, &view).unwrap();
+        let outgoing = reactions.iter().flat_map(|reaction| reaction.outgoing(&event, &view).unwrap());
+        let outgoing = outgoing.collect();
+        (reactions, outgoing)
+    }
+}
+
 fn answer(happened: Happened, channels: &ChannelSettings) -> (PolicyEvent, Vec<Reaction>) {
-    let staff = directory();
-    let event = PolicyEvent { id: EVENT, fact: happened.fact, at: at() };
-    let view = View {
-        customer: happened.customer.as_ref(),
-        owner_after_command: happened.owner_after_command,
-        staff: &staff,
-        channels,
-    };
-    let reactions = react(&event, &view).unwrap();
-    (event, reactions)
+    let (reactions, _) = Backdrop::of(channels).answer_at(&happened, at());
+    (PolicyEvent { id: EVENT, fact: happened.fact, at: at() }, reactions)
+}
+
+/// The messages that leave.
+fn sent(happened: &Happened, channels: &ChannelSettings) -> Vec<Outgoing> {
+    Backdrop::of(channels).answer_at(happened, at()).1
 }
 
 /// How a person is told: `inbox`, and what was decided for WeChat, or the one decision of both.

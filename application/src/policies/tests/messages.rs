@@ -41,16 +41,10 @@ fn messages_read_as_they_should_and_never_carry_a_whole_phone_number() {
 #[test]
 fn the_phone_gets_the_same_facts_in_the_fields_of_the_template() {
     let body = |happened: Happened| -> serde_json::Value {
-        let customer = happened.customer.clone();
-        let owner_after_command = happened.owner_after_command;
         let channels = wechat();
-        let (event, reactions) = answer(happened, &channels);
-        let staff = directory();
-        let view =
-            View { customer: customer.as_ref(), owner_after_command, staff: &staff, channels: &channels };
-        let outgoing: Vec<_> =
-            reactions.iter().flat_map(|reaction| reaction.outgoing(&event, &view)).collect();
+        let outgoing = sent(&happened, &channels);
         assert_eq!(outgoing.len(), 1, "only the gaining owner hears of it on the phone");
+        let (event, reactions) = answer(happened, &channels);
         let planned = reactions[0].request(&event).unwrap().deliveries;
         assert!(planned.iter().any(|planned| planned.delivery == outgoing[0].delivery));
         serde_json::from_str(&outgoing[0].body).unwrap()
@@ -80,11 +74,7 @@ fn a_summary_shows_no_number_where_the_template_has_a_phone() {
     channels.wechat_subscribe.as_mut().unwrap().fields =
         fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
     let shown = |happened: Happened| -> serde_json::Value {
-        let customer = happened.customer.clone();
-        let (event, reactions) = answer(happened, &channels);
-        let (staff, customer) = (directory(), customer.as_ref());
-        let view = View { customer, owner_after_command: None, staff: &staff, channels: &channels };
-        let body = reactions[0].outgoing(&event, &view)[0].body.clone();
+        let body = sent(&happened, &channels)[0].body.clone();
         serde_json::from_str::<serde_json::Value>(&body).unwrap()["data"].clone()
     };
     let summary = shown(batch(&[(1, None), (2, None)]).into());

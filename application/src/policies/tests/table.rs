@@ -4,20 +4,23 @@ use std::collections::BTreeSet;
 
 use domain::StoredEvent;
 use domain::batch::BatchEvent;
+use domain::channel_control::ChannelControlEvent;
 use domain::inbox::InboxEvent;
 use domain::notification::NotificationEvent;
+use domain::preferences::PreferencesEvent;
 use domain::staff::StaffEvent;
 use domain::subscription::SubscriptionEvent;
+use domain::template::TemplateEvent;
 
 use super::super::{ROWS, ReactError, Who, row};
 use super::*;
 
 #[test]
 fn an_event_whose_customer_is_missing_is_refused() {
-    let staff = directory();
-    let fact = Fact::Customer(LEAD, Box::new(assigned(NEW, ADMIN, Manual)));
-    let event = PolicyEvent { id: EventId(Uuid::nil()), fact, at: at() };
-    let view = View { customer: None, owner_after_command: None, staff: &staff, channels: &wechat() };
+    let happened = Happened::from(Fact::Customer(LEAD, Box::new(assigned(NEW, ADMIN, Manual))));
+    let event = PolicyEvent { id: EventId(Uuid::nil()), fact: happened.fact.clone(), at: at() };
+    let backdrop = Backdrop::of(&wechat());
+    let view = backdrop.view(&happened, at());
     assert_eq!(react(&event, &view), Err(ReactError::NoCustomer("CustomerAssigned")));
 }
 
@@ -30,6 +33,9 @@ fn every_event_type_has_exactly_one_row() {
         NotificationEvent::TYPES,
         InboxEvent::TYPES,
         SubscriptionEvent::TYPES,
+        ChannelControlEvent::TYPES,
+        PreferencesEvent::TYPES,
+        TemplateEvent::TYPES,
     ]
     .concat()
     .into_iter()
@@ -46,8 +52,6 @@ fn every_event_type_has_exactly_one_row() {
 #[test]
 fn every_row_leads_to_the_handler_of_its_event() {
     // A handler that meets another event says so; the checks above met each of these with its own.
-    let staff = directory();
-    let view = View { customer: None, owner_after_command: None, staff: &staff, channels: &wechat() };
     let foreign = PolicyEvent {
         id: EventId(Uuid::nil()),
         fact: Fact::Customer(
@@ -64,6 +68,9 @@ fn every_row_leads_to_the_handler_of_its_event() {
         ),
         at: at(),
     };
+    let happened = Happened::from(foreign.fact.clone());
+    let backdrop = Backdrop::of(&wechat());
+    let view = backdrop.view(&happened, at());
     for (name, who) in ROWS {
         if let Who::Told(handler) = who {
             assert_eq!(handler(&foreign, &view), Err(ReactError::WrongRow("CustomerLevelChanged")), "{name}");
