@@ -24,6 +24,8 @@ domain::code_table! {
         NotificationsRequest = "notifications:request",
         /// Working the queue of the old system.
         QueueProcess = "queue:process",
+        /// Reading what the customers of a named member of staff need.
+        CustomersRead = "customers:read",
     }
 }
 

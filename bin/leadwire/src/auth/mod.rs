@@ -23,7 +23,9 @@ use infrastructure::wechat::{CodeExchange, WechatSettings};
 pub use attempts::{FAILURES_MAX, LoginAttempts, WINDOW_SECONDS};
 pub use caller::{Authenticated, LoggedIn, Refused, Session, bearer, caller_of, staff_caller, still_good};
 pub use issuer::Issuer;
-pub use service::{AnyScope, IntakeWrite, NotificationsRequest, QueueProcess, RequiredScope, ServiceCaller};
+pub use service::{
+    AnyScope, CustomersRead, IntakeWrite, NotificationsRequest, QueueProcess, RequiredScope, ServiceCaller,
+};
 pub use tokens::{Begun, Claims, Origin, TokenError, Tokens};
 
 use crate::config::Settings;

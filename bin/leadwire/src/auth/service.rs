@@ -1,11 +1,13 @@
 //! Machine callers: a service token and what it is good for.
 //!
-//! A route says in its signature which scope it needs: `ServiceCaller<IntakeWrite>`.
+//! A route says in its signature which scope it needs: `ServiceCaller<IntakeWrite>`. The token comes as a bearer token,
+//! or where system A's machine callers show their one shared secret: in `X-Service-Secret`.
 
 use std::marker::PhantomData;
 
 use application::forms::ServiceScope;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use domain::Actor;
 use infrastructure::service_tokens::{SERVICE_TOKEN_PREFIX, ServiceToken};
@@ -15,6 +17,9 @@ use super::caller::{bearer, caller_of};
 use crate::app::SharedApp;
 use crate::http::refusals::db_problem;
 use crate::http::{Problem, problem};
+
+/// Where system A's machine callers show who they are.
+const X_SERVICE_SECRET: &str = "x-service-secret";
 
 /// The scope a route needs; `None`: any good service token will do.
 pub trait RequiredScope: Send {
@@ -34,6 +39,9 @@ pub struct NotificationsRequest;
 /// `queue:process`.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueProcess;
+/// `customers:read`.
+#[derive(Debug, Clone, Copy)]
+pub struct CustomersRead;
 
 impl RequiredScope for AnyScope {
     const SCOPE: Option<ServiceScope> = None;
@@ -49,6 +57,10 @@ impl RequiredScope for NotificationsRequest {
 
 impl RequiredScope for QueueProcess {
     const SCOPE: Option<ServiceScope> = Some(ServiceScope::QueueProcess);
+}
+
+impl RequiredScope for CustomersRead {
+    const SCOPE: Option<ServiceScope> = Some(ServiceScope::CustomersRead);
 }
 
 /// A machine that showed a good service token with the scope `S`.
@@ -70,7 +82,7 @@ impl<S: RequiredScope> FromRequestParts<SharedApp> for ServiceCaller<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let text = bearer(&parts.headers).ok_or_else(|| Problem::of(&problem::UNAUTHORIZED))?;
+        let text = shown(&parts.headers).ok_or_else(|| Problem::of(&problem::UNAUTHORIZED))?;
         if !text.starts_with(SERVICE_TOKEN_PREFIX) {
             // A person's token is looked at, so that a bad one is told what is wrong with it.
             caller_of(app, text).await?;
@@ -84,6 +96,15 @@ impl<S: RequiredScope> FromRequestParts<SharedApp> for ServiceCaller<S> {
             _ => Ok(Self { token, scope: PhantomData }),
         }
     }
+}
+
+/// The token of a request. In `X-Service-Secret` nothing but a service token is looked at: a person's token has its
+/// place already.
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers).or_else(|| {
+        let secret = headers.get(X_SERVICE_SECRET)?.to_str().ok()?.trim();
+        secret.starts_with(SERVICE_TOKEN_PREFIX).then_some(secret)
+    })
 }
 
 fn missing(scope: Option<ServiceScope>) -> Problem {

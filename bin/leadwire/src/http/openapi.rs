@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,7 +29,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 #[openapi(
     info(title = "Leadwire", description = "Assigns leads, tells their owners once, and can replay it."),
     security(("bearer" = [])),
-    modifiers(&Bearer),
+    modifiers(&Tokens),
     components(schemas(ProblemSchema, ProblemError)),
     tags(
         (name = "auth", description = "Logging in"),
@@ -43,12 +43,17 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 )]
 pub(super) struct Base;
 
-struct Bearer;
+/// Where a token may stand.
+struct Tokens;
 
-impl Modify for Bearer {
+impl Modify for Tokens {
     fn modify(&self, document: &mut Document) {
-        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+        let components = document.components.get_or_insert_default();
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("bearer", bearer);
+        let about = "A service token, where system A's machine callers show their shared secret";
+        let secret = ApiKeyValue::with_description("X-Service-Secret", about);
+        components.add_security_scheme("serviceSecret", SecurityScheme::ApiKey(ApiKey::Header(secret)));
     }
 }
 

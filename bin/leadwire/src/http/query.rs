@@ -61,6 +61,15 @@ impl Parameters {
         parse(&value).map_err(|rule| self.violated(key, rule)).ok()
     }
 
+    /// What `parse` makes of a text that must be there.
+    pub fn required<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
+        if self.values.get(key).is_none_or(String::is_empty) {
+            self.values.remove(key);
+            self.violated(key, Rule::Required);
+        }
+        self.read(key, parse)
+    }
+
     /// A whole number within bounds.
     pub fn whole(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
         self.read(key, |value| match value.parse::<i64>() {
@@ -139,7 +148,9 @@ mod tests {
 
     #[test]
     fn every_violation_is_named_at_once() {
-        let mut query = Parameters::of(Some("page=0&limit=x&sortOrder=up&from=yesterday&extra=1&blank="));
+        let query = "page=0&limit=x&sortOrder=up&from=yesterday&extra=1&blank=&must=";
+        let mut query = Parameters::of(Some(query));
+        assert_eq!(query.required("must", |_| Ok(1)), None);
         assert_eq!(query.whole("page", 1..=10), None);
         assert_eq!(query.whole("limit", 1..=200), None);
         assert_eq!(query.word("sortOrder", &[("asc", 1), ("desc", 2)]), None);
@@ -148,6 +159,7 @@ mod tests {
         let problem = query.finish().unwrap_err();
         assert_eq!(problem.kind.status, 400);
         let expected = [
+            ("must", "required"),
             ("page", "out_of_range"),
             ("limit", "not_whole"),
             ("sortOrder", "unknown_code"),

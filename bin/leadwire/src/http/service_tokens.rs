@@ -157,6 +157,7 @@ pub async fn revoke(
 /// What the service token of this request is good for.
 #[utoipa::path(
     get, path = "/api/service-tokens/self", operation_id = "show_own_service_token", tag = "users",
+    security(("bearer" = []), ("serviceSecret" = [])),
     responses(
         (status = 200, description = "The token", body = Enveloped<ServiceTokenDocument>),
         schemas::ReadProblems

@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 84] = [
+pub(super) const ROUTES: [&str; 86] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/service-tokens/{id}",
     "GET /api/auth/me",
@@ -38,6 +38,8 @@ pub(super) const ROUTES: [&str; 84] = [
     "GET /api/customers/{id}/operation-logs",
     "GET /api/customers/{id}/public-pool-logs",
     "GET /api/docs",
+    "GET /api/miniprogram/customers/baobei/detail",
+    "GET /api/miniprogram/customers/baobei/list",
     "GET /api/notifications",
     "GET /api/notifications/unread-count",
     "GET /api/notifications/{id}",

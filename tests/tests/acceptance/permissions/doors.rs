@@ -93,10 +93,13 @@ fn batch(path: &'static str, body: Value, asks: Asks) -> Door {
 }
 
 /// Routes that everybody may call, with or without an account, and those that look at what they are sent before they
-/// look at who sends it: `bad_input`, `imports` and the stories beside this one play them.
-pub(super) const ELSEWHERE: [(&str, &str); 7] = [
+/// look at who sends it: `bad_input`, `imports` and the stories beside this one play them; `machines` plays those that
+/// machines call.
+pub(super) const ELSEWHERE: [(&str, &str); 9] = [
     ("get", "/api/customers/enums"),
     ("get", "/api/customers/import-template"),
+    ("get", "/api/miniprogram/customers/baobei/detail"),
+    ("get", "/api/miniprogram/customers/baobei/list"),
     ("post", "/api/customers"),
     ("post", "/api/customers/batch-release-to-pool"),
     ("post", "/api/customers/import-excel"),

@@ -31,7 +31,8 @@ pub(crate) struct TokensCreate {
     /// Who is to use it
     #[arg(long)]
     pub(crate) name: String,
-    /// What it is good for: intake:write, notifications:request or queue:process; may be given several times
+    /// What it is good for: intake:write, notifications:request, queue:process or customers:read; may be given
+    /// several times
     #[arg(long = "scope", required = true, value_parser = scope)]
     pub(crate) scopes: Vec<ServiceScope>,
     /// When it ends; never without it

@@ -100,8 +100,8 @@ pub struct ServiceTokenBody {
     /// Who is to use it.
     #[schema(max_length = 100)]
     pub name: String,
-    /// `intake:write`, `notifications:request`, `queue:process`.
-    #[schema(min_items = 1, max_items = 3)]
+    /// `intake:write`, `notifications:request`, `queue:process`, `customers:read`.
+    #[schema(min_items = 1, max_items = 4)]
     pub scopes: Vec<String>,
     /// When it ends; never when missing.
     pub expires_at: Option<DateTime<Utc>>,

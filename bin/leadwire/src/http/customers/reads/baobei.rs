@@ -1,6 +1,6 @@
 //! 报备: what customers need, for the page that reports them.
 
-use application::access::{FieldView, field_view, free_text, list_scope};
+use application::access::{Caller, FieldView, field_view, free_text, list_scope};
 use axum::extract::{RawQuery, State};
 use domain::CustomerId;
 use domain::customer::{ContractStatus, Profile};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::list::page;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
@@ -131,26 +131,51 @@ pub async fn list(
     min: MinPosition,
 ) -> Result<Answer, Problem> {
     let mut parameters = Parameters::of(query.as_deref());
-    parameters.text(MIN_POSITION);
-    let (page, limit) = page(&mut parameters, PAGE_CUSTOMERS, PAGE_BAOBEI_MAX);
-    let filter = CustomerFilter {
-        search: parameters.text("search"),
-        contract_status: parameters.code("contractStatus", ContractStatus::ALL),
-        ..CustomerFilter::default()
-    };
+    let wanted = Wanted::take(&mut parameters);
     parameters.finish()?;
-    let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
-    let request = PageRequest::new(page, limit, PAGE_BAOBEI_MAX);
-    let found = customers::list(app.projections.roster(), &filter, list_scope(&caller), request).await;
-    let found = found.map_err(|error| db_problem(&error))?;
-    let (total, page, limit, total_pages) = (found.total, found.page, found.limit, found.total_pages());
-    let shown = |row: CustomerRow| BaobeiRow::of(field_view(&caller, &row.customer), row);
-    let customers = found.items.into_iter().map(shown).collect();
-    Ok(Answer::ok(LISTED, &BaobeiPage { customers, total, page, limit, total_pages })?.read_at(stale))
+    wanted.answer(&app, &caller, min).await
+}
+
+/// Which customers are wanted.
+pub(super) struct Wanted {
+    filter: CustomerFilter,
+    page: PageRequest,
+}
+
+impl Wanted {
+    /// Takes what is said about them.
+    pub(super) fn take(parameters: &mut Parameters) -> Self {
+        parameters.text(MIN_POSITION);
+        let (page, limit) = page(parameters, PAGE_CUSTOMERS, PAGE_BAOBEI_MAX);
+        let filter = CustomerFilter {
+            search: parameters.text("search"),
+            contract_status: parameters.code("contractStatus", ContractStatus::ALL),
+            ..CustomerFilter::default()
+        };
+        Self { filter, page: PageRequest::new(page, limit, PAGE_BAOBEI_MAX) }
+    }
+
+    /// The page as the caller sees it.
+    pub(super) async fn answer(
+        self,
+        app: &App,
+        caller: &Caller,
+        min: MinPosition,
+    ) -> Result<Answer, Problem> {
+        let stale = fresh(app, caller, ReadModel::CustomerList, min).await;
+        let scope = list_scope(caller);
+        let found = customers::list(app.projections.roster(), &self.filter, scope, self.page).await;
+        let found = found.map_err(|error| db_problem(&error))?;
+        let (total, page, limit, total_pages) = (found.total, found.page, found.limit, found.total_pages());
+        let customers = found.items.into_iter().map(|row| BaobeiRow::of(caller, row)).collect();
+        Ok(Answer::ok(LISTED, &BaobeiPage { customers, total, page, limit, total_pages })?.read_at(stale))
+    }
 }
 
 impl BaobeiRow {
-    fn of(view: FieldView, CustomerRow { id, customer, .. }: CustomerRow) -> Self {
+    /// The row as the caller sees it.
+    pub(super) fn of(caller: &Caller, CustomerRow { id, customer, .. }: CustomerRow) -> Self {
+        let view = field_view(caller, &customer);
         let full = view == FieldView::Full;
         let phone = customer.profile.phone.as_ref();
         Self {

@@ -3,6 +3,7 @@
 //! Rows and fields follow [`application::access`] everywhere; what the caller may not see is not there (404).
 
 pub mod baobei;
+pub mod baobei_machine;
 mod calendar;
 pub mod follow_ups;
 pub mod history;
@@ -54,6 +55,8 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(work::performance))
         .routes(routes!(work::contracts))
         .routes(routes!(baobei::list))
+        .routes(routes!(baobei_machine::list))
+        .routes(routes!(baobei_machine::detail))
 }
 
 /// Refuses what the caller's role may not do.
