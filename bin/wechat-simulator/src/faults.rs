@@ -226,10 +226,10 @@ mod tests {
     use super::*;
 
     fn kinds(faults: &mut Faults, calls: &[(Endpoint, Option<&str>)]) -> Vec<&'static str> {
-        let who = |who: &Option<&str>| who.map(str::to_owned).into_iter().collect::<Vec<_>>();
+        let who = |who: Option<&str>| who.map(str::to_owned).into_iter().collect::<Vec<_>>();
         calls
             .iter()
-            .map(|(at, named)| faults.take(*at, &who(named)).map_or("-", |fault| fault.kind()))
+            .map(|(at, named)| faults.take(*at, &who(*named)).map_or("-", |fault| fault.kind()))
             .collect()
     }
 

@@ -17,6 +17,7 @@ pub use wecom::{RobotOrder, WecomUserOrder};
 
 use crate::{
     calls::Calls,
+    channel::Channel,
     clock::OFFSET_MAX_SECONDS,
     credits::Credit,
     faults::{ActiveFault, Fault, FaultRule},
@@ -249,6 +250,11 @@ impl SimulatorHandle {
     /// registered, or the key of a robot.
     pub fn received_by(&self, recipient: &str) -> Vec<Received> {
         self.world().ledger.all().iter().filter(|received| received.openid == recipient).cloned().collect()
+    }
+
+    /// What one receiver really received through one channel, oldest first.
+    pub fn received_through(&self, recipient: &str, channel: Channel) -> Vec<Received> {
+        self.received_by(recipient).into_iter().filter(|received| received.channel == channel).collect()
     }
 
     /// What the platforms said yes to and nobody received, oldest first.

@@ -99,6 +99,8 @@ pub struct Switches {
     pub callback_three_in_all: bool,
     /// An answer other than HTTP 200 counts as none; off, any answer will do (§7.3). Default on.
     pub callback_non_200_retried: bool,
+    /// A fault rule's errcode -1 delivers the message whether or not the rule says `process` (§0.4). Default off.
+    pub system_error_delivers: bool,
     /// Rates of WeCom count the last 60 seconds; off, the whole minute of the clock. Default on.
     pub rolling_windows: bool,
     /// What a message kept back by `enable_duplicate_check` is answered (§0.2). Default: the first one's msgid.
@@ -161,6 +163,7 @@ impl Default for Switches {
             callback_change_in_popup_container: false,
             callback_three_in_all: false,
             callback_non_200_retried: true,
+            system_error_delivers: false,
             rolling_windows: true,
             wecom_duplicate_answer: DuplicateAnswer::default(),
             wecom_duplicates_by_bytes: true,

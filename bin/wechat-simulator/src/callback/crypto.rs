@@ -1,5 +1,7 @@
 //! Signatures and encryption of callbacks, both platforms' (wechat-apis.md §7.1, §7.3, §7.4).
 
+use std::fmt::Write;
+
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::NoPadding};
 use base64::{
     Engine,
@@ -25,8 +27,11 @@ const LENIENT: GeneralPurpose =
 pub(crate) fn signature(parts: &[&str]) -> String {
     let mut sorted = parts.to_vec();
     sorted.sort_unstable();
-    let digest = Sha1::digest(sorted.concat());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in Sha1::digest(sorted.concat()) {
+        let _ = write!(hex, "{byte:02x}"); // a String takes everything
+    }
+    hex
 }
 
 /// The AES-256 key behind an `EncodingAESKey`.

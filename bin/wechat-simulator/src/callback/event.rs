@@ -148,7 +148,9 @@ impl Part {
                     .into_iter()
                     .map(|entry| {
                         let mut object = Map::new();
-                        entry.into_iter().for_each(|part| part.into_json(&mut object, switches));
+                        for part in entry {
+                            part.into_json(&mut object, switches);
+                        }
                         Value::Object(object)
                     })
                     .collect();
@@ -175,7 +177,9 @@ impl Part {
                 let _ = write!(xml, "<{container}>");
                 for entry in entries {
                     xml.push_str("<List>");
-                    entry.into_iter().for_each(|part| part.write_xml(xml));
+                    for part in entry {
+                        part.write_xml(xml);
+                    }
                     xml.push_str("</List>");
                 }
                 write!(xml, "</{container}>")

@@ -135,7 +135,7 @@ impl Callbacks {
         self.log.clear();
     }
 
-    fn accept(&mut self, parcel: Parcel) {
+    fn accept(&mut self, parcel: &Parcel) {
         if self.day.lost {
             self.log.push(parcel.pushed(1, PushOutcome::Lost));
             return;
@@ -206,6 +206,6 @@ impl World {
         let package = destination.package(event, now, &self.switches, &mut self.rng);
         let package = if self.callbacks.day.wrong_signature { package.forged() } else { package };
         let (event, person) = (event.name(), event.person().to_owned());
-        self.callbacks.accept(Parcel { app: app.to_owned(), event, person, package });
+        self.callbacks.accept(&Parcel { app: app.to_owned(), event, person, package });
     }
 }

@@ -227,13 +227,8 @@ impl Destination {
     /// The question a platform asks before it takes an address, and the answer it wants.
     pub(crate) fn question(&self, now: DateTime<Utc>, rng: &mut StdRng) -> (Package, String) {
         let words = rng.random_range(1_000_000_000_u64..u64::MAX).to_string();
-        let (echostr, encrypted) = match self.agent_id {
-            None => (words.clone(), None),
-            Some(_) => {
-                let encrypted = self.encrypt(&words, rng).unwrap_or_default();
-                (encrypted.clone(), Some(encrypted))
-            }
-        };
+        let encrypted = self.agent_id.and_then(|_| self.encrypt(&words, rng));
+        let echostr = encrypted.clone().unwrap_or_else(|| words.clone());
         let mut question = self.wrap("", String::new(), encrypted.as_deref(), "", now, rng);
         question.query.retain(|(key, _)| !matches!(*key, "openid" | "encrypt_type"));
         question.query.push(("echostr", echostr));

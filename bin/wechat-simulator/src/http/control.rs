@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
+    channel::Channel,
     faults::FaultRule,
     handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle},
 };
@@ -55,7 +56,10 @@ struct Nothing {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LedgerQuery {
+    /// The receiver: an openid, a WeCom userid, a robot's key.
+    #[serde(alias = "recipient")]
     openid: Option<String>,
+    channel: Option<Channel>,
 }
 
 #[derive(Deserialize)]
@@ -104,10 +108,11 @@ async fn wake(State(handle): Handle, body: Bytes) -> Answer {
 
 async fn ledger(State(handle): Handle, query: Result<Query<LedgerQuery>, QueryRejection>) -> Answer {
     let Query(query) = query.map_err(|rejection| ControlError(rejection.body_text()))?;
-    let received = match query.openid {
+    let mut received = match query.openid {
         Some(openid) => handle.received_by(&openid),
         None => handle.ledger(),
     };
+    received.retain(|received| query.channel.is_none_or(|channel| channel == received.channel));
     Ok(Json(json!({ "received": received })))
 }
 

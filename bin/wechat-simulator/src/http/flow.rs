@@ -33,6 +33,8 @@ use crate::{
 const JSON: &str = "application/json; charset=UTF-8";
 /// Where a truncated answer ends: inside the first member of any answer.
 const TRUNCATED_BYTES: usize = 12;
+/// "Busy, try again": nobody knows whether it has an effect.
+const SYSTEM_ERROR: i64 = -1;
 /// What the cloud says when a function takes too long.
 const CLOUD_TIMEOUT: i64 = -604_102;
 /// The page an overloaded proxy gives.
@@ -128,7 +130,8 @@ async fn play(fault: Fault, call: Call, connection: &ConnectionReset) -> Result<
         }
         Fault::Errcode { errcode, errmsg, process } => {
             let (handle, endpoint) = (call.waiter.handle.clone(), call.endpoint);
-            call.decide_if(process, ClientSaw::Errcode);
+            let hidden = errcode == SYSTEM_ERROR && handle.switches().system_error_delivers;
+            call.decide_if(process || hidden, ClientSaw::Errcode);
             whole(&handle.world().refuse(endpoint, &Refusal::Injected { errcode, errmsg }))
         }
         Fault::ExpireToken { family, how } => {

@@ -1,10 +1,14 @@
-//! The page for people: what each person's phone shows. Everything from outside is escaped.
+//! The page for people: what each person's phone shows, whatever channel it came by, and what was kept back.
+//! Everything from outside is escaped.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use axum::{extract::State, response::Html};
 
-use crate::{handle::SimulatorHandle, ledger::Received};
+use crate::{
+    handle::SimulatorHandle,
+    ledger::{Dropped, Received},
+};
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
     <meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"2\">\
@@ -13,11 +17,13 @@ const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8
     margin:.6rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.4rem 0}\
     dt,small{color:#666}dd{margin:0}</style></head><body><h1>What people really received</h1>";
 
+const TIME: &str = "%Y-%m-%d %H:%M:%S UTC";
+
 pub(super) async fn show(State(handle): State<SimulatorHandle>) -> Html<String> {
-    Html(render(&handle.ledger()))
+    Html(render(&handle.ledger(), &handle.dropped()))
 }
 
-fn render(ledger: &[Received]) -> String {
+fn render(ledger: &[Received], dropped: &[Dropped]) -> String {
     let mut people: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
     for received in ledger {
         people.entry(&received.openid).or_default().push(received);
@@ -32,19 +38,40 @@ fn render(ledger: &[Received]) -> String {
             article(&mut page, message);
         }
     }
+    if !dropped.is_empty() {
+        push(
+            &mut page,
+            format_args!("<h2>Said yes to, received by nobody <small>{}</small></h2>", dropped.len()),
+        );
+    }
+    for one in dropped.iter().rev() {
+        let time = one.time.format(TIME);
+        let (who, reason) = (escaped(&one.openid), escaped(&format!("{:?}", one.reason)));
+        push(
+            &mut page,
+            format_args!(
+                "<article>{who} <small>{} · {reason} · {time}</small></article>",
+                one.channel.as_str()
+            ),
+        );
+    }
     page.push_str("</body></html>");
     page
 }
 
 fn article(page: &mut String, message: &Received) {
-    push(page, format_args!("<article><strong>{}</strong><dl>", escaped(&message.template_id)));
+    let (channel, template) = (message.channel.as_str(), escaped(&message.template_id));
+    push(page, format_args!("<article><strong>{channel}</strong> <small>{template}</small><dl>"));
     for (key, value) in &message.data {
         push(page, format_args!("<dt>{}</dt><dd>{}</dd>", escaped(key), escaped(value)));
     }
-    let time = message.time.format("%Y-%m-%d %H:%M:%S UTC");
-    push(page, format_args!("</dl><small>#{} · {time} · msgid {}", message.seq, message.msgid));
+    let (time, app, id) = (message.time.format(TIME), escaped(&message.appid), escaped(&message.message_id));
+    push(page, format_args!("</dl><small>#{} · {time} · {app} · msgid {id}", message.seq));
     if let Some(target) = &message.page {
         push(page, format_args!(" · opens {}", escaped(target)));
+    }
+    if let Some(at) = message.recalled_at {
+        push(page, format_args!(" · taken back {}", at.format(TIME)));
     }
     page.push_str("</small></article>");
 }

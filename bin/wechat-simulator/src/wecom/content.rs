@@ -79,7 +79,8 @@ impl Content {
         let object = &body[msgtype];
         match msgtype {
             "text" => {
-                content.say("content", Unit::Bytes.cut(required(object, "content", 44004)?, TEXT_MAX_BYTES))
+                let words = required(object, "content", 44004)?;
+                content.say("content", Unit::Bytes.cut(words, TEXT_MAX_BYTES));
             }
             "markdown" => {
                 let markdown = required(object, "content", 44004)?;

@@ -87,7 +87,7 @@ impl Wecom {
             match self.members.get(&(corp_id.to_owned(), userid.clone())) {
                 None => receivers.invalid_users.push(userid),
                 Some(member) if member.licence == WecomLicence::Unlicensed => {
-                    receivers.unlicensed.push(userid)
+                    receivers.unlicensed.push(userid);
                 }
                 Some(member) => receivers.members.push(member.userid.clone()),
             }

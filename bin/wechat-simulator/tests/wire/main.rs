@@ -10,6 +10,8 @@ mod cloud;
 #[cfg(test)]
 mod control_side;
 #[cfg(test)]
+mod every_endpoint;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod kit;
