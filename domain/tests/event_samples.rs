@@ -124,6 +124,12 @@ fn notification_events() {
 }
 
 #[test]
+fn channel_control_events() {
+    check(settings::channel_control());
+    check_errors::<domain::channel_control::ChannelControlEvent>();
+}
+
+#[test]
 fn preferences_events() {
     check(settings::preferences());
     check_errors::<domain::preferences::PreferencesEvent>();

@@ -4,6 +4,8 @@
 
 pub mod bus;
 pub mod callbacks;
+pub mod chores;
+pub mod channel_control;
 pub mod clock;
 pub mod credentials;
 pub mod customer_numbers;
@@ -11,13 +13,17 @@ pub mod db;
 pub mod dispatcher;
 pub mod event_log;
 pub mod ids;
+pub mod janitor;
 pub mod jwks;
 pub mod outbox;
 pub mod provider_http;
 pub mod provider_tokens;
 pub mod randomness;
+pub mod releaser;
+pub mod self_check;
 pub mod service_tokens;
 pub mod sessions;
+pub mod settler;
 pub mod spreadsheet;
 pub mod unique_values;
 pub mod upcasters;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::channel_control::{ChannelControlEvent, ChannelPaused, ChannelResumed};
 use domain::notification::Channel;
 use domain::preferences::{
     Day, Digest, Document, Language, Mode, PreferencesEvent, PreferencesSet, QuietHours, Rule, Whose, Window,
@@ -12,6 +13,14 @@ use domain::template::{
 };
 
 use super::{at, boss, staff};
+
+pub(crate) fn channel_control() -> Vec<ChannelControlEvent> {
+    let channel = Channel::WecomApp;
+    vec![
+        ChannelPaused { channel, by: boss(), reason: "平台维护".into(), at: at() }.into(),
+        ChannelResumed { channel, by: boss(), at: at() }.into(),
+    ]
+}
 
 pub(crate) fn preferences() -> Vec<PreferencesEvent> {
     let rule = Rule {

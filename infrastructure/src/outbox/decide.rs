@@ -2,7 +2,7 @@
 //! word. The notice's event and the rows that follow it commit together.
 
 use application::bus::{
-    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, LoadError, StreamAppend,
+    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, CommandContext, Draft, LoadError, StreamAppend,
 };
 use chrono::{DateTime, Utc};
 use domain::notification::{Notification, NotificationCommand, NotificationError, NotificationEvent};
@@ -51,6 +51,15 @@ pub async fn notification_of(db: &Db, delivery: DeliveryId) -> Result<Option<Not
     Ok(found.map(NotificationId))
 }
 
+/// What came of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// Position of what was recorded; `None` when nothing needed to be.
+    pub position: Option<Position>,
+    /// Whether this is the first answer to the same key again.
+    pub replayed: bool,
+}
+
 /// Puts `command` to the notice of `delivery` and lets the rows follow. Answers with the position of what was recorded,
 /// `None` when nothing needed to be.
 pub async fn decide(
@@ -60,30 +69,66 @@ pub async fn decide(
     metadata: Metadata,
     at: DateTime<Utc>,
 ) -> Result<Option<Position>, DecideError> {
+    let context = CommandContext { metadata, at, fingerprint: None };
+    Ok(ask(bus, delivery, command, &context).await?.position)
+}
+
+/// The same for somebody who may have sent a key: the same request under the same key is decided once.
+pub async fn ask(
+    bus: &Bus,
+    delivery: DeliveryId,
+    command: NotificationCommand,
+    context: &CommandContext,
+) -> Result<Decided, DecideError> {
+    if let Some(first) = first_answer(bus, context).await? {
+        return Ok(first);
+    }
     let notification = notification_of(bus.log().db(), delivery).await?.ok_or(DecideError::NotFound)?;
     let stream = StreamId::from(notification);
     for _ in 0..CONFLICT_RETRIES_MAX {
         let notice = bus.load::<Notification>(&stream).await?;
-        let events = notice.state.decide(command.clone())?;
-        if events.is_empty() {
-            return Ok(None);
+        let events = match notice.state.decide(command.clone()) {
+            Ok(events) => events,
+            // The twin of this request may have made its own repetition impossible.
+            Err(refused) => return first_answer(bus, context).await?.ok_or(refused.into()),
+        };
+        if events.is_empty() && context.fingerprint.is_none() {
+            return Ok(Decided { position: None, replayed: false });
         }
+        let streams = match events.as_slice() {
+            [] => vec![],
+            events => vec![StreamAppend::of(stream.clone(), notice.sequence, events)?],
+        };
         let draft = Draft {
-            metadata: metadata.clone(),
-            recorded_at: at,
-            streams: vec![StreamAppend::of(stream.clone(), notice.sequence, &events)?],
+            metadata: context.metadata.clone(),
+            recorded_at: context.at,
+            streams,
             guards: vec![],
-            receipt: None,
+            receipt: context.fingerprint.clone().map(|fingerprint| (fingerprint, serde_json::Value::Null)),
         };
         match bus.append_with(draft, attachments(&events)).await {
-            Ok(Appended::Committed { last }) => return Ok(Some(last)),
-            Ok(Appended::Replayed(receipt)) => return Ok(Some(receipt.position)),
+            Ok(Appended::Committed { last }) => {
+                let position = (!events.is_empty()).then_some(last);
+                return Ok(Decided { position, replayed: false });
+            }
+            Ok(Appended::Replayed(receipt)) => {
+                return Ok(Decided { position: Some(receipt.position), replayed: true });
+            }
             Err(AppendError::Conflict { .. }) => {}
             Err(AppendError::Fenced) => return Err(DecideError::BodyGone),
             Err(error) => return Err(DecideError::Append(error)),
         }
     }
     Err(DecideError::Append(AppendError::Busy))
+}
+
+async fn first_answer(bus: &Bus, context: &CommandContext) -> Result<Option<Decided>, DecideError> {
+    let Some(fingerprint) = &context.fingerprint else { return Ok(None) };
+    let Some(receipt) = bus.receipt(context.metadata.command).await? else { return Ok(None) };
+    if receipt.fingerprint != *fingerprint {
+        return Err(DecideError::Append(AppendError::KeyReused));
+    }
+    Ok(Some(Decided { position: Some(receipt.position), replayed: true }))
 }
 
 fn attachments(events: &[NotificationEvent]) -> Vec<Box<dyn Attachment>> {

@@ -1,7 +1,7 @@
 //! Every statement is understood by its database.
 
 use infrastructure::db::Db;
-use infrastructure::{dispatcher, outbox, wechat};
+use infrastructure::{channel_control, dispatcher, outbox, self_check, wechat};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Executor, SqlStr};
 
@@ -17,7 +17,9 @@ async fn every_statement_prepares(#[case] backend: Backend) {
         Backend::Sqlite => outbox::SQLITE_STATEMENTS,
         Backend::Postgres => outbox::POSTGRES_STATEMENTS,
     };
-    for sql in own.iter().chain(wechat::STATEMENTS).chain(dispatcher::STATEMENTS) {
+    let rooms =
+        [wechat::STATEMENTS, dispatcher::STATEMENTS, channel_control::STATEMENTS, self_check::STATEMENTS];
+    for sql in own.iter().chain(rooms.into_iter().flatten()) {
         let prepared = match &database.db {
             Db::Sqlite(sqlite) => sqlite.reader().prepare(SqlStr::from_static(sql)).await.map(drop),
             Db::Postgres(pool) => pool.prepare(SqlStr::from_static(sql)).await.map(drop),
