@@ -69,6 +69,8 @@ pub enum Action {
     ViewAudit,
     /// See what `/health/ready` looked at.
     ViewHealth,
+    /// Say how a role is told, and write the words of notices.
+    SetNotices,
 }
 
 /// Order of the columns below.
@@ -76,7 +78,7 @@ const ROLES: [Role; 6] =
     [Role::Admin, Role::Manager, Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions];
 
 /// One row an action, one column a role, in the order of domain.md section 3.
-const TABLE: [(Action, [bool; 6]); 23] = [
+const TABLE: [(Action, [bool; 6]); 24] = [
     (Action::ViewCustomers, [true, true, true, true, true, true]),
     (Action::CreateCustomer, [true, true, true, true, true, true]),
     (Action::UpdateCustomer, [true, true, true, true, true, true]),
@@ -100,6 +102,7 @@ const TABLE: [(Action, [bool; 6]); 23] = [
     (Action::ActOnDeliveries, [true, false, false, false, false, false]),
     (Action::ViewAudit, [true, true, false, false, false, false]),
     (Action::ViewHealth, [true, false, false, false, false, false]),
+    (Action::SetNotices, [true, false, false, false, false, false]),
 ];
 
 /// Whether a role may do something; an action that is not in the table is refused.

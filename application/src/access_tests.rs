@@ -33,6 +33,7 @@ fn the_table_is_the_one_of_the_specification() {
     ActOnDeliveries	yes	-	-	-	-	-
     ViewAudit	yes	yes	-	-	-	-
     ViewHealth	yes	-	-	-	-	-
+    SetNotices	yes	-	-	-	-	-
     ");
 }
 

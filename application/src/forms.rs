@@ -16,7 +16,9 @@ mod labels;
 mod legacy;
 mod login;
 mod moves;
+mod preferences;
 mod scalars;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -28,6 +30,8 @@ pub use inbox::{Empty, MarkAllRead, MarkRead, Snooze, Undo};
 pub use legacy::fill_from_legacy;
 pub use login::Login;
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
+pub use preferences::{SetPreferences, violation_of};
+pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
 

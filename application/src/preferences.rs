@@ -5,6 +5,7 @@
 //! answer names the setting that caused it, so that "why was I not told" has an answer.
 
 mod hold;
+mod set;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use domain::preferences::{Document, Language, Mode, QuietHours, Rule};
 use crate::texts::kinds;
 
 pub use hold::{Hold, HoldReason, decide_hold, quiet_until};
+pub use set::{PreferencesRefusal, SettingReceipt, set};
 
 /// Kinds that cannot be turned off, collected or held: who is not told of these may lose the account, or work with
 /// rights that are gone.

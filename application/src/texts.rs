@@ -12,6 +12,7 @@ mod book;
 mod catalogue;
 mod check;
 mod digest;
+mod edit;
 pub mod kinds;
 mod render;
 mod samples;
@@ -28,9 +29,10 @@ pub use catalogue::{
     RECLAIMED_SUMMARY, RECYCLE_WARNING, STATUS_CHANGED, SYSTEM_ANNOUNCEMENT, TRANSFERRED, TRANSFERRED_OUT,
     TRANSFERRED_OUT_SUMMARY,
 };
-pub use check::{TextFault, TextRule, check};
+pub use check::{TextFault, TextRule, Unit, check};
 pub use digest::{DIGEST_LINES_MAX, digest_list};
 pub use domain::preferences::Language;
+pub use edit::{Edit, TemplateRefusal, edit};
 pub use render::{MissingVariable, Variables, placeholders, render};
 pub use samples::samples;
 

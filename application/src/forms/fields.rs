@@ -143,6 +143,22 @@ impl Fields {
         (valid == given).then_some(distinct)
     }
 
+    /// Notes the violations of something inside the member `prefix`.
+    pub(super) fn inside<T>(&mut self, prefix: &str, read: Result<T, Vec<FieldError>>) -> Option<T> {
+        let errors = match read {
+            Ok(value) => return Some(value),
+            Err(errors) => errors,
+        };
+        for FieldError { path, rule, .. } in errors {
+            let (path, rule) = match rule {
+                Rule::NotAnObject => (prefix.to_owned(), Rule::NotAMap),
+                rule => (format!("{prefix}.{path}"), rule),
+            };
+            self.violated(path, rule);
+        }
+        None
+    }
+
     /// Refuses what is left, and gives the form when nothing was wrong.
     pub(super) fn finish<T>(mut self, form: Option<T>) -> Result<T, Vec<FieldError>> {
         for key in std::mem::take(&mut self.members).into_iter().map(|(key, _)| key) {

@@ -5,6 +5,7 @@ mod create;
 mod legacy;
 mod moves;
 mod others;
+mod settings;
 mod update;
 
 use serde_json::{Value, json};

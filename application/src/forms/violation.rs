@@ -4,10 +4,12 @@ use std::fmt;
 
 use domain::contact::{InvalidPhone, InvalidWechatId, WECHAT_ID_CHARS_MAX};
 use domain::customer::CustomerError;
+use domain::notification::Channel;
 use domain::staff::{StaffError, USERNAME_CHARS_MAX};
 use serde::{Serialize, Serializer};
 
 use super::labels::label;
+use crate::texts::Unit;
 
 /// Most characters of an unknown key that are repeated to the sender.
 const ECHOED_KEY_CHARS_MAX: usize = 64;
@@ -96,6 +98,41 @@ pub enum Rule {
     Cursor,
     /// Neither phone nor WeChat id.
     MissingContact,
+    /// It must be an object with members.
+    NotAMap,
+    /// It is no time from 00:00 to 23:59.
+    TimeOfDay,
+    /// It is no IANA time zone.
+    Zone,
+    /// It says what another entry says already, so that one of the two would not count.
+    SaidTwice,
+    /// The inbox is always on, and never part of a route.
+    InboxAlwaysOn,
+    /// Quiet hours that never end would hold every message for ever.
+    NeverEnds,
+    /// It has too many bytes.
+    TooManyBytes {
+        /// The most.
+        max: usize,
+    },
+    /// The text asks for a variable that its template is not given.
+    UnknownVariable {
+        /// Which.
+        name: String,
+        /// Those it is given.
+        allowed: &'static [&'static str],
+    },
+    /// Braces that belong to no placeholder would be read as they are.
+    LooseBraces,
+    /// Filled with usual values, the text is longer than a channel takes.
+    TooLongFor {
+        /// The channel.
+        channel: Channel,
+        /// The most.
+        max: usize,
+        /// Of what.
+        unit: Unit,
+    },
 }
 
 impl Rule {
@@ -127,6 +164,16 @@ impl Rule {
             Self::Date => "date",
             Self::Cursor => "cursor",
             Self::MissingContact => "missing_contact",
+            Self::NotAMap => "not_a_map",
+            Self::TimeOfDay => "time_of_day",
+            Self::Zone => "zone",
+            Self::SaidTwice => "said_twice",
+            Self::InboxAlwaysOn => "inbox_always_on",
+            Self::NeverEnds => "never_ends",
+            Self::TooManyBytes { .. } => "too_many_bytes",
+            Self::UnknownVariable { .. } => "unknown_variable",
+            Self::LooseBraces => "loose_braces",
+            Self::TooLongFor { .. } => "too_long_for_channel",
         }
     }
 
@@ -140,6 +187,7 @@ impl Rule {
                 | Self::NotText
                 | Self::NotAList
                 | Self::NotABool
+                | Self::NotAMap
         )
     }
 
@@ -170,6 +218,21 @@ impl Rule {
             Self::Date => format!("{label}必须是有效的日期（ISO 8601）"),
             Self::Cursor => format!("{label}不是本列表当前排序下的游标"),
             Self::MissingContact => CustomerError::MissingContact.to_string(),
+            Self::NotAMap => format!("{label}必须是JSON对象"),
+            Self::TimeOfDay => format!("{label}须为00:00到23:59"),
+            Self::Zone => format!("{label}须为IANA时区名称，例如Asia/Shanghai"),
+            Self::SaidTwice => format!("{label}重复：{path}"),
+            Self::InboxAlwaysOn => format!("站内信始终开启，不能关闭或编入渠道顺序：{path}"),
+            Self::NeverEnds => "免打扰时段不能覆盖整周".into(),
+            Self::TooManyBytes { max } => format!("{label}不能超过{max}个字节"),
+            Self::UnknownVariable { name, allowed } => {
+                format!("{label}不能使用变量 {name}，可用变量：{}", allowed.join("、"))
+            }
+            Self::LooseBraces => format!("{label}含有不完整的占位符花括号"),
+            Self::TooLongFor { channel, max, unit } => {
+                let unit = if *unit == Unit::Bytes { "字节" } else { "字符" };
+                format!("{label}填入变量后超过渠道 {channel} 的上限{max}个{unit}")
+            }
         }
     }
 
@@ -202,6 +265,21 @@ impl Rule {
             Self::Date => format!("{path} must be an ISO 8601 date"),
             Self::Cursor => format!("{path} is no place in this list in this order"),
             Self::MissingContact => "A phone number or a WeChat id is required".into(),
+            Self::NotAMap => format!("{path} must be a JSON object"),
+            Self::TimeOfDay => format!("{path} must be a time from 00:00 to 23:59"),
+            Self::Zone => format!("{path} must be an IANA time zone such as Asia/Shanghai"),
+            Self::SaidTwice => format!("{path} says what another entry says already"),
+            Self::InboxAlwaysOn => format!("{path}: the inbox is always on and part of no route"),
+            Self::NeverEnds => format!("{path} must leave some time that is not quiet"),
+            Self::TooManyBytes { max } => format!("{path} must have at most {max} bytes"),
+            Self::UnknownVariable { name, allowed } => {
+                format!("{path} cannot use the variable {name}; there are {}", allowed.join(", "))
+            }
+            Self::LooseBraces => format!("{path} has braces that belong to no placeholder"),
+            Self::TooLongFor { channel, max, unit } => {
+                let unit = if *unit == Unit::Bytes { "bytes" } else { "characters" };
+                format!("{path}, once filled, is longer than the {max} {unit} that {channel} takes")
+            }
         }
     }
 }
