@@ -2,7 +2,7 @@
 
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
-use infrastructure::{credentials, customer_numbers, service_tokens, sessions, unique_values};
+use infrastructure::{callbacks, credentials, customer_numbers, service_tokens, sessions, unique_values};
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;
 use sqlx::{Executor, SqlSafeStr};
@@ -14,10 +14,16 @@ const POSTGRES: &[&[&str]] = &[
     event_log::POSTGRES_STATEMENTS,
     customer_numbers::POSTGRES_STATEMENTS,
     unique_values::POSTGRES_STATEMENTS,
+    callbacks::POSTGRES_STATEMENTS,
 ];
-const SQLITE: &[&[&str]] =
-    &[event_log::SQLITE_STATEMENTS, customer_numbers::SQLITE_STATEMENTS, unique_values::SQLITE_STATEMENTS];
-const BOTH: &[&[&str]] = &[&credentials::STATEMENTS, &sessions::STATEMENTS, &service_tokens::STATEMENTS];
+const SQLITE: &[&[&str]] = &[
+    event_log::SQLITE_STATEMENTS,
+    customer_numbers::SQLITE_STATEMENTS,
+    unique_values::SQLITE_STATEMENTS,
+    callbacks::SQLITE_STATEMENTS,
+];
+const BOTH: &[&[&str]] =
+    &[&credentials::STATEMENTS, &sessions::STATEMENTS, &service_tokens::STATEMENTS, &callbacks::STATEMENTS];
 
 #[tokio::test]
 async fn every_statement_prepares_on_postgres() {

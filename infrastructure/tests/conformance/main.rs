@@ -6,6 +6,7 @@
 mod append;
 mod attachments;
 mod bus;
+mod callbacks;
 mod counts;
 mod crash;
 mod credentials;
