@@ -4,8 +4,8 @@
 
 pub mod bus;
 pub mod callbacks;
-pub mod chores;
 pub mod channel_control;
+pub mod chores;
 pub mod clock;
 pub mod credentials;
 pub mod customer_numbers;

@@ -11,10 +11,13 @@ pub mod budget;
 pub mod decide;
 pub mod fences;
 pub mod follow;
+pub mod hold;
 pub mod lease;
 mod lease_sql;
 pub mod recall;
 pub mod requeue;
+pub mod retention;
+pub mod unknown;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -95,6 +98,22 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     recall::WAITING_POSTGRES,
     recall::STILL_WAITING_POSTGRES,
     recall::CANCEL_POSTGRES,
+    hold::NEXT,
+    hold::GROUPS,
+    hold::MEMBERS,
+    hold::MERGING,
+    unknown::NEXT,
+    unknown::DUE,
+    unknown::POSTPONE,
+    retention::DATE,
+    retention::BODIES,
+    retention::ROWS,
+    retention::BUCKETS,
+    retention::HEALTH,
+    hold::STILL_WAIT_POSTGRES,
+    hold::MARK_POSTGRES,
+    hold::MERGE_POSTGRES,
+    hold::HASTEN_POSTGRES,
 ];
 
 /// Every statement about the outbox for SQLite, for the test that prepares them.
@@ -124,6 +143,22 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     recall::WAITING_SQLITE,
     recall::STILL_WAITING_SQLITE,
     recall::CANCEL_SQLITE,
+    hold::NEXT,
+    hold::GROUPS,
+    hold::MEMBERS,
+    hold::MERGING,
+    unknown::NEXT,
+    unknown::DUE,
+    unknown::POSTPONE,
+    retention::DATE,
+    retention::BODIES,
+    retention::ROWS,
+    retention::BUCKETS,
+    retention::HEALTH,
+    hold::STILL_WAIT_SQLITE,
+    hold::MARK_SQLITE,
+    hold::MERGE_SQLITE,
+    hold::HASTEN_SQLITE,
 ];
 
 /// The lead that a delivery tells its recipient to have gained: what it can be found by when the lead moves on.

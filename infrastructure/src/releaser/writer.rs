@@ -1,0 +1,75 @@
+//! Digests in the words that are published, in the language the person reads.
+
+use std::sync::Arc;
+
+use application::bus::{CommandBus, LoadError};
+use application::channels::ChannelSettings;
+use application::delivery::digest::{self, Collected, DigestWriter, WriteError, Written};
+use application::preferences::language;
+use application::texts::{DIGEST, Language, TemplateBook};
+use async_trait::async_trait;
+use domain::preferences::{Document, Preferences};
+use domain::staff::Staff;
+use domain::template::NoticeTemplate;
+use domain::{StaffId, StreamId};
+
+use crate::bus::Bus;
+
+/// Writes digests from what the log says of people and words at this moment.
+pub struct StoredDigestWriter {
+    bus: Bus,
+    channels: Arc<ChannelSettings>,
+}
+
+impl std::fmt::Debug for StoredDigestWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredDigestWriter").finish_non_exhaustive()
+    }
+}
+
+impl StoredDigestWriter {
+    /// A writer for these channels.
+    pub fn new(bus: Bus, channels: Arc<ChannelSettings>) -> Self {
+        Self { bus, channels }
+    }
+
+    async fn language(&self, recipient: StaffId, staff: &Staff) -> Result<Language, LoadError> {
+        let own = self.bus.load::<Preferences>(&StreamId::preferences(recipient)).await?;
+        let role = match &staff.account {
+            Some(account) => {
+                let stream = StreamId::role_preferences(account.role.as_str());
+                self.bus.load::<Preferences>(&stream).await?.state.document
+            }
+            None => Document::default(),
+        };
+        Ok(language(&own.state.document, &role))
+    }
+
+    async fn book(&self) -> Result<TemplateBook, LoadError> {
+        let mut book = TemplateBook::default();
+        let state = self.bus.load::<NoticeTemplate>(&StreamId::template(DIGEST.key)).await?;
+        book.insert(DIGEST.key, state.state);
+        Ok(book)
+    }
+}
+
+#[async_trait]
+impl DigestWriter for StoredDigestWriter {
+    async fn digest(&self, collected: &Collected) -> Result<Option<Written>, WriteError> {
+        let unavailable = |error: LoadError| WriteError::Unavailable(error.to_string());
+        let recipient = collected.recipient;
+        let staff = self.bus.load::<Staff>(&StreamId::from(recipient)).await.map_err(unavailable)?.state;
+        let language = self.language(recipient, &staff).await.map_err(unavailable)?;
+        let book = self.book().await.map_err(unavailable)?;
+        let reader = (&staff, language);
+        match digest::write(collected, &self.channels, &book, reader) {
+            // Words that cannot be filled are refused when they are published. If some came through, people are told in
+            // the program's own.
+            Err(error) => {
+                tracing::error!(%error, "the published words of a digest cannot be filled");
+                Ok(digest::write(collected, &self.channels, &TemplateBook::default(), reader)?)
+            }
+            written => Ok(written?),
+        }
+    }
+}
