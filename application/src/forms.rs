@@ -10,6 +10,7 @@
 
 mod assign;
 mod customer;
+mod deliveries;
 mod fields;
 mod inbox;
 mod labels;
@@ -18,6 +19,7 @@ mod login;
 mod moves;
 mod preferences;
 mod scalars;
+mod subscribe;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -26,11 +28,15 @@ mod violation;
 
 pub use assign::{Assign, BatchAssign};
 pub use customer::{CreateCustomer, UpdateCustomer};
+pub use deliveries::{
+    Because, RETRIES_MAX, RetryDeliveries, RetryDelivery, RetryFilter, SettleAs, SettleDelivery,
+};
 pub use inbox::{Empty, MarkAllRead, MarkRead, Snooze, Undo};
 pub use legacy::fill_from_legacy;
 pub use login::Login;
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
 pub use preferences::{SetPreferences, violation_of};
+pub use subscribe::{REPORTED_CONSENTS_MAX, SubscribeConfirm};
 pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
