@@ -15,6 +15,7 @@ use crate::{
     channel::Channel,
     faults::FaultRule,
     handle::{ControlError, CreditGrant, LoginCodeOrder, SimulatorHandle},
+    tokens::{TokenEnd, TokenFamily},
 };
 
 mod accounts;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Router<SimulatorHandle> {
         .route("/limits", get(limits).post(set_limits))
         .route("/reset", post(reset))
         .route("/dropped", get(dropped))
+        .route("/tokens/end", post(end_tokens))
         .merge(accounts::routes())
         .merge(callbacks::routes())
         .nest("/wecom", wecom::routes())
@@ -60,6 +62,15 @@ struct LedgerQuery {
     #[serde(alias = "recipient")]
     openid: Option<String>,
     channel: Option<Channel>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndTokens {
+    #[serde(default)]
+    family: Option<TokenFamily>,
+    #[serde(default)]
+    how: TokenEnd,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +130,12 @@ async fn ledger(State(handle): Handle, query: Result<Query<LedgerQuery>, QueryRe
 async fn clear_ledger(State(handle): Handle) -> Json<Value> {
     handle.clear_ledger();
     done()
+}
+
+async fn end_tokens(State(handle): Handle, body: Bytes) -> Answer {
+    let EndTokens { family, how } = parse(&body)?;
+    handle.end_tokens(family, how);
+    Ok(done())
 }
 
 async fn dropped(State(handle): Handle) -> Json<Value> {

@@ -233,8 +233,8 @@ async fn a_member_writes_and_the_reply_arrives() {
     assert!(!seen.query.contains_key("signature"), "WeCom has msg_signature only");
     let encrypted = element(&seen.body, "Encrypt");
     assert!(seen.signed("msg_signature", &[&encrypted]));
-    let (message, receiver) = decrypt(&encrypted);
-    assert_eq!((element(&message, "Content").as_str(), receiver.as_str()), ("M100 <b>", DEMO_CORP));
+    let (message, trailer) = decrypt(&encrypted);
+    assert_eq!((element(&message, "Content").as_str(), trailer.as_str()), ("M100 <b>", DEMO_CORP));
     assert_eq!(
         (element(&message, "MsgType"), element(&message, "FromUserName")),
         ("text".to_owned(), "LiSi".to_owned())

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt::Write,
     sync::{Arc, Mutex},
 };
 
@@ -38,7 +39,10 @@ impl Seen {
         let mut parts = vec![TOKEN, &self.query["timestamp"], &self.query["nonce"]];
         parts.extend(more);
         parts.sort_unstable();
-        let digest: String = Sha1::digest(parts.concat()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digest = String::new();
+        for byte in Sha1::digest(parts.concat()) {
+            write!(digest, "{byte:02x}").unwrap();
+        }
         self.query[parameter] == digest
     }
 }

@@ -55,7 +55,7 @@ async fn a_token_stays_the_same_until_it_ends() {
     assert_ne!(second, first);
     kit.wechat().end_tokens(Some(TokenFamily::Stable), TokenEnd::Superseded);
     assert_eq!(send(&kit, &second, &message("wang", "3")).await["errcode"], 0, "WeChat's are others");
-    kit.wechat().end_tokens(Some(TokenFamily::Wecom), TokenEnd::Superseded);
+    kit.post("/__sim/tokens/end", &json!({ "family": "wecom" })).await;
     assert_eq!(send(&kit, &second, &message("wang", "4")).await["errcode"], 40014);
     let third = token(&kit).await;
     assert_ne!(third, second, "after an early end there is a new one");
