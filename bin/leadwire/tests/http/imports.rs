@@ -192,6 +192,13 @@ async fn what_cannot_be_imported_is_refused_as_a_whole_and_never_our_fault() {
         let reply = call().bytes(kind, body).send().await;
         assert_eq!(reply.problem(), expected, "{kind} {reply:?}");
     }
+    let mut two = form("file", "a.xlsx", &good);
+    two.truncate(two.len() - "--\r\n".len());
+    two.extend_from_slice(b"\r\n");
+    two.extend_from_slice(&form("file", "b.xlsx", &good)[format!("--{BOUNDARY}\r\n").len()..]);
+    let reply = call().bytes(&kind, two).send().await;
+    assert_eq!(reply.problem(), (400, "MALFORMED_FORM"), "{reply:?}");
+    assert_eq!(reply.body["message"], "一次只能上传一个文件（表单字段 file 只能出现一次）");
     let conditional = upload(&service, &admin, &good).header("if-match", "\"3\"").send().await;
     assert_eq!(conditional.problem(), (400, "INVALID_HEADER"));
     let list = service.get("/api/customers").by(&admin).send().await;

@@ -21,6 +21,13 @@ use crate::http::text::Text;
 /// The field that holds the file.
 const FIELD: &str = "file";
 
+const NO_FILE: Text =
+    Text::new("请上传Excel文件（表单字段 file）", "Please upload a file in the form field `file`");
+const TWO_FILES: Text = Text::new(
+    "一次只能上传一个文件（表单字段 file 只能出现一次）",
+    "Please upload one file at a time: the form field `file` may occur only once",
+);
+
 /// Bytes a form needs beside its file.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
@@ -83,15 +90,20 @@ impl Upload {
     }
 }
 
+/// The one file of a form: of two, nobody could say which one was meant.
 async fn file(form: &mut Multipart) -> Result<Vec<u8>, Problem> {
     let malformed = |_| Problem::of(&problem::MALFORMED_FORM);
+    let mut found = None;
     while let Some(field) = form.next_field().await.map_err(malformed)? {
-        if field.name() == Some(FIELD) {
-            return Ok(field.bytes().await.map_err(malformed)?.into());
+        if field.name() != Some(FIELD) {
+            continue;
+        }
+        let file = field.bytes().await.map_err(malformed)?;
+        if found.replace(file).is_some() {
+            return Err(Problem::of(&problem::MALFORMED_FORM).text(TWO_FILES));
         }
     }
-    let text = Text::new("请上传Excel文件（表单字段 file）", "Please upload a file in the form field `file`");
-    Err(Problem::of(&problem::MALFORMED_FORM).text(text))
+    found.map(Vec::from).ok_or_else(|| Problem::of(&problem::MALFORMED_FORM).text(NO_FILE))
 }
 
 fn rejected(_: &MultipartRejection) -> Problem {
