@@ -7,10 +7,12 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use application::forms::{FieldError, Rule};
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
 use url::form_urlencoded;
 
 use super::problem::{self, Problem};
+use super::time::calendar;
 
 /// Most parameters of one request.
 const PARAMETERS_MAX: usize = 64;
@@ -18,8 +20,11 @@ const PARAMETERS_MAX: usize = 64;
 /// Most characters of one value.
 const VALUE_CHARS_MAX: usize = 200;
 
-/// System A's days are days in China, wherever the server stands.
-const CHINA_OFFSET: TimeDelta = TimeDelta::hours(8);
+/// Last page that can be asked for; whoever reads further goes by the cursor.
+const PAGE_MAX: u32 = 1_000_000;
+
+/// What lies between the last instant of a day and the next day: databases know nothing shorter.
+const RESOLUTION: TimeDelta = TimeDelta::microseconds(1);
 
 /// Years that a filter may name: every database can compare them, whatever it can store.
 const YEARS: RangeInclusive<i32> = 1900..=9999;
@@ -79,6 +84,17 @@ impl Parameters {
         })
     }
 
+    /// Number of the page that is wanted, from 1, and how many rows it has at most: `usual` when `rows` does not say.
+    pub fn page(&mut self, rows: &str, usual: u32, most: u32) -> (u32, u32) {
+        (self.count("page", 1, PAGE_MAX), self.count(rows, usual, most))
+    }
+
+    /// A number from 1 to `most`; `usual` when nothing is said.
+    pub fn count(&mut self, key: &str, usual: u32, most: u32) -> u32 {
+        let count = self.whole(key, 1..=i64::from(most));
+        count.and_then(|count| u32::try_from(count).ok()).unwrap_or(usual)
+    }
+
     /// An id.
     pub fn id<T: FromStr>(&mut self, key: &str) -> Option<T> {
         self.read(key, |value| value.parse().map_err(|_| Rule::Id))
@@ -99,14 +115,14 @@ impl Parameters {
         })
     }
 
-    /// The first instant meant by a day or an instant.
-    pub fn from(&mut self, key: &str) -> Option<DateTime<Utc>> {
-        self.read(key, |value| instant(value).map(|(from, _)| from))
+    /// The first instant of a day in this zone (`limits.zone`: the same days that people are counted by), or an instant.
+    pub fn first(&mut self, key: &str, zone: Tz) -> Option<DateTime<Utc>> {
+        self.read(key, |value| covered(value, zone).map(|(first, _)| first))
     }
 
-    /// The first instant after a day, or after an instant that is meant to be included.
-    pub fn until(&mut self, key: &str) -> Option<DateTime<Utc>> {
-        self.read(key, |value| instant(value).map(|(_, until)| until))
+    /// The last instant of a day in this zone, or an instant.
+    pub fn last(&mut self, key: &str, zone: Tz) -> Option<DateTime<Utc>> {
+        self.read(key, |value| covered(value, zone).map(|(_, last)| last))
     }
 
     /// Refuses what is left over.
@@ -122,25 +138,25 @@ impl Parameters {
     }
 }
 
-/// What a day (in China) or an instant covers: its first instant and the first one after it.
-fn instant(text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>), Rule> {
+/// What a day or an instant covers: its first instant and its last one.
+fn covered(text: &str, zone: Tz) -> Result<(DateTime<Utc>, DateTime<Utc>), Rule> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         let at = at.to_utc();
-        let until = at.checked_add_signed(TimeDelta::microseconds(1)).ok_or(Rule::Date)?;
-        return if YEARS.contains(&at.year()) { Ok((at, until)) } else { Err(Rule::Date) };
+        return if YEARS.contains(&at.year()) { Ok((at, at)) } else { Err(Rule::Date) };
     }
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| Rule::Date)?;
     if !YEARS.contains(&day.year()) {
         return Err(Rule::Date);
     }
-    let from = day.and_time(NaiveTime::MIN).and_utc().checked_sub_signed(CHINA_OFFSET).ok_or(Rule::Date)?;
-    let until = from.checked_add_signed(TimeDelta::days(1)).ok_or(Rule::Date)?;
-    Ok((from, until))
+    let (from, next) = calendar::day(day, zone);
+    Ok((from, next - RESOLUTION))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CHINA: Tz = chrono_tz::Asia::Shanghai;
 
     fn paths(problem: &Problem) -> Vec<(&str, &str)> {
         problem.fields.iter().map(|error| (error.path.as_str(), error.rule.code())).collect()
@@ -154,7 +170,7 @@ mod tests {
         assert_eq!(query.whole("page", 1..=10), None);
         assert_eq!(query.whole("limit", 1..=200), None);
         assert_eq!(query.word("sortOrder", &[("asc", 1), ("desc", 2)]), None);
-        assert_eq!(query.from("from"), None);
+        assert_eq!(query.first("from", CHINA), None);
         assert_eq!(query.text("blank"), None);
         let problem = query.finish().unwrap_err();
         assert_eq!(problem.kind.status, 400);
@@ -170,12 +186,34 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_a_whole_day_in_china() {
-        let mut query = Parameters::of(Some("a=2026-01-02&b=2026-01-02&c=2026-01-02T03:04:05Z"));
-        assert_eq!(query.from("a").unwrap().to_rfc3339(), "2026-01-01T16:00:00+00:00");
-        assert_eq!(query.until("b").unwrap().to_rfc3339(), "2026-01-02T16:00:00+00:00");
-        assert_eq!(query.from("c").unwrap().to_rfc3339(), "2026-01-02T03:04:05+00:00");
-        assert!(query.finish().is_ok());
+    fn a_day_is_a_whole_day_where_people_live() {
+        let instant = "2026-01-02T03:04:05Z";
+        for (zone, text, first, last) in [
+            (CHINA, "2026-01-02", "2026-01-01T16:00:00Z", "2026-01-02T15:59:59.999999Z"),
+            (chrono_tz::Asia::Tokyo, "2026-01-02", "2026-01-01T15:00:00Z", "2026-01-02T14:59:59.999999Z"),
+            (CHINA, instant, instant, instant),
+        ] {
+            let mut query = Parameters::of(Some(&format!("a={text}&b={text}")));
+            let expected = [first, last].map(|at| at.parse::<DateTime<Utc>>().ok());
+            assert_eq!([query.first("a", zone), query.last("b", zone)], expected, "{zone} {text}");
+            assert!(query.finish().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_page_has_a_number_and_a_size_within_bounds() {
+        for (text, expected) in
+            [("", (1, 10)), ("page=3&limit=200", (3, 200)), ("page=1000000", (1_000_000, 10))]
+        {
+            let mut query = Parameters::of(Some(text));
+            assert_eq!(query.page("limit", 10, 200), expected, "{text}");
+            assert!(query.finish().is_ok());
+        }
+        for text in ["page=0", "page=1000001", "limit=0", "limit=201", "page=-1", "limit=99999999999"] {
+            let mut query = Parameters::of(Some(text));
+            query.page("limit", 10, 200);
+            assert_eq!(paths(&query.finish().unwrap_err())[0].1, "out_of_range", "{text}");
+        }
     }
 
     #[test]
@@ -189,11 +227,11 @@ mod tests {
             "0001-01-01T00:00:00Z",
         ] {
             let mut query = Parameters::of(Some(&format!("from={text}")));
-            assert_eq!(query.from("from"), None, "{text}");
+            assert_eq!(query.first("from", CHINA), None, "{text}");
             assert_eq!(paths(&query.finish().unwrap_err()), [("from", "date")], "{text}");
         }
         let mut query = Parameters::of(Some("from=1900-01-01&until=9999-12-31"));
-        assert!(query.from("from").is_some() && query.until("until").is_some());
+        assert!(query.first("from", CHINA).is_some() && query.last("until", CHINA).is_some());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Instants as clients get them: ISO 8601, UTC, milliseconds (http-api.md section 1).
 
+pub mod calendar;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 

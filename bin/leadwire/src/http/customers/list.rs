@@ -3,7 +3,7 @@
 use application::access::{Caller, list_scope};
 use application::forms::Rule;
 use axum::extract::{RawQuery, State};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use domain::CustomerId;
 use domain::customer::{ContractStatus, Customer, FollowUpStatus, LeadLevel, LeadSource, ServiceCategory};
 use projections::ReadModel;
@@ -28,9 +28,6 @@ use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
 
 const LISTED: Text = Text::new("获取客户列表成功", "Here are the customers");
-
-/// Last page that can be asked for; whoever reads further goes by the cursor.
-pub(in crate::http) const PAGE_MAX: i64 = 1_000_000;
 
 /// One page of customers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,7 +101,7 @@ pub async fn list(
     RawQuery(query): RawQuery,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
-    let wanted = Wanted::parse(query.as_deref())?;
+    let wanted = Wanted::parse(query.as_deref(), app.limits().zone)?;
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let page = wanted.page(&app, &caller).await?;
     Ok(Answer::ok(LISTED, &page)?.read_at(stale))
@@ -120,12 +117,12 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads system A's parameters, and the cursor.
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    /// Reads system A's parameters, and the cursor; days are days of this zone.
+    pub(super) fn parse(query: Option<&str>, zone: Tz) -> Result<Self, Problem> {
         let mut parameters = Parameters::of(query);
         parameters.text(MIN_POSITION); // read by its own extractor
-        let (page, limit) = page(&mut parameters, PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX);
-        let filter = filter(&mut parameters);
+        let (page, limit) = parameters.page("limit", PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX);
+        let filter = filter(&mut parameters, zone);
         let behind = parameters.read("cursor", |text| {
             let cursor: Option<CustomerCursor> = text.parse().ok();
             cursor.filter(|cursor| cursor.fits(&filter)).ok_or(Rule::Cursor)
@@ -147,14 +144,7 @@ impl Wanted {
     }
 }
 
-/// Number and size of the page that is wanted.
-pub(super) fn page(parameters: &mut Parameters, usual: u32, most: u32) -> (u32, u32) {
-    let page = parameters.whole("page", 1..=PAGE_MAX).unwrap_or(1);
-    let limit = parameters.whole("limit", 1..=i64::from(most)).unwrap_or(i64::from(usual));
-    (small(page), small(limit))
-}
-
-fn filter(parameters: &mut Parameters) -> CustomerFilter {
+fn filter(parameters: &mut Parameters, zone: Tz) -> CustomerFilter {
     CustomerFilter {
         search: parameters.text("search"),
         name: parameters.text("name"),
@@ -167,28 +157,20 @@ fn filter(parameters: &mut Parameters) -> CustomerFilter {
         lead_status: parameters.code("leadStatus", LeadStatus::ALL),
         follow_up_status: parameters.code("followUpStatus", FollowUpStatus::ALL),
         caregiver: parameters.text("caregiverName").or(parameters.text("caregiverPhone")),
-        created_from: parameters.from("createdStartDate"),
-        created_to: last(parameters.until("createdEndDate")),
-        assigned_from: parameters.from("assignedStartDate"),
-        assigned_to_time: last(parameters.until("assignedEndDate")),
+        created_from: parameters.first("createdStartDate", zone),
+        created_to: parameters.last("createdEndDate", zone),
+        assigned_from: parameters.first("assignedStartDate", zone),
+        assigned_to_time: parameters.last("assignedEndDate", zone),
         sort_by: parameters.code("sortBy", SortBy::ALL),
         sort_order: parameters.code("sortOrder", SortOrder::ALL),
     }
 }
 
-/// The last instant before the first one after.
-pub(in crate::http) fn last(after: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    after.map(|after| after - TimeDelta::microseconds(1))
-}
-
-/// A number that was held within bounds far below the type's.
-pub(in crate::http) fn small(number: i64) -> u32 {
-    u32::try_from(number).unwrap_or(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CHINA: Tz = chrono_tz::Asia::Shanghai;
 
     #[test]
     fn every_filter_of_system_a_is_read() {
@@ -196,7 +178,7 @@ mod tests {
                      &leadStatus=%E5%B7%B2%E6%B5%81%E8%BD%AC&createdEndDate=2026-01-02&sortBy=name&sortOrder=asc\
                      &minPosition=5&contractStatus=&followUpStatus=%E6%B5%81%E8%BD%AC%E6%9C%AA%E8%B7%9F%E8%BF%9B&caregiverName=\
                      &caregiverPhone=";
-        let wanted = Wanted::parse(Some(query)).unwrap();
+        let wanted = Wanted::parse(Some(query), CHINA).unwrap();
         let expected = CustomerFilter {
             search: Some("王".into()),
             lead_source: Some(LeadSource::Website),
@@ -215,9 +197,9 @@ mod tests {
     #[test]
     fn a_page_has_at_most_200_rows() {
         for query in ["limit=201", "limit=0", "page=0", "sortBy=phone%3Bdrop", "order=asc", "cursor=x"] {
-            assert_eq!(Wanted::parse(Some(query)).unwrap_err().kind.status, 400, "{query}");
+            assert_eq!(Wanted::parse(Some(query), CHINA).unwrap_err().kind.status, 400, "{query}");
         }
-        assert!(Wanted::parse(Some("limit=200")).is_ok());
-        assert!(Wanted::parse(None).is_ok());
+        assert!(Wanted::parse(Some("limit=200"), CHINA).is_ok());
+        assert!(Wanted::parse(None, CHINA).is_ok());
     }
 }

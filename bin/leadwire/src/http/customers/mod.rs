@@ -21,8 +21,6 @@ pub mod update;
 pub mod website;
 pub mod written;
 
-pub(super) use list::{PAGE_MAX, last, small};
-
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use domain::CustomerId;

@@ -1,6 +1,7 @@
 //! Reading the inbox: the list, one notification, how many are unread.
 
 use axum::extract::{RawQuery, State};
+use chrono_tz::Tz;
 use projections::queries::PageRequest;
 use projections::queries::inbox::{
     self as query, NoticeFilter, NoticeStatus, PAGE_NOTICES, PAGE_NOTICES_MAX,
@@ -14,7 +15,6 @@ use super::{INBOX, NoticePath, own};
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
-use crate::http::customers::{PAGE_MAX, last, small};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::http::reading::{MIN_POSITION, MinPosition, fresh};
@@ -59,7 +59,7 @@ pub async fn list(
     RawQuery(query): RawQuery,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
-    let (filter, request) = parse(query.as_deref())?;
+    let (filter, request) = parse(query.as_deref(), app.limits().zone)?;
     let stale = fresh(&app, &caller, INBOX, min).await;
     let found = query::list(&app.db, caller.id, &filter, request, app.clock.now()).await;
     let found = found.map_err(|error| db_problem(&error))?;
@@ -73,25 +73,23 @@ pub async fn list(
     Ok(Answer::ok(LISTED, &page)?.read_at(stale))
 }
 
-fn parse(query: Option<&str>) -> Result<(NoticeFilter, PageRequest), Problem> {
+fn parse(query: Option<&str>, zone: Tz) -> Result<(NoticeFilter, PageRequest), Problem> {
     // PENDING is never written, but system A's pages may ask for it: it means unread too.
     let statuses =
         [("SENT", NoticeStatus::Sent), ("PENDING", NoticeStatus::Sent), ("READ", NoticeStatus::Read)];
     let mut parameters = Parameters::of(query);
     parameters.text(MIN_POSITION); // read by its own extractor
-    let page = parameters.whole("page", 1..=PAGE_MAX).unwrap_or(1);
-    let size_max = i64::from(PAGE_NOTICES_MAX);
-    let size = parameters.whole("pageSize", 1..=size_max).unwrap_or(i64::from(PAGE_NOTICES));
+    let (page, size) = parameters.page("pageSize", PAGE_NOTICES, PAGE_NOTICES_MAX);
     let filter = NoticeFilter {
         scene: parameters.text("type"),
         status: parameters.word("status", &statuses),
-        from: parameters.from("startDate"),
-        to: last(parameters.until("endDate")),
+        from: parameters.first("startDate", zone),
+        to: parameters.last("endDate", zone),
         archived: parameters.word("archived", &YES_OR_NO).unwrap_or(false),
         snoozed: parameters.word("snoozed", &YES_OR_NO).unwrap_or(false),
     };
     parameters.finish()?;
-    Ok((filter, PageRequest::new(small(page), small(size), PAGE_NOTICES_MAX)))
+    Ok((filter, PageRequest::new(page, size, PAGE_NOTICES_MAX)))
 }
 
 /// How many notifications the caller has not read.
@@ -135,19 +133,21 @@ pub async fn detail(
 mod tests {
     use super::*;
 
+    const CHINA: Tz = chrono_tz::Asia::Shanghai;
+
     #[test]
     fn the_list_takes_known_parameters_only() {
-        assert!(parse(Some("page=1&pageSize=20&type=CUSTOMER_ASSIGNED&status=SENT")).is_ok());
+        assert!(parse(Some("page=1&pageSize=20&type=CUSTOMER_ASSIGNED&status=SENT"), CHINA).is_ok());
         for (query, archived, snoozed) in
             [("", false, false), ("archived=true", true, false), ("snoozed=true&archived=false", false, true)]
         {
-            let (filter, _) = parse(Some(query)).unwrap();
+            let (filter, _) = parse(Some(query), CHINA).unwrap();
             assert_eq!((filter.archived, filter.snoozed), (archived, snoozed), "{query}");
         }
         for query in
             ["pageSize=101", "status=UNREAD", "limit=5", "startDate=soon", "archived=1", "snoozed=yes"]
         {
-            assert_eq!(parse(Some(query)).unwrap_err().kind.status, 400, "{query}");
+            assert_eq!(parse(Some(query), CHINA).unwrap_err().kind.status, 400, "{query}");
         }
     }
 }

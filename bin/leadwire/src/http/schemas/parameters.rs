@@ -71,13 +71,13 @@ pub struct CustomerListQuery {
     pub caregiver_name: Option<String>,
     /// The same.
     pub caregiver_phone: Option<String>,
-    /// Created on this day (in China) or at this instant, or later.
+    /// Created on this day (in `limits.zone`) or at this instant, or later.
     pub created_start_date: Option<String>,
-    /// Created on this day (in China) or at this instant, or earlier.
+    /// Created on this day (in `limits.zone`) or at this instant, or earlier.
     pub created_end_date: Option<String>,
-    /// Assigned on this day (in China) or at this instant, or later.
+    /// Assigned on this day (in `limits.zone`) or at this instant, or later.
     pub assigned_start_date: Option<String>,
-    /// Assigned on this day (in China) or at this instant, or earlier.
+    /// Assigned on this day (in `limits.zone`) or at this instant, or earlier.
     pub assigned_end_date: Option<String>,
     /// From 1.
     #[param(minimum = 1)]
@@ -108,9 +108,9 @@ pub struct NotificationListQuery {
     pub kind: Option<String>,
     /// SENT or READ.
     pub status: Option<String>,
-    /// Created on this day (in China) or at this instant, or later.
+    /// Created on this day (in `limits.zone`) or at this instant, or later.
     pub start_date: Option<String>,
-    /// Created on this day (in China) or at this instant, or earlier.
+    /// Created on this day (in `limits.zone`) or at this instant, or earlier.
     pub end_date: Option<String>,
     /// `true`: those put aside, instead of those that are not.
     pub archived: Option<bool>,

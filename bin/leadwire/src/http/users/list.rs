@@ -16,7 +16,6 @@ use super::{UserDocument, UserPath, permitted};
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
-use crate::http::customers::{PAGE_MAX, small};
 use crate::http::problem::{self, Problem};
 use crate::http::query::Parameters;
 use crate::http::reading::{MIN_POSITION, MinPosition, fresh};
@@ -76,8 +75,7 @@ pub async fn list(
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::PickAssignee)?;
     let mut parameters = Parameters::of(query.as_deref());
-    let page = parameters.whole("page", 1..=PAGE_MAX).map_or(1, small);
-    let size = parameters.whole("pageSize", 1..=i64::from(PAGE_STAFF_MAX)).map_or(PAGE_STAFF, small);
+    let (page, size) = parameters.page("pageSize", PAGE_STAFF, PAGE_STAFF_MAX);
     let codes = || Role::ALL.iter().map(Role::to_string).collect();
     let filter = StaffFilter {
         search: parameters.text("search"),

@@ -10,7 +10,6 @@ use projections::queries::customers::{self, CustomerFilter, CustomerRow, PAGE_CU
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::list::page;
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
@@ -146,7 +145,7 @@ impl Wanted {
     /// Takes what is said about them.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
         parameters.text(MIN_POSITION);
-        let (page, limit) = page(parameters, PAGE_CUSTOMERS, PAGE_BAOBEI_MAX);
+        let (page, limit) = parameters.page("limit", PAGE_CUSTOMERS, PAGE_BAOBEI_MAX);
         let filter = CustomerFilter {
             search: parameters.text("search"),
             contract_status: parameters.code("contractStatus", ContractStatus::ALL),

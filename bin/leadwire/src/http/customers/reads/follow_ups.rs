@@ -13,7 +13,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::CustomerPath;
 use super::super::detail::visible;
 use super::super::follow_up::FollowUpDocument;
-use super::super::list::page;
 use super::fresh_row;
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
@@ -91,7 +90,7 @@ async fn answer(
 ) -> Result<Answer, Problem> {
     let mut parameters = Parameters::of(query);
     parameters.text(MIN_POSITION);
-    let (page, limit) = page(&mut parameters, PAGE_FOLLOW_UPS_MAX, PAGE_FOLLOW_UPS_MAX);
+    let (page, limit) = parameters.page("limit", PAGE_FOLLOW_UPS_MAX, PAGE_FOLLOW_UPS_MAX);
     parameters.finish()?;
     let (row, stale) = fresh_row(app, caller, id, ReadModel::FollowUps, min).await?;
     let view = field_view(caller, &row.customer);

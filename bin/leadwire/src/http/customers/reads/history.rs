@@ -9,7 +9,6 @@ use domain::{Actor, CommandId, EventId, Recorded, Sequence, StaffId};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::list::small;
 use super::super::{CustomerPath, document};
 use super::story;
 use crate::app::SharedApp;
@@ -29,7 +28,7 @@ const TOLD: Text = Text::new("获取客户历史成功", "Here is what happened"
 const EVENTS: u32 = 100;
 
 /// Most events of one answer.
-const EVENTS_MAX: i64 = 200;
+const EVENTS_MAX: u32 = 200;
 
 /// Parameters of the history.
 #[derive(IntoParams)]
@@ -107,7 +106,7 @@ pub async fn history(
 ) -> Result<Answer, Problem> {
     let mut parameters = Parameters::of(query.as_deref());
     parameters.text(MIN_POSITION);
-    let limit = parameters.whole("limit", 1..=EVENTS_MAX).map_or(EVENTS, small);
+    let limit = parameters.count("limit", EVENTS, EVENTS_MAX);
     let before = parameters.whole("before", 1..=i64::MAX);
     parameters.finish()?;
     let story = story::read(&app, &caller, id, before, limit as usize).await?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::document::CustomerDocument;
-use super::super::list::{documents, small};
+use super::super::list::documents;
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
@@ -56,9 +56,8 @@ pub async fn search(
     let mut parameters = Parameters::of(query.as_deref());
     parameters.text(MIN_POSITION);
     let text = parameters.text("search").unwrap_or_default();
-    let most = parameters.whole("limit", 1..=i64::from(PAGE_CUSTOMERS_MAX));
+    let limit = parameters.count("limit", PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX);
     parameters.finish()?;
-    let limit = most.map_or(PAGE_CUSTOMERS, small);
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let found = customers::search(app.projections.roster(), &text, limit, list_scope(&caller)).await;
     let found = found.map_err(|error| db_problem(&error))?;

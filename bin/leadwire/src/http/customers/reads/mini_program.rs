@@ -60,7 +60,7 @@ pub async fn list(
     RawQuery(query): RawQuery,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
-    let wanted = Wanted::parse(query.as_deref())?;
+    let wanted = Wanted::parse(query.as_deref(), app.limits().zone)?;
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let page = wanted.page(&app, &caller).await?;
     let has_more = match page.page {

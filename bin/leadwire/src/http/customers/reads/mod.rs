@@ -4,7 +4,6 @@
 
 pub mod baobei;
 pub mod baobei_machine;
-mod calendar;
 pub mod follow_ups;
 pub mod history;
 pub mod lookup;

@@ -11,9 +11,9 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::document::CustomerDocument;
-use super::super::list::{CustomerPage, page};
+use super::super::list::CustomerPage;
 use super::statistics::{Counts, counts};
-use super::{calendar, fresh_both, permitted};
+use super::{fresh_both, permitted};
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
@@ -23,6 +23,7 @@ use crate::http::reading::{MIN_POSITION, MinPosition, fresh};
 use crate::http::refusals::db_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
+use crate::http::time::calendar;
 
 const LISTED: Text = Text::new("获取公海客户列表成功", "Here is the public pool");
 const COUNTED: Text = Text::new("获取公海统计成功", "Here are the statistics of the public pool");
@@ -85,7 +86,7 @@ pub async fn pool(
 fn parse(caller: &Caller, query: Option<&str>) -> Result<(PoolFilter, PageRequest), Problem> {
     let mut parameters = Parameters::of(query);
     parameters.text(MIN_POSITION);
-    let (page, limit) = page(&mut parameters, PAGE_POOL, PAGE_POOL_MAX);
+    let (page, limit) = parameters.page("limit", PAGE_POOL, PAGE_POOL_MAX);
     let (search, name) = searched(caller, parameters.text("search"));
     let filter = PoolFilter {
         search,

@@ -12,7 +12,6 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::CustomerPath;
-use super::super::list::page;
 use super::{acted, fresh_row, permitted};
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
@@ -137,7 +136,7 @@ pub async fn pool_logs(
     permitted(&caller, Action::ViewPoolStatistics)?;
     let mut parameters = Parameters::of(query.as_deref());
     parameters.text(MIN_POSITION);
-    let (page, limit) = page(&mut parameters, PAGE_LOGS, PAGE_POOL_MAX);
+    let (page, limit) = parameters.page("limit", PAGE_LOGS, PAGE_POOL_MAX);
     parameters.finish()?;
     let stale = fresh(&app, &caller, ReadModel::PoolLog, min).await;
     let found = query::logs(&app.db, PageRequest::new(page, limit, PAGE_POOL_MAX)).await;

@@ -10,7 +10,7 @@ use projections::queries::work::{self as query, Signed, Today, View};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{calendar, fresh_both};
+use super::fresh_both;
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
@@ -19,6 +19,7 @@ use crate::http::reading::{MinPosition, fresh};
 use crate::http::refusals::db_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
+use crate::http::time::calendar;
 
 const TO_DO: Text = Text::new("获取今日待办统计成功", "Here is what there is to do");
 const PROGRESS: Text = Text::new("获取业绩进度成功", "Here is how far you are");
