@@ -187,6 +187,31 @@ fn a_refused_row_keeps_no_phone_from_a_later_one() {
     assert_eq!((checked.good.len(), checked.refused.len()), (1, 1));
 }
 
+/// The largest number that a text names.
+fn bound(text: &str) -> Option<usize> {
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).max()
+}
+
+#[test]
+fn the_template_names_the_bounds_that_the_form_has() {
+    let mut bounded = 0;
+    for column in COLUMNS.iter().filter(|column| column.kind != Kind::Day) {
+        let (zh, en) = column.explanation;
+        assert_eq!(bound(zh), bound(en), "{}", column.title);
+        let Some(most) = bound(zh) else { continue };
+        bounded += 1;
+        for (size, is_good) in [(most, true), (most + 1, false)] {
+            let value = if column.kind == Kind::Number { size.to_string() } else { "x".repeat(size) };
+            let others = REQUIRED.into_iter().zip(["王女士", "13812345678", "抖音"]);
+            let others = others.filter(|(title, _)| *title != column.title);
+            let (titles, cells): (Vec<_>, Vec<_>) = others.chain([(column.title, &*value)]).unzip();
+            let checked = check(sheet(&titles, &[&cells])).unwrap();
+            assert_eq!(checked.refused.is_empty(), is_good, "{} {size}: {:?}", column.title, lines(&checked));
+        }
+    }
+    assert!(bounded > 8, "only {bounded} columns name a bound");
+}
+
 #[test]
 fn an_owner_is_found_by_user_name_or_by_name_and_only_for_who_may_pick() {
     let id = |n| StaffId(Uuid::from_u128(n));

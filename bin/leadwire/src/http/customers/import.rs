@@ -195,3 +195,21 @@ fn missing_columns(missing: &MissingColumns) -> Problem {
         .text(Text::with(missing.to_string(), format!("Required columns are missing: {titles}")))
         .details(json!({ "columns": missing.0 }))
 }
+
+#[cfg(test)]
+mod tests {
+    use application::imports::ROWS_MAX;
+    use infrastructure::spreadsheet::FILE_BYTES_MAX;
+    use utoipa::PartialSchema as _;
+
+    use super::ImportBody;
+
+    #[test]
+    fn the_document_names_the_limits_of_a_file() {
+        let schema = serde_json::to_value(ImportBody::schema()).unwrap();
+        let told = schema["properties"]["file"]["description"].as_str().unwrap();
+        let mebibytes = format!("{} MiB", FILE_BYTES_MAX / 1024 / 1024);
+        let rows = format!("{} {:03} rows", ROWS_MAX / 1000, ROWS_MAX % 1000);
+        assert!(told.contains(&mebibytes) && told.contains(&rows), "{told}");
+    }
+}
