@@ -14,7 +14,7 @@ use infrastructure::event_log::EventLog;
 use infrastructure::ids::TimeOrderedIds;
 use uuid::Uuid;
 
-/// People who own leads (issue 3).
+/// People who own leads: the staff of a large agency.
 pub(crate) const STAFF: u32 = 200;
 
 /// Leads written by one append.

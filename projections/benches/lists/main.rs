@@ -25,7 +25,7 @@ use sqlx::{Connection, PgConnection};
 
 use questions::{Figures, ask};
 
-/// Leads of a run (issue 3), and of a quick one.
+/// Leads of a run, as many as an agency gathers in two years; and of a quick one.
 const LEADS: u32 = 100_000;
 const QUICK_LEADS: u32 = 10_000;
 /// How often each combination is asked.
