@@ -14,7 +14,7 @@ use infrastructure::credentials::CredentialsError;
 use infrastructure::wechat::CodeProblem;
 use secrecy::SecretString;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -331,10 +331,23 @@ pub async fn me(
     Answer::ok(IT_IS_YOU, &User::of(caller.id, account))
 }
 
+/// The session of a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionState {
+    /// Always `true`: whose session is not good gets a 401.
+    valid: bool,
+    /// Whose it is.
+    user: User,
+    /// When the token ends.
+    #[schema(value_type = DateTime<Utc>)]
+    expires_at: Millis,
+}
+
 /// Whether the session is good, whose it is, and until when.
 #[utoipa::path(
     get, path = "/api/auth/session", operation_id = "show_session", tag = "auth",
-    responses((status = 200, description = "The session", body = Enveloped<Value>), schemas::ReadProblems)
+    responses((status = 200, description = "The session", body = Enveloped<SessionState>), schemas::ReadProblems)
 )]
 pub async fn session(
     State(app): State<SharedApp>,
@@ -343,8 +356,8 @@ pub async fn session(
     let account =
         active_account(&app, caller.id).await?.ok_or_else(|| Problem::of(&problem::UNAUTHORIZED))?;
     let user = User::of(caller.id, account);
-    let expires_at = Millis(session.until);
-    Answer::ok(SESSION_IS_GOOD, &json!({ "valid": true, "user": user, "expiresAt": expires_at }))
+    let state = SessionState { valid: true, user, expires_at: Millis(session.until) };
+    Answer::ok(SESSION_IS_GOOD, &state)
 }
 
 #[cfg(test)]
