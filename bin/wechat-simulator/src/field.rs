@@ -73,7 +73,7 @@ impl FieldKind {
             "car_number" => Self::CarNumber,
             "name" => Self::Name,
             "phrase" => Self::Phrase,
-            "enum" => Self::Enum,
+            "enum" | "const" => Self::Enum, // `const` of an official account: one of the audited values
             _ => return None,
         })
     }

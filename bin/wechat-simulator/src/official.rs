@@ -20,6 +20,9 @@ use crate::{
 /// How long a `client_msg_id` is remembered for a person.
 const CLIENT_MSG_ID_LIFE: TimeDelta = TimeDelta::minutes(10);
 
+/// Fewer ids are not worth a sweep.
+const SWEEP_MIN: usize = 1024;
+
 /// What a template message was sent with: app, person, `client_msg_id`.
 type ClientMsgId = (String, String, String);
 
@@ -30,6 +33,8 @@ pub(crate) struct Official {
     followers: BTreeSet<(String, String)>,
     blockers: BTreeSet<(String, String)>,
     sent: HashMap<ClientMsgId, (DateTime<Utc>, u64)>,
+    /// Old ids are swept out when there are so many.
+    sweep_at: usize,
 }
 
 impl Official {
@@ -65,6 +70,20 @@ impl Official {
         } else {
             self.blockers.remove(&person);
         }
+    }
+
+    /// The msgid of the message a `client_msg_id` was used for in the last ten minutes.
+    fn sent_before(&self, id: &ClientMsgId, now: DateTime<Utc>) -> Option<u64> {
+        let (at, msgid) = self.sent.get(id)?;
+        (now - *at < CLIENT_MSG_ID_LIFE).then_some(*msgid)
+    }
+
+    fn remember(&mut self, id: ClientMsgId, msgid: u64, now: DateTime<Utc>) {
+        if self.sent.len() >= self.sweep_at {
+            self.sent.retain(|_, (at, _)| now - *at < CLIENT_MSG_ID_LIFE);
+            self.sweep_at = SWEEP_MIN.max(2 * self.sent.len());
+        }
+        self.sent.insert(id, (now, msgid));
     }
 
     fn blocks(&self, appid: &str, openid: &str) -> bool {
@@ -116,8 +135,7 @@ impl World {
             openid: message.openid.clone(),
             reason,
         };
-        self.official.sent.retain(|_, (at, _)| now - *at < CLIENT_MSG_ID_LIFE);
-        if let Some((_, msgid)) = client_msg_id.as_ref().and_then(|id| self.official.sent.get(id)).copied() {
+        if let Some(msgid) = client_msg_id.as_ref().and_then(|id| self.official.sent_before(id, now)) {
             self.ledger.drop_silently(dropped(DropReason::Duplicate));
             let msgid = if self.switches.template_duplicate_same_msgid { msgid } else { self.next_msgid() };
             return Ok(self.accepted(msgid));
@@ -131,7 +149,7 @@ impl World {
             self.deliver(&app.appid, message, Channel::WechatTemplate, how.client_saw)
         };
         if let Some(id) = client_msg_id {
-            self.official.sent.insert(id, (now, msgid));
+            self.official.remember(id, msgid, now);
         }
         Ok(self.accepted(msgid))
     }

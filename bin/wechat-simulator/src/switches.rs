@@ -221,6 +221,8 @@ pub struct Limits {
     pub wecom_member_per_hour: Option<u64>,
     /// Person-times of a WeCom app per day (45009): 200 times the accounts the corp pays for; none by default.
     pub wecom_persons_per_day: Option<u64>,
+    /// `POST /cgi-bin/message/send` of an app per minute (45009): base limits leave sending out; none by default.
+    pub wecom_send_per_minute: Option<u64>,
     /// WeCom sends with one token that may be under way together (45033); none by default.
     pub wecom_concurrent: Option<u64>,
     /// Messages of a group robot per minute (45009).
@@ -250,6 +252,7 @@ impl Default for Limits {
             wecom_member_per_minute: Some(30),
             wecom_member_per_hour: Some(1_000),
             wecom_persons_per_day: None,
+            wecom_send_per_minute: None,
             wecom_concurrent: None,
             robot_per_minute: Some(20),
             force_refresh_per_day: 20,

@@ -186,6 +186,8 @@ mod tests {
             ("T=thing,time2", false),
             ("T=banana1,time2", false),
             ("T=enum1,time2", false),
+            ("T=const1:a|b,time2", true),
+            ("T=const1,time2", false),
             ("T=thing1:a|b,time2", false),
             ("=thing1,time2", false),
             ("T", false),

@@ -12,6 +12,9 @@ const INTERVAL_DEFAULT_SECONDS: i64 = 1800;
 /// Four hours.
 const INTERVAL_MAX_SECONDS: i64 = 14_400;
 
+/// Fewer are not worth a sweep.
+const SWEEP_MIN: usize = 1024;
+
 #[derive(Debug)]
 struct Known {
     until: DateTime<Utc>,
@@ -22,6 +25,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
     known: HashMap<(String, Vec<u8>), Known>,
+    /// Old ones are swept out when there are so many.
+    sweep_at: usize,
 }
 
 impl Duplicates {
@@ -39,7 +44,10 @@ impl Duplicates {
         interval: TimeDelta,
         now: DateTime<Utc>,
     ) {
-        self.known.retain(|_, known| now < known.until);
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, known| now < known.until);
+            self.sweep_at = SWEEP_MIN.max(2 * self.known.len());
+        }
         let known = Known { until: now + interval, msgid: msgid.to_owned() };
         self.known.insert((app.to_owned(), content), known);
     }

@@ -37,6 +37,7 @@ impl World {
         if self.limits.wecom_concurrent.is_some_and(|limit| u64::from(how.under_way) > limit) {
             return Err(Refusal::Plain(45033));
         }
+        self.count_send(&app, now)?;
         let body = request.wecom_json()?;
         self.refuse_escapes(request)?;
         self.judge_agent(&app, &body)?;
@@ -73,6 +74,17 @@ impl World {
             answer["response_code"] = json!(super::msgid(&mut self.rng));
         }
         Ok(answer)
+    }
+
+    /// Counts a call against the app's minute.
+    fn count_send(&mut self, app: &WecomApp, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let Some(limit) = self.limits.wecom_send_per_minute else { return Ok(()) };
+        let key = format!("send {}", app.key());
+        if self.wecom.rates.count(&key, MINUTE_SECONDS, self.switches.window(), now) >= limit {
+            return Err(Refusal::DayQuota);
+        }
+        self.wecom.rates.note(&key, now);
+        Ok(())
     }
 
     /// `agentid` is an integer and that of the token's app.

@@ -274,6 +274,11 @@ async fn an_app_has_so_many_person_times_a_day_and_so_many_calls_at_once() {
     assert_eq!(send(&kit, &token, &message("wang|lisi", "1")).await["errcode"], 0);
     assert_eq!(send(&kit, &token, &message("wang|lisi", "2")).await["errcode"], 45009);
     assert_eq!(send(&kit, &token, &message("wang", "3")).await["errcode"], 0);
+    kit.wechat().set_limits(Limits { wecom_send_per_minute: Some(1), ..Limits::default() });
+    assert_eq!(send(&kit, &token, &message("wang", "by the minute 1")).await["errcode"], 0);
+    assert_eq!(send(&kit, &token, &message("wang", "by the minute 2")).await["errcode"], 45009);
+    kit.wechat().advance(60).unwrap();
+    assert_eq!(send(&kit, &token, &message("wang", "by the minute 2")).await["errcode"], 0);
     kit.wechat().set_limits(Limits { wecom_concurrent: Some(1), ..Limits::default() });
     kit.wechat().add_fault(FaultRule::once(Endpoint::WecomSend, Fault::Hang { process: false })).unwrap();
     let first =
