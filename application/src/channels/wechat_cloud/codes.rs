@@ -76,6 +76,7 @@ pub const INNER_CODES: &[(&str, Verdict)] = &[
     ("NO_CREDIT", Verdict::Never(FailureClass::Consent)),
     ("INVALID_PARAMS", Verdict::Never(FailureClass::Content)),
     ("UNKNOWN_TYPE", Verdict::Never(FailureClass::Config)),
+    ("NO_TEMPLATE", Verdict::Never(FailureClass::Config)),
 ];
 
 /// What a code of the call means. One that is not in the table leaves open whether the function ran.
@@ -248,7 +249,7 @@ mod tests {
             (&["USER_NOT_FOUND", "NO_OPENID", "OPENID_NOT_FOUND", "40003"], Verdict::Never(Recipient)),
             (&["NO_CREDIT", "43101"], Verdict::Never(Consent)),
             (&["INVALID_PARAMS", "47003"], Verdict::Never(Content)),
-            (&["UNKNOWN_TYPE", "40037", "-501007"], Verdict::Never(Config)),
+            (&["UNKNOWN_TYPE", "NO_TEMPLATE", "40037", "-501007"], Verdict::Never(Config)),
             (&["BUSY", "-1", "42001", "40001", "oops", "12345"], Verdict::Busy),
             (&["45009"], Verdict::UntilTomorrow),
             (&["-504002", "-502001", "0"], Verdict::Uncertain),
