@@ -4,8 +4,9 @@
 //! changes it), then [`queries`] (what can be asked), then [`rebuild`] (making a read model again while it is in
 //! use). Nothing there decides or sends anything, and all of it can be thrown away and made again. The exception is
 //! [`policy_runner`]: it asks the policies who should learn what, appends the answers to the log, and is never
-//! rebuilt.
+//! rebuilt; and [`callbacks`], which appends what WeChat told us.
 
+pub mod callbacks;
 pub mod consumer;
 pub mod policy_runner;
 pub mod projections;
@@ -17,6 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use callbacks::CallbackWorker;
 pub use consumer::{
     Consumer, ConsumerState, ConsumerStatus, Consumers, HandleError, Handler, Lease, Progress,
 };

@@ -30,6 +30,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
     };
     let common = [
         consumer::STATEMENTS,
+        crate::callbacks::STATEMENTS,
         schema::STATEMENTS,
         rebuild::STATEMENTS,
         customers::STATEMENTS,
