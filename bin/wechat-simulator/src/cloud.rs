@@ -142,7 +142,12 @@ impl World {
         };
         let message = match self.message(template, &openid, notice) {
             Ok(message) => message,
-            Err(refusal) => return refused(self, &refusal),
+            Err(refusal) => {
+                if self.switches.failed_send_consumes_credit {
+                    self.credits.consume(&app.appid, &openid, template.id());
+                }
+                return refused(self, &refusal);
+            }
         };
         if self.credits.remaining(&app.appid, &openid, template.id()) == 0 {
             return refused(self, &Refusal::RefusedByUser);

@@ -271,6 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn a_change_names_the_container_of_a_popup_when_the_switch_says_so() {
+        let event =
+            Event::Change { openid: "o7".to_owned(), template_ids: vec!["T".to_owned(), "U".to_owned()] };
+        for (callback_change_in_popup_container, container) in
+            [(false, "SubscribeMsgChangeEvent"), (true, "SubscribeMsgPopupEvent")]
+        {
+            let switches = Switches {
+                callback_change_in_popup_container,
+                callback_json_shape: JsonShape::ContainerList,
+                ..Switches::default()
+            };
+            let json = Value::Object(event.json("gh_1", at(), &switches));
+            assert_eq!(json[container]["List"][1]["SubscribeStatusString"], "reject", "{json}");
+            let xml = event.xml("gh_1", at(), &switches);
+            assert_eq!(xml.matches("<List>").count(), 2);
+            assert!(xml.contains(&format!("<{container}><List><TemplateId><![CDATA[T]]>")), "{xml}");
+        }
+    }
+
+    #[test]
     fn texts_survive_xml() {
         let words = "a<b>&]]>c";
         let event =

@@ -9,6 +9,11 @@ use crate::{
     world::World,
 };
 
+/// A page of a mini program.
+const SCENE_PAGE: &str = "0";
+/// An H5 page of an official account.
+const SCENE_H5: &str = "1";
+
 /// One template in a popup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +35,7 @@ pub struct PopupOrder {
     pub openid: String,
     /// The answers.
     pub choices: Vec<PopupChoice>,
-    /// `PopupScene`; without it `0`, a page of a mini program.
+    /// `PopupScene`; without it `0`, a page of a mini program, or `1`, an H5 page of an official account.
     #[serde(default)]
     pub scene: Option<String>,
 }
@@ -160,7 +165,8 @@ impl SimulatorHandle {
         }
         let choices =
             order.choices.iter().map(|choice| (choice.template_id.clone(), choice.accept)).collect();
-        let scene = order.scene.clone().unwrap_or_else(|| "0".to_owned());
+        let usual = if world.official.is_official(&app.appid) { SCENE_H5 } else { SCENE_PAGE };
+        let scene = order.scene.clone().unwrap_or_else(|| usual.to_owned());
         world.tell(&app.appid, &Event::Popup { openid: order.openid.clone(), choices, scene });
         self.callbacks_changed(&world);
         Ok(())

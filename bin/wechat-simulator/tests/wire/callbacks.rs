@@ -70,7 +70,7 @@ async fn one_popup_may_ask_for_several_and_the_settings_take_all_back() {
         appid: Some("wx-two".to_owned()),
         openid: "o1".to_owned(),
         choices: vec![choice("T", true), choice("U", true)],
-        scene: Some("1".to_owned()),
+        scene: None,
     };
     kit.wechat().answer_popup(&order).unwrap();
     assert_eq!(remaining(&kit), 2);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wechat_simulator::{
     CLOUD_FUNCTION, Channel, ClientSaw, DEMO_CLOUD_ENV, DEMO_OFFICIAL_APPID, DEMO_OFFICIAL_SECRET,
-    DropReason, Endpoint, Fault, FaultRule, Limits,
+    DropReason, Endpoint, Fault, FaultRule, Limits, Switches,
 };
 
 use crate::kit::{Kit, answer, text};
@@ -99,11 +99,15 @@ async fn failures_of_the_function_stand_inside_and_can_be_tried_again() {
         (notice("k1", ""), json!("INVALID_PARAMS")),
         (json!({ "type": "other" }), json!("UNKNOWN_TYPE")),
         (json!({}), json!("UNKNOWN_TYPE")),
-        (long, json!(47003)),
+        (long.clone(), json!(47003)),
     ] {
         let told = inner(&kit.post(&path, &event).await);
         assert_eq!((&told["success"], &told["error"]["code"]), (&json!(false), &code), "{event}");
     }
+    assert_eq!(kit.wechat().credits()[0].remaining, 3, "a no uses nothing up");
+    kit.wechat().set_switches(Switches { failed_send_consumes_credit: true, ..Switches::default() });
+    assert_eq!(inner(&kit.post(&path, &long).await)["error"]["code"], 47003);
+    assert_eq!(kit.wechat().credits()[0].remaining, 2, "unless the switch says so");
     kit.wechat().cloud_user("s2", "o2");
     let told = inner(&kit.post(&path, &notice("k1", "s2")).await);
     assert_eq!(told["error"]["code"], 43101);
