@@ -16,7 +16,7 @@ use crate::with_tx;
 const BUCKET_SECONDS: i64 = 10;
 
 pub(super) const SENT: &str = "
-SELECT coalesce(sum(sends), 0), min(bucket) FROM send_buckets WHERE send_key = $1 AND bucket >= $2";
+SELECT CAST(coalesce(sum(sends), 0) AS BIGINT), min(bucket) FROM send_buckets WHERE send_key = $1 AND bucket >= $2";
 
 pub(super) const COUNT: &str = "
 INSERT INTO send_buckets (send_key, bucket, sends) VALUES ($1, $2, 1)

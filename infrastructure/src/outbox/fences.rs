@@ -72,11 +72,14 @@ impl Attachment for StartRow {
             .execute(conn)
             .await
             .map(|done| done.rows_affected()))?;
+        if verdict(rows) == Verdict::Apply {
+            self.budget.count(tx, self.at).await?; // before the next one of the same batch is judged
+        }
         Ok(verdict(rows))
     }
 
-    async fn write(&mut self, tx: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
-        self.budget.count(tx, self.at).await
+    async fn write(&mut self, _: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
+        Ok(())
     }
 }
 

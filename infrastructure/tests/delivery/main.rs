@@ -9,11 +9,17 @@ mod crash;
 #[expect(dead_code, reason = "shared with the suite of the log, which uses the rest")]
 #[path = "../conformance/kit.rs"]
 mod database;
+mod engine;
+mod held;
+mod hold;
 mod outcomes;
 mod parallel;
 mod recall;
 mod requeue;
+mod retention;
 mod running;
+mod scripted;
+mod settle;
 mod statements;
 mod token;
 mod world;

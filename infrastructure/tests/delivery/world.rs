@@ -175,8 +175,10 @@ impl World {
         };
         let stream = StreamId::from(notification);
         let notice = self.process.bus.load::<Notification>(&stream).await.unwrap();
+        let channel = Channel::WechatSubscribe;
+        let planned = PlannedDelivery { delivery, channel, decision: Decision::Deliver };
         let events: Vec<NotificationEvent> =
-            if notice.exists() { vec![] } else { vec![request(notification, delivery, at).into()] };
+            if notice.exists() { vec![] } else { vec![request(notification, vec![planned], at).into()] };
         let append = StreamAppend::of(stream, notice.sequence, &events).unwrap();
         let insert = OutboxInsert(vec![work]);
         self.process.bus.append_with(draft(vec![append], at), vec![Box::new(insert)]).await.unwrap();
@@ -249,8 +251,13 @@ impl Process {
         let db = self.bus.log().db().clone();
         let tokens = TokenStore::new(db, settings.clone(), Arc::clone(&clock), &TimeOrderedIds).unwrap();
         let provider = WechatSubscribe::new(settings, Arc::new(tokens), Arc::clone(&clock)).unwrap();
-        let ports = Ports { clock, ids: Arc::new(TimeOrderedIds), randomness: Arc::new(NoJitter) };
-        Dispatcher::new(self.bus.clone(), Arc::new(provider), ports, options)
+        Dispatcher::new(self.bus.clone(), Arc::new(provider), self.ports(), options)
+    }
+
+    /// Time, ids and dice of a test.
+    pub(crate) fn ports(&self) -> Ports {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Ports { clock, ids: Arc::new(TimeOrderedIds), randomness: Arc::new(NoJitter) }
     }
 
     /// The same process, pointed at another address.
@@ -288,7 +295,12 @@ pub(crate) fn draft(streams: Vec<StreamAppend>, at: DateTime<Utc>) -> Draft {
     }
 }
 
-fn request(notification: NotificationId, delivery: DeliveryId, at: DateTime<Utc>) -> NotificationRequested {
+/// A notice with these deliveries.
+pub(crate) fn request(
+    notification: NotificationId,
+    deliveries: Vec<PlannedDelivery>,
+    at: DateTime<Utc>,
+) -> NotificationRequested {
     NotificationRequested {
         notification,
         cause: EventId(TimeOrderedIds.next()),
@@ -305,11 +317,7 @@ fn request(notification: NotificationId, delivery: DeliveryId, at: DateTime<Utc>
             data: serde_json::Map::new(),
         },
         customers: vec![],
-        deliveries: vec![PlannedDelivery {
-            delivery,
-            channel: Channel::WechatSubscribe,
-            decision: Decision::Deliver,
-        }],
+        deliveries,
         template_version: 1,
         template: String::new(),
         rendered_hash: String::new(),
