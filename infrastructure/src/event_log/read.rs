@@ -55,6 +55,7 @@ pub(super) const STREAMS_SQLITE: &str = select!(
      JOIN events e ON e.stream_id = s.value ->> 0 AND e.sequence > s.value ->> 1
      ORDER BY e.stream_id, e.sequence LIMIT $2"
 );
+pub(super) const EVENT: &str = select!("FROM events e WHERE e.event_id = $1");
 pub(super) const COUNT: &str = "SELECT value FROM counts WHERE kind = $1 AND key = $2";
 pub(super) const RECEIPT: &str =
     "SELECT fingerprint, position, result FROM command_receipts WHERE command_id = $1";
@@ -134,6 +135,13 @@ impl EventLog {
             }
         };
         rows.into_iter().map(recorded).collect()
+    }
+
+    /// One event; `None` when there is none with this id.
+    pub async fn event(&self, id: EventId) -> Result<Option<RecordedRaw>, DbError> {
+        let row: Option<Row> =
+            with_pool!(self.db(), pool => sqlx::query_as(EVENT).bind(id.0).fetch_optional(pool).await)?;
+        row.map(recorded).transpose()
     }
 
     /// The next events of one stream after a sequence (0 for the beginning), at most `limit`.

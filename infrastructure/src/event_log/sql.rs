@@ -87,6 +87,7 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     super::read::STREAMS_POSTGRES,
     super::read::RECEIPT,
     super::read::COUNT,
+    super::read::EVENT,
 ];
 
 /// Every statement of the log for SQLite, for the test that prepares them.
@@ -106,6 +107,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     super::read::STREAMS_SQLITE,
     super::read::RECEIPT,
     super::read::COUNT,
+    super::read::EVENT,
 ];
 
 /// A row of the question: what it is about, two texts, an id, a number, another text.
