@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::http::RecentWrites;
+use crate::http::callbacks::Callbacks;
 use crate::lifecycle::Health;
 
 /// The state of the router.
@@ -41,6 +42,8 @@ pub struct App {
     pub auth: Auth,
     /// Position of each person's last command on this node, for reading one's own writes.
     pub writes: RecentWrites,
+    /// What WeChat and WeCom tell us by themselves.
+    pub callbacks: Callbacks,
     /// What runs in the background, and whether it still does.
     pub health: Health,
     /// Cancelled when the service stops: open sockets and waiting reads end.
