@@ -51,3 +51,7 @@ CREATE INDEX send_buckets_age ON send_buckets (bucket);
 -- What is held is taken back too.
 DROP INDEX outbox_recall;
 CREATE INDEX outbox_recall ON outbox (lead, lead_owner) WHERE lead IS NOT NULL AND state IN ('pending', 'retry', 'held');
+
+-- The order of rows that fall due at the same moment is that of their requests.
+DROP INDEX outbox_due;
+CREATE INDEX outbox_due ON outbox (channel, app, state, due_at, position) WHERE state IN ('pending', 'retry');

@@ -68,7 +68,6 @@ impl Contract {
                 dedupe: Some(WECOM_DEDUPE),
                 grace: Duration::ZERO,
                 per_receiver: vec![Limit { max: 30, per: MINUTE }, Limit { max: 1000, per: HOUR }],
-                per_app: vec![Limit { max: 10_000, per: MINUTE }, Limit { max: 150_000, per: HOUR }],
                 ..base
             },
             // The provider's limit is 20 a minute; two are left for whoever else uses the robot.

@@ -18,6 +18,10 @@ use super::lease_sql::{
 use crate::db::{Db, DbError, Tx};
 use crate::{with_pool, with_tx};
 
+/// Rows looked at for each row that is wanted, and at least.
+const CANDIDATES_PER_ROW: i64 = 8;
+const CANDIDATES_MIN: i64 = 128;
+
 /// Abandoned rows taken over at once.
 const TAKE_OVER_MAX: i64 = 100;
 
@@ -183,6 +187,12 @@ pub async fn lease(
                 .bind(now)
                 .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
                 .bind($busy)
+                .bind(
+                    i64::try_from(wanted.limit)
+                        .unwrap_or(i64::MAX)
+                        .saturating_mul(CANDIDATES_PER_ROW)
+                        .max(CANDIDATES_MIN),
+                )
                 .fetch_all($conn)
                 .await?
         };

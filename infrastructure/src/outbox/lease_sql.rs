@@ -13,10 +13,11 @@ macro_rules! row {
 // Some conditions repeat the words of a partial index's own condition: SQLite uses such an index only then.
 
 /// The first due row of each recipient, the longest due first, where nobody is sending to the recipient and nothing
-/// earlier about the same customer waits. The
-/// recipients this process is sending to are named, which spares a look at each of their waiting rows. The conditions of
-/// the row itself stand outside once more, because PostgreSQL checks only those again when the row was changed in
-/// between.
+/// earlier about the same customer waits, chosen among the candidates that are due longest: sorting a whole backlog for
+/// each handful of rows would be its end. A recipient with more rows than there are candidates takes one place in one
+/// round and none in the next, being busy. The recipients this process is sending to are named, which spares a look at
+/// each of their waiting rows. The conditions of the row itself stand outside once more, because PostgreSQL checks only
+/// those again when the row was changed in between.
 macro_rules! lease {
     ($busy:literal, $lock:literal, $unlock:literal) => {
         concat!(
@@ -26,21 +27,25 @@ UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
             $lock,
             "
    SELECT delivery_id FROM (
-     SELECT o.delivery_id, o.due_at, o.position,
-            row_number() OVER (PARTITION BY o.recipient_key ORDER BY o.due_at, o.position, o.delivery_id) AS place
-       FROM outbox o
-      WHERE o.channel = $4 AND o.app = $5 AND o.state = $6 AND o.state IN ('pending', 'retry') AND o.due_at <= $7
-        AND o.request_body IS NOT NULL AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $7) AND ",
+     SELECT c.delivery_id, c.due_at, c.position,
+            row_number() OVER (PARTITION BY c.recipient_key ORDER BY c.due_at, c.position, c.delivery_id) AS place
+       FROM (
+         SELECT o.delivery_id, o.due_at, o.position, o.recipient_key
+           FROM outbox o
+          WHERE o.channel = $4 AND o.app = $5 AND o.state = $6 AND o.state IN ('pending', 'retry') AND o.due_at <= $7
+            AND o.request_body IS NOT NULL AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $7) AND ",
             $busy,
             "
-        AND NOT EXISTS (
-          SELECT 1 FROM outbox b
-           WHERE b.recipient_key = o.recipient_key AND b.lease_token IS NOT NULL
-             AND (b.state = 'in_flight' OR b.lease_expires_at > $7))
-        AND (o.subject IS NULL OR NOT EXISTS (
-          SELECT 1 FROM outbox e
-           WHERE e.recipient_key = o.recipient_key AND e.subject = o.subject AND e.subject IS NOT NULL
-             AND e.state IN ('pending', 'retry') AND e.channel = o.channel AND e.position < o.position))) AS due
+            AND NOT EXISTS (
+              SELECT 1 FROM outbox b
+               WHERE b.recipient_key = o.recipient_key AND b.lease_token IS NOT NULL
+                 AND (b.state = 'in_flight' OR b.lease_expires_at > $7))
+            AND (o.subject IS NULL OR NOT EXISTS (
+              SELECT 1 FROM outbox e
+               WHERE e.recipient_key = o.recipient_key AND e.subject = o.subject AND e.subject IS NOT NULL
+                 AND e.state IN ('pending', 'retry') AND e.channel = o.channel AND e.position < o.position))
+          ORDER BY o.due_at, o.position
+          LIMIT $10) AS c) AS due
     WHERE place = 1
     ORDER BY due_at, position
     LIMIT $8",

@@ -19,9 +19,10 @@ struct Bench {
 }
 
 /// Every benchmark of the workspace, in the order they run.
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench { package: "infrastructure", name: "append" },
     Bench { package: "infrastructure", name: "batch_assign" },
+    Bench { package: "infrastructure", name: "deliver" },
     Bench { package: "projections", name: "lists" },
     Bench { package: "tests", name: "assign_while_provider_hangs" },
 ];
@@ -66,7 +67,7 @@ mod tests {
         let error = selected(Some("apend")).unwrap_err().to_string();
         assert_eq!(
             error,
-            "no such bench; there are: append, batch_assign, lists, assign_while_provider_hangs"
+            "no such bench; there are: append, batch_assign, deliver, lists, assign_while_provider_hangs"
         );
     }
 }
