@@ -25,6 +25,7 @@ mod templates;
 mod tests;
 mod users;
 mod violation;
+mod wecom;
 
 pub use assign::{Assign, BatchAssign};
 pub use customer::{CreateCustomer, UpdateCustomer};
@@ -40,6 +41,7 @@ pub use subscribe::{REPORTED_CONSENTS_MAX, SubscribeConfirm};
 pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
+pub use wecom::WecomBinding;
 
 pub(crate) use labels::label;
 

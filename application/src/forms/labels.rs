@@ -60,6 +60,7 @@ const LABELS: &[(&str, &str)] = &[
     ("suspended", "停用状态"),
     ("active", "启用状态"),
     ("code", "微信登录凭证"),
+    ("userId", "企业微信账号"),
     ("scopes", "权限范围"),
     ("expiresAt", "到期时间"),
     ("as", "认定结果"),

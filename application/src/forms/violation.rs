@@ -77,6 +77,8 @@ pub enum Rule {
     Phone,
     /// It is no WeChat id.
     WechatId,
+    /// It is no WeCom userid.
+    WecomUserId,
     /// It is no user name.
     Username,
     /// It is no e-mail address.
@@ -155,6 +157,7 @@ impl Rule {
             Self::ControlCharacter => "control_character",
             Self::Phone => "phone",
             Self::WechatId => "wechat_id",
+            Self::WecomUserId => "wecom_userid",
             Self::Username => "username",
             Self::Email => "email",
             Self::NotABool => "not_a_bool",
@@ -210,6 +213,9 @@ impl Rule {
             Self::ControlCharacter => format!("{label}不能包含控制字符"),
             Self::Phone => InvalidPhone.to_string(),
             Self::WechatId => InvalidWechatId.to_string(),
+            Self::WecomUserId => {
+                format!("{label}须为1到64个字母、数字或“_-@.”，且以字母或数字开头")
+            }
             Self::Username => StaffError::InvalidUsername.to_string(),
             Self::Email | Self::Id => format!("{label}格式不正确"),
             Self::NotABool => format!("{label}必须是true或false"),
@@ -254,6 +260,9 @@ impl Rule {
             Self::ControlCharacter => format!("{path} must not contain control characters"),
             Self::Phone => format!("{path} must be a Chinese phone number"),
             Self::WechatId => format!("{path} must have at most {WECHAT_ID_CHARS_MAX} characters"),
+            Self::WecomUserId => format!(
+                "{path} must have 1 to 64 letters, digits, '_', '-', '@' or '.', the first a letter or a digit"
+            ),
             Self::Username => {
                 format!("{path} must have 1 to {USERNAME_CHARS_MAX} characters and no blanks")
             }

@@ -1,11 +1,12 @@
 //! What an operator may set, read once at start: defaults, then `leadwire.toml`, then the environment.
 //!
-//! An environment variable is `LEADWIRE_SECTION__KEY`; system A's `MINIPROGRAM_APPID` and `MINIPROGRAM_APPSECRET`
-//! are understood too. Secrets come from the environment or from a file of their own, never from `leadwire.toml`,
+//! An environment variable is `LEADWIRE_SECTION__KEY`; the names system A gave to WeChat's settings are understood too. Secrets come from the environment or from a file of their own, never from `leadwire.toml`,
 //! which people copy around (product.md G16). Reading never stops at the first mistake: every one is named with
 //! its rule.
 
 mod auth;
+mod channels;
+mod callbacks;
 mod keys;
 mod limits;
 mod print;
@@ -15,13 +16,17 @@ mod service;
 mod tool;
 
 pub use auth::{AuthSettings, IssuerKeys, IssuerSettings};
+pub use callbacks::{CallbackKind, CallbackSettings};
+pub use channels::{
+    ProviderSettings, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings,
+    WecomRobotSettings,
+};
 pub use limits::LimitSettings;
 pub use print::effective;
 pub use protection::ProtectionSettings;
 pub use reader::Sources;
 pub use service::{
     DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings,
-    WechatSubscribeSettings,
 };
 pub use tool::ToolSettings;
 
@@ -69,6 +74,33 @@ miniprogram_state = "formal"
 base_url = "https://api.weixin.qq.com"
 connect_timeout_ms = 3000
 request_timeout_ms = 10000
+
+[wechat_cloud]
+function = "quickstartFunctions"
+base_url = "https://api.weixin.qq.com"
+connect_timeout_ms = 3000
+request_timeout_ms = 10000
+
+[wechat_official]
+base_url = "https://api.weixin.qq.com"
+connect_timeout_ms = 3000
+request_timeout_ms = 10000
+
+[wecom_app]
+kind = "textcard"
+base_url = "https://qyapi.weixin.qq.com"
+connect_timeout_ms = 3000
+request_timeout_ms = 10000
+
+[wecom_robot]
+name = "robot"
+kind = "markdown"
+base_url = "https://qyapi.weixin.qq.com"
+connect_timeout_ms = 3000
+request_timeout_ms = 10000
+
+[routes]
+default = ["wecom_app", "wechat_subscribe", "wechat_official", "wechat_cloud"]
 
 [delivery]
 retry_seconds = [1, 5, 15, 30, 60, 120, 300, 600, 900]

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! Db → EventLog → Bus ─┬─ api:    HTTP
-//!                      └─ worker: read models · policy · dispatcher
+//!                      └─ worker: read models · policy · a dispatcher per channel
 //! ```
 //! `serve`, `demo` and the acceptance tests start the very same thing here; they differ in settings and ports.
 
+mod callbacks;
+mod channels;
 mod running;
 mod store;
 #[cfg(test)]
@@ -14,31 +16,29 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use application::channels::ChannelSettings;
 use application::policies::POLICY;
 use application::ports::{Clock, Ids, Randomness};
 use infrastructure::clock::SystemClock;
 use infrastructure::customer_numbers::StoredNumbers;
 use infrastructure::db::{Db, DbError};
-use infrastructure::dispatcher::{self, Dispatcher};
 use infrastructure::ids::TimeOrderedIds;
-use infrastructure::provider_http::{ClientError, Timeouts};
+use infrastructure::provider_http::ClientError;
 use infrastructure::randomness::SystemRandomness;
-use infrastructure::wechat::{TokenStore, WechatSettings, WechatSubscribe};
 use projections::ReadModel;
 use projections::policy_runner::{self, PolicyRunner, Retried};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use channels::ChannelDispatcher;
 pub use running::{Running, Unsettled};
 pub use store::Store;
 
 use crate::app::{App, SharedApp};
 use crate::auth::Auth;
-use crate::config::{Settings, WechatSubscribeSettings};
+use crate::config::Settings;
 use crate::http;
-use crate::lifecycle::{self, Health, STOP_PATIENCE, Tasks};
+use crate::lifecycle::{self, Health, Tasks};
 
 /// Time, ids and chance; a test passes its own.
 #[derive(Clone)]
@@ -117,23 +117,18 @@ impl Leadwire {
             if roles.contains(&Role::Api) { Some(listen(settings.server.listen).await?) } else { None };
         let db = Db::connect(settings.database.url.expose_secret(), settings.database.options).await?;
         let store = Store::open(db, &ports).await?;
-        let channels = Arc::new(ChannelSettings {
-            wechat_subscribe: settings.wechat_subscribe.as_ref().map(|wechat| wechat.channel.clone()),
-        });
+        let channels = Arc::new(settings.channels());
         let policy = PolicyRunner::new(
             store.bus.clone(),
             store.projections.consumers().clone(),
             channels,
             ports.clock.clone(),
         );
-        let dispatcher = match &settings.wechat_subscribe {
-            Some(wechat) => Some(Arc::new(dispatcher(&store, wechat, &settings, &ports)?)),
-            None => None,
-        };
+        let dispatchers = channels::dispatchers(&store, &settings, &ports)?;
         let app = app(settings, &store, &ports)?;
         let tasks = Tasks::new(app.stop.clone(), app.health.clone());
         if roles.contains(&Role::Worker) {
-            start_workers(&tasks, &app, policy.clone(), dispatcher.clone());
+            start_workers(&tasks, &app, policy.clone(), &dispatchers);
         }
         let local_addr = match listener {
             Some((listener, address)) => {
@@ -144,7 +139,7 @@ impl Leadwire {
             }
             None => None,
         };
-        Ok(Running { local_addr, app, policy, dispatcher, tasks })
+        Ok(Running { local_addr, app, policy, dispatchers, tasks })
     }
 }
 
@@ -166,6 +161,7 @@ fn app(settings: Settings, store: &Store, ports: &Ports) -> Result<SharedApp, Cl
         ids: ports.ids.clone(),
         randomness: ports.randomness.clone(),
         writes: http::RecentWrites::default(),
+        callbacks: http::callbacks::Callbacks::new(settings.callbacks.clone(), db.clone()),
         health: Health::default(),
         stop: CancellationToken::new(),
         db,
@@ -173,45 +169,24 @@ fn app(settings: Settings, store: &Store, ports: &Ports) -> Result<SharedApp, Cl
     }))
 }
 
-fn dispatcher(
-    store: &Store,
-    wechat: &WechatSubscribeSettings,
-    settings: &Settings,
-    ports: &Ports,
-) -> Result<Dispatcher, StartError> {
-    let provider = WechatSettings {
-        base_url: wechat.base_url.clone(),
-        app: wechat.channel.app.clone(),
-        secret: wechat.secret.clone(),
-        timeouts: Timeouts { connect: wechat.connect_timeout, total: wechat.request_timeout },
-    };
-    let clock = ports.clock.clone();
-    let tokens = TokenStore::new(store.db().clone(), provider.clone(), clock.clone(), ports.ids.as_ref())?;
-    let sender = WechatSubscribe::new(provider, Arc::new(tokens), clock.clone())?;
-    let options = dispatcher::Options {
-        schedule: settings.delivery.schedule.clone(),
-        // The process itself waits a little longer, to write down how the last sends ended.
-        stop_patience: STOP_PATIENCE / 2,
-        ..dispatcher::Options::default()
-    };
-    let dice = dispatcher::Ports { clock, ids: ports.ids.clone(), randomness: ports.randomness.clone() };
-    Ok(Dispatcher::new(store.bus.clone(), Arc::new(sender), dice, options))
-}
-
 /// The name of the task that decides on notices.
 const POLICY_TASK: &str = "policy";
 /// The name of the task that ends abandoned imports.
 const IMPORTS_TASK: &str = "imports";
-/// The name of the task that sends.
-const DISPATCHER_TASK: &str = "dispatcher.wechat_subscribe";
+/// The name of the task that works on callbacks.
+const CALLBACKS_TASK: &str = "callbacks";
+/// What the names of the tasks that send begin with; the channel follows.
+const DISPATCHER_TASK: &str = "dispatcher";
 
-fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatcher: Option<Arc<Dispatcher>>) {
+fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatchers: &[ChannelDispatcher]) {
     for model in ReadModel::ALL.iter().copied() {
         let (projections, stop) = (app.projections.clone(), app.stop.clone());
         tasks.spawn_worker(model.name(), async move { projections.run(model, stop).await });
     }
     let importing = app.clone();
     tasks.spawn_worker(IMPORTS_TASK, async move { lifecycle::imports::watch(&importing).await });
+    let (callbacks, stop) = (callbacks::worker(app), app.stop.clone());
+    tasks.spawn_worker(CALLBACKS_TASK, async move { callbacks.run(stop).await });
     let consumer = policy_runner::tuned(app.projections.consumer(POLICY));
     let stop = app.stop.clone();
     tasks.spawn_worker(POLICY_TASK, async move {
@@ -221,9 +196,10 @@ fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatche
         }
         consumer.run(&mut policy.handler(), stop).await;
     });
-    if let Some(dispatcher) = dispatcher {
-        let stop = app.stop.clone();
-        tasks.spawn_worker(DISPATCHER_TASK, async move { dispatcher.run(stop).await });
+    for (channel, dispatcher) in dispatchers {
+        let (dispatcher, stop) = (Arc::clone(dispatcher), app.stop.clone());
+        let name = format!("{DISPATCHER_TASK}.{channel}");
+        tasks.spawn_worker(&name, async move { dispatcher.run(stop).await });
     }
 }
 

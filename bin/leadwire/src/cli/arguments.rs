@@ -4,6 +4,7 @@ mod deliveries;
 mod events;
 mod projections;
 mod staff;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -20,8 +21,9 @@ pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
 pub(crate) use staff::{
-    StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword, StaffUpdate,
+    StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword, StaffUnbindWecom, StaffUpdate,
 };
+pub(crate) use templates::{TemplatesCommand, TemplatesDraft, TemplatesPreview};
 pub(crate) use tokens::{TokensCommand, TokensCreate, TokensList, TokensRevoke};
 
 use crate::demo::DemoArguments;
@@ -62,6 +64,9 @@ pub(crate) enum Command {
     /// Deliveries: list, every attempt of one, send one again
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// The words of notices: draft, preview, publish, roll back
+    #[command(subcommand)]
+    Templates(TemplatesCommand),
     /// Show what was decided for one event: who, through what, and why not
     Decisions(DecisionsArguments),
     /// Settings

@@ -1,4 +1,4 @@
-//! `staff …`: accounts, passwords, WeChat bindings.
+//! `staff …`: accounts, passwords, bindings to WeChat and WeCom.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, bail};
 use application::bus::{CommandBus as _, CommandContext};
 use application::staff::{self, StaffResult};
-use domain::contact::{OpenId, Phone};
+use domain::contact::{OpenId, Phone, WecomUserId};
 use domain::staff::{Staff, StaffCommand as Request, StaffPatch, normalise_username};
 use domain::subscription::GrantSource;
 use domain::{Actor, CommandId, Metadata, StaffId, StreamId};
@@ -18,7 +18,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::arguments::{
-    StaffBindWechat, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword, StaffUpdate,
+    StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword,
+    StaffUnbindWecom, StaffUpdate,
 };
 use super::open::{self, Opened};
 use super::say;
@@ -36,6 +37,8 @@ pub(crate) async fn run(config: Option<PathBuf>, command: StaffCommand) -> Resul
         StaffCommand::Create(arguments) => create(&database, arguments).await,
         StaffCommand::SetPassword(arguments) => set_password(&database, &arguments).await,
         StaffCommand::BindWechat(arguments) => bind_wechat(&database, &arguments).await,
+        StaffCommand::BindWecom(arguments) => bind_wecom(&database, &arguments).await,
+        StaffCommand::UnbindWecom(arguments) => unbind_wecom(&database, arguments).await,
         StaffCommand::Update(arguments) => update(&database, arguments).await,
         StaffCommand::LogOut(arguments) => log_out(&database, &arguments).await,
         StaffCommand::Suspend(arguments) => set_active(&database, &arguments, Active::No).await,
@@ -140,7 +143,7 @@ async fn set_password(opened: &Opened, arguments: &StaffSetPassword) -> Result<(
 
 async fn bind_wechat(database: &Opened, arguments: &StaffBindWechat) -> Result<()> {
     let id = find(database, &arguments.staff).await?;
-    let app = configured(arguments.app.as_ref(), database.settings.wechat_app.as_ref(), "--app", "appid")?;
+    let app = configured(arguments.app.as_ref(), database.settings.wechat_app.as_ref(), "--app", "wechat_subscribe.appid")?;
     let openid = OpenId::parse(&arguments.openid).context("--openid")?;
     let bind = context(database);
     let (by, at) = (bind.metadata.actor.clone(), bind.at);
@@ -150,13 +153,40 @@ async fn bind_wechat(database: &Opened, arguments: &StaffBindWechat) -> Result<(
     say::line(format_args!("{} {words} in {app}.", arguments.staff))?;
     let Some(count) = arguments.credits else { return Ok(()) };
     let configured_template = database.settings.wechat_template.as_ref();
-    let template = configured(arguments.template.as_ref(), configured_template, "--template", "template")?;
+    let template = configured(arguments.template.as_ref(), configured_template, "--template", "wechat_subscribe.template")?;
     let grant = context(database);
     let source = GrantSource::Operator;
     let granted: StaffResult =
         staff::grant_credits(&database.store.bus, &grant, id, &app, &template, count, source).await;
     granted.context("the openid is bound, but no credit was granted")?;
     say::line(format_args!("Granted {count} messages of template {template}."))
+}
+
+async fn bind_wecom(database: &Opened, arguments: &StaffBindWecom) -> Result<()> {
+    let id = find(database, &arguments.staff).await?;
+    let corp = corp(database, arguments.corp.as_ref())?;
+    let user = WecomUserId::parse(&arguments.user).context("--user")?;
+    let bind = context(database);
+    let (by, at) = (bind.metadata.actor.clone(), bind.at);
+    let request = Request::BindWecom { corp: corp.clone(), user, by, at };
+    let bound = staff::command(&database.store.bus, &bind, id, request).await?;
+    let words = if bound.result.changed { "is bound now" } else { "was bound already" };
+    say::line(format_args!("{} {words} in {corp}.", arguments.staff))
+}
+
+async fn unbind_wecom(database: &Opened, arguments: StaffUnbindWecom) -> Result<()> {
+    let id = find(database, &arguments.staff).await?;
+    let corp = corp(database, arguments.corp.as_ref())?;
+    let unbind = context(database);
+    let (by, at) = (unbind.metadata.actor.clone(), unbind.at);
+    let request = Request::UnbindWecom { corp: corp.clone(), reason: arguments.reason, by, at };
+    let unbound = staff::command(&database.store.bus, &unbind, id, request).await?;
+    let words = if unbound.result.changed { "is not bound any more" } else { "was not bound" };
+    say::line(format_args!("{} {words} in {corp}.", arguments.staff))
+}
+
+fn corp(database: &Opened, given: Option<&String>) -> Result<String> {
+    configured(given, database.settings.wecom_corp.as_ref(), "--corp", "wecom_app.corpid")
 }
 
 async fn update(opened: &Opened, arguments: StaffUpdate) -> Result<()> {
@@ -228,7 +258,7 @@ pub(crate) async fn find(opened: &Opened, text: &str) -> Result<StaffId> {
 
 fn configured(given: Option<&String>, set: Option<&String>, flag: &str, key: &str) -> Result<String> {
     let found = given.or(set).cloned();
-    found.ok_or_else(|| anyhow!("name it with {flag}: wechat_subscribe.{key} is not configured"))
+    found.ok_or_else(|| anyhow!("name it with {flag}: {key} is not configured"))
 }
 
 /// The password from a file, from a prompt, or from standard input.

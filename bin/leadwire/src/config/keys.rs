@@ -1,5 +1,9 @@
 //! The table of settings: what there is, and of what kind. Unknown keys are mistakes because of this table.
 
+use std::sync::LazyLock;
+
+use application::texts::kinds;
+
 /// How a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -24,6 +28,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("server.listen", Kind::Text),
     ("server.allowed_origins", Kind::Texts),
     ("server.body_bytes_max", Kind::Number),
+    ("server.public_url", Kind::Text),
     ("database.url", Kind::Address),
     ("database.url_file", Kind::Text),
     ("database.postgres_connections", Kind::Number),
@@ -58,6 +63,54 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("wechat_subscribe.base_url", Kind::Text),
     ("wechat_subscribe.connect_timeout_ms", Kind::Number),
     ("wechat_subscribe.request_timeout_ms", Kind::Number),
+    ("wechat_cloud.appid", Kind::Text),
+    ("wechat_cloud.secret", Kind::Secret),
+    ("wechat_cloud.secret_file", Kind::Text),
+    ("wechat_cloud.env", Kind::Text),
+    ("wechat_cloud.function", Kind::Text),
+    ("wechat_cloud.base_url", Kind::Text),
+    ("wechat_cloud.connect_timeout_ms", Kind::Number),
+    ("wechat_cloud.request_timeout_ms", Kind::Number),
+    ("wechat_official.appid", Kind::Text),
+    ("wechat_official.secret", Kind::Secret),
+    ("wechat_official.secret_file", Kind::Text),
+    ("wechat_official.kind", Kind::Text),
+    ("wechat_official.template", Kind::Text),
+    ("wechat_official.fields", Kind::Table),
+    ("wechat_official.mini_program_appid", Kind::Text),
+    ("wechat_official.mini_program_page", Kind::Text),
+    ("wechat_official.base_url", Kind::Text),
+    ("wechat_official.connect_timeout_ms", Kind::Number),
+    ("wechat_official.request_timeout_ms", Kind::Number),
+    ("wecom_app.corpid", Kind::Text),
+    ("wecom_app.agentid", Kind::Number),
+    ("wecom_app.secret", Kind::Secret),
+    ("wecom_app.secret_file", Kind::Text),
+    ("wecom_app.kind", Kind::Text),
+    ("wecom_app.base_url", Kind::Text),
+    ("wecom_app.connect_timeout_ms", Kind::Number),
+    ("wecom_app.request_timeout_ms", Kind::Number),
+    ("wecom_robot.key", Kind::Secret),
+    ("wecom_robot.key_file", Kind::Text),
+    ("wecom_robot.name", Kind::Text),
+    ("wecom_robot.corpid", Kind::Text),
+    ("wecom_robot.kind", Kind::Text),
+    ("wecom_robot.base_url", Kind::Text),
+    ("wecom_robot.connect_timeout_ms", Kind::Number),
+    ("wecom_robot.request_timeout_ms", Kind::Number),
+    (DEFAULT_ROUTE, Kind::Texts),
+    ("callbacks.mini_program.token", Kind::Secret),
+    ("callbacks.mini_program.token_file", Kind::Text),
+    ("callbacks.mini_program.aes_key", Kind::Secret),
+    ("callbacks.mini_program.aes_key_file", Kind::Text),
+    ("callbacks.official.token", Kind::Secret),
+    ("callbacks.official.token_file", Kind::Text),
+    ("callbacks.official.aes_key", Kind::Secret),
+    ("callbacks.official.aes_key_file", Kind::Text),
+    ("callbacks.wecom.token", Kind::Secret),
+    ("callbacks.wecom.token_file", Kind::Text),
+    ("callbacks.wecom.aes_key", Kind::Secret),
+    ("callbacks.wecom.aes_key_file", Kind::Text),
     ("delivery.retry_seconds", Kind::Numbers),
     ("delivery.jitter_percent", Kind::Number),
     ("delivery.busy_answers_max", Kind::Number),
@@ -65,9 +118,27 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("log.filter", Kind::Text),
 ];
 
+/// The route of what somebody now has to act on.
+pub(super) const DEFAULT_ROUTE: &str = "routes.default";
+
+/// The routes of single types of notices; beside those in [`KEYS`], one for every type there is.
+static ROUTES: LazyLock<Vec<String>> =
+    LazyLock::new(|| kinds::ALL.iter().map(|scene| format!("routes.{scene}")).collect());
+
+/// The settings of single types of notices, e.g. `routes.CUSTOMER_ASSIGNED`.
+pub(super) fn route_keys() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(String::as_str)
+}
+
 /// Names that system A gave its variables; Leadwire's own name wins.
-pub(super) const NAMES_OF_A: [(&str, &str); 2] =
-    [("MINIPROGRAM_APPID", "wechat_subscribe.appid"), ("MINIPROGRAM_APPSECRET", "wechat_subscribe.secret")];
+pub(super) const NAMES_OF_A: [(&str, &str); 6] = [
+    ("MINIPROGRAM_APPID", "wechat_subscribe.appid"),
+    ("MINIPROGRAM_APPSECRET", "wechat_subscribe.secret"),
+    ("MINIPROGRAM_CLOUD_ENV", "wechat_cloud.env"),
+    ("WECHAT_APPID", "wechat_official.appid"),
+    ("WECHAT_APPSECRET", "wechat_official.secret"),
+    ("WECHAT_TPL_LEAD_ASSIGN", "wechat_official.template"),
+];
 
 /// What Leadwire's own variables begin with.
 pub(super) const PREFIX: &str = "LEADWIRE_";
@@ -75,9 +146,14 @@ pub(super) const PREFIX: &str = "LEADWIRE_";
 /// What stands between section and key in a variable; a variable without it is none of ours.
 pub(super) const SEPARATOR: &str = "__";
 
+/// Every setting there is, those of [`KEYS`] first.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Kind)> {
+    KEYS.iter().copied().chain(route_keys().map(|path| (path, Kind::Texts)))
+}
+
 /// The kind of a setting; `None` when there is no such setting.
 pub(super) fn kind(path: &str) -> Option<Kind> {
-    KEYS.iter().find(|(known, _)| *known == path).map(|(_, kind)| *kind)
+    all().find(|(known, _)| *known == path).map(|(_, kind)| kind)
 }
 
 /// The variable that sets a setting.

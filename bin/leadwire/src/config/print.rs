@@ -3,7 +3,7 @@
 use figment::value::Value;
 use url::Url;
 
-use super::keys::{KEYS, Kind};
+use super::keys::{self, KEYS, Kind};
 use super::reader::{Reader, Sources};
 
 /// What stands for something that must not be read.
@@ -11,10 +11,13 @@ const HIDDEN: &str = "(hidden)";
 /// What stands for something that nobody set.
 const NOT_SET: &str = "(not set)";
 
-/// Every setting with its value in force, in a fixed order; right or wrong.
+/// Every setting with its value in force, in a fixed order; right or wrong. Of the routes those that are set.
 pub fn effective(sources: &Sources) -> Vec<(&'static str, String)> {
     let reader = Reader::new(sources);
-    KEYS.iter().map(|(path, kind)| (*path, shown(&reader, path, *kind))).collect()
+    let all = KEYS.iter().map(|(path, kind)| (*path, shown(&reader, path, *kind)));
+    // A type without a route of its own follows the rule; forty-five lines that say so help nobody.
+    let routes = keys::route_keys().filter(|path| reader.value(path).is_some());
+    all.chain(routes.map(|path| (path, shown(&reader, path, Kind::Texts)))).collect()
 }
 
 fn shown(reader: &Reader, path: &str, kind: Kind) -> String {

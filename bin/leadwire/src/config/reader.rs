@@ -1,6 +1,6 @@
 //! Reads settings from their sources and collects mistakes instead of stopping at the first one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -36,6 +36,8 @@ impl Sources {
 pub(super) struct Reader {
     figment: Figment,
     secrets: BTreeMap<&'static str, SecretString>,
+    /// What a variable of system A's set, and none of ours.
+    named_by_a: BTreeSet<&'static str>,
     problems: Vec<Problem>,
 }
 
@@ -43,7 +45,8 @@ impl Reader {
     /// Merges the sources.
     pub(super) fn new(sources: &Sources) -> Self {
         let figment = Figment::from(Toml::string(DEFAULTS));
-        let mut reader = Self { figment, secrets: BTreeMap::new(), problems: Vec::new() };
+        let mut reader =
+            Self { figment, secrets: BTreeMap::new(), named_by_a: BTreeSet::new(), problems: Vec::new() };
         reader.merge_file(sources.file.as_deref());
         reader.merge_environment(&sources.environment);
         reader
@@ -59,7 +62,11 @@ impl Reader {
 
     /// Notes a mistake.
     pub(super) fn problem(&mut self, setting: &str, rule: impl Into<String>) {
-        self.problems.push(Problem { setting: setting.to_owned(), rule: rule.into() });
+        let problem = Problem { setting: setting.to_owned(), rule: rule.into() };
+        // Two channels may read the same setting; its mistake is one.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     /// A setting that has a default, read and checked; a mistake is noted and gives `None`.
@@ -128,6 +135,11 @@ impl Reader {
         self.secrets.get(path).is_some_and(|secret| !secret.expose_secret().is_empty())
     }
 
+    /// Whether a setting has the value that a variable of system A's gave it.
+    pub(super) fn is_named_by_a(&self, path: &str) -> bool {
+        self.named_by_a.contains(path)
+    }
+
     /// Whether a setting has another value than its default.
     pub(super) fn is_changed(&self, path: &str) -> bool {
         let default = Figment::from(Toml::string(DEFAULTS)).find_value(path).ok();
@@ -183,13 +195,18 @@ impl Reader {
     fn merge_environment(&mut self, environment: &BTreeMap<String, String>) {
         for (name, path) in keys::NAMES_OF_A {
             if let Some(value) = environment.get(name).filter(|value| !value.is_empty()) {
+                self.named_by_a.insert(path);
                 self.merge_variable(name, path, value);
             }
         }
         for (name, value) in environment {
             let Some(path) = keys::path(name) else { continue };
-            match keys::KEYS.iter().find(|(known, _)| *known == path) {
-                Some((known, _)) => self.merge_variable(name, known, value),
+            // A variable's path has lost its capitals, which the types of notices are written in.
+            match keys::all().find(|(known, _)| known.eq_ignore_ascii_case(&path)) {
+                Some((known, _)) => {
+                    self.named_by_a.remove(known);
+                    self.merge_variable(name, known, value);
+                }
                 None => self.problem(name, unknown(&path)),
             }
         }
@@ -235,7 +252,7 @@ fn parse(kind: Kind, text: &str) -> Result<Value, String> {
 /// The rule an unknown key breaks, with the key that may have been meant.
 fn unknown(path: &str) -> String {
     let wanted = path.rsplit('.').next().unwrap_or(path);
-    let close = keys::KEYS.iter().map(|(known, _)| *known).find(|known| {
+    let close = keys::all().map(|(known, _)| known).find(|known| {
         let name = known.rsplit('.').next().unwrap_or(known);
         name == wanted || distance(known, path) <= TYPING_ERRORS_MAX
     });

@@ -1,10 +1,9 @@
 //! The settings of the service.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use application::channels::wechat_subscribe;
+use application::channels::Routes;
 use application::delivery::RetrySchedule;
 use infrastructure::db::DbOptions;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,26 +12,20 @@ use url::Url;
 
 use super::ConfigError;
 use super::auth::{AuthSettings, auth};
+use super::callbacks::{CallbackSettings, callbacks};
+use super::channels::{
+    self, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings, WecomRobotSettings,
+};
 use super::limits::{LimitSettings, limits};
 use super::protection::{ProtectionSettings, protection};
 use super::reader::{Reader, Sources};
 
 /// Bounds of the body limit, in bytes.
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
-/// Bounds of a provider timeout, in milliseconds.
-const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 50..=60_000;
 /// Bounds of the connections of one process.
 const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=256;
 /// Bounds of one wait between two attempts, in seconds.
 const RETRY_SECONDS: std::ops::RangeInclusive<u64> = 1..=24 * 60 * 60;
-/// What the lead template of existing-systems.md section 6.1 shows, when no fields are configured.
-const TEMPLATE_FIELDS: [(&str, &str); 4] = [
-    ("thing1", "customer_name"),
-    ("phone_number2", "phone_masked"),
-    ("thing3", "reason"),
-    ("time4", "assign_time"),
-];
-
 /// Everything `leadwire serve` needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -48,6 +41,18 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The mini program's subscribe messages; `None` when not configured.
     pub wechat_subscribe: Option<WechatSubscribeSettings>,
+    /// The mini program's cloud function; `None` when not configured.
+    pub wechat_cloud: Option<WechatCloudSettings>,
+    /// The service account; `None` when not configured.
+    pub wechat_official: Option<WechatOfficialSettings>,
+    /// The `WeCom` application; `None` when not configured.
+    pub wecom_app: Option<WecomAppSettings>,
+    /// The `WeCom` group robot; `None` when not configured.
+    pub wecom_robot: Option<WecomRobotSettings>,
+    /// Who is told through which channels.
+    pub routes: Routes,
+    /// The apps that may tell us something by themselves; empty when none is configured.
+    pub callbacks: Vec<CallbackSettings>,
     /// Retries.
     pub delivery: DeliverySettings,
     /// Log lines.
@@ -72,21 +77,6 @@ pub struct DatabaseSettings {
     pub url: SecretString,
     /// Sizes of the pools.
     pub options: DbOptions,
-}
-
-/// The mini program's subscribe messages.
-#[derive(Debug, Clone)]
-pub struct WechatSubscribeSettings {
-    /// What is not secret: app, template, page, fields.
-    pub channel: wechat_subscribe::Settings,
-    /// The AppSecret.
-    pub secret: SecretString,
-    /// Where the provider is, without a slash at the end.
-    pub base_url: Url,
-    /// Longest time to connect.
-    pub connect_timeout: Duration,
-    /// Longest time for a whole call.
-    pub request_timeout: Duration,
 }
 
 /// Retries.
@@ -129,7 +119,13 @@ impl Settings {
         let auth = auth(reader);
         let protection = protection(reader);
         let limits = limits(reader);
-        let wechat_subscribe = wechat_subscribe(reader);
+        let wechat_subscribe = channels::subscribe(reader);
+        let wechat_cloud = channels::cloud(reader);
+        let wechat_official = channels::official(reader);
+        let wecom_app = channels::app(reader);
+        let wecom_robot = channels::robot(reader);
+        let routes = channels::routes(reader);
+        let callbacks = callbacks(reader);
         let delivery = delivery(reader);
         let log = log(reader);
         Some(Self {
@@ -139,6 +135,12 @@ impl Settings {
             limits: limits?,
             protection: protection?,
             wechat_subscribe,
+            wechat_cloud,
+            wechat_official,
+            wecom_app,
+            wecom_robot,
+            routes: routes?,
+            callbacks,
             delivery: delivery?,
             log: log?,
         })
@@ -153,6 +155,10 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
         origins.into_iter().map(|text| origin(&text)).collect::<Result<Vec<_>, _>>()
     });
     let body_bytes_max = reader.checked("server.body_bytes_max", |n| within(n, &BODY_BYTES, "bytes"));
+    if reader.text("server.public_url").is_some() {
+        // Where the channels send people to; they take it from here.
+        reader.checked("server.public_url", |text: String| http_url(&text));
+    }
     Some(ServerSettings {
         listen: listen?,
         allowed_origins: allowed_origins?,
@@ -178,53 +184,6 @@ pub(super) fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     }
     let options = DbOptions { postgres_connections: postgres?, sqlite_readers: sqlite? };
     Some(DatabaseSettings { url: url?, options })
-}
-
-fn wechat_subscribe(reader: &mut Reader) -> Option<WechatSubscribeSettings> {
-    let app = reader.text("wechat_subscribe.appid");
-    let secret = reader.secret("wechat_subscribe.secret", "wechat_subscribe.secret_file");
-    let template = reader.text("wechat_subscribe.template");
-    let secret = secret.filter(|secret| !secret.expose_secret().is_empty());
-    if app.is_none() && secret.is_none() && template.is_none() {
-        return None; // not configured: decisions say so, and nothing else changes (product.md G7)
-    }
-    let parts = [
-        ("wechat_subscribe.appid", app.is_some()),
-        ("wechat_subscribe.secret", secret.is_some()),
-        ("wechat_subscribe.template", template.is_some()),
-    ];
-    for (setting, _) in parts.iter().filter(|(_, set)| !set) {
-        reader.problem(setting, "is needed: appid, secret and template are set together or not at all");
-    }
-    let page = reader.text("wechat_subscribe.page");
-    let fields = reader.optional::<BTreeMap<String, String>>("wechat_subscribe.fields");
-    let state = reader.text("wechat_subscribe.miniprogram_state");
-    let base_url = reader.checked("wechat_subscribe.base_url", |text: String| http_url(&text));
-    let connect = reader.checked("wechat_subscribe.connect_timeout_ms", |n| within(n, &TIMEOUT_MS, "ms"));
-    let request = reader.checked("wechat_subscribe.request_timeout_ms", |n| within(n, &TIMEOUT_MS, "ms"));
-    let fields = fields.filter(|fields| !fields.is_empty());
-    let fields = fields.map_or_else(default_fields, |fields| fields.into_iter().collect());
-    let channel = wechat_subscribe::Settings {
-        app: app?,
-        template: template?,
-        page: page.unwrap_or_default(),
-        fields,
-        miniprogram_state: state.unwrap_or_default(),
-    };
-    if let Err(error) = channel.validate() {
-        reader.problem("wechat_subscribe", error.to_string());
-    }
-    Some(WechatSubscribeSettings {
-        channel,
-        secret: secret?,
-        base_url: base_url?,
-        connect_timeout: Duration::from_millis(connect?),
-        request_timeout: Duration::from_millis(request?),
-    })
-}
-
-fn default_fields() -> Vec<(String, String)> {
-    TEMPLATE_FIELDS.map(|(key, shows)| (key.to_owned(), shows.to_owned())).to_vec()
 }
 
 fn delivery(reader: &mut Reader) -> Option<DeliverySettings> {

@@ -1,3 +1,5 @@
+mod channels;
+
 use std::io::Write as _;
 
 use secrecy::ExposeSecret as _;

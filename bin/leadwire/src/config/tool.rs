@@ -18,6 +18,8 @@ pub struct ToolSettings {
     pub wechat_app: Option<String>,
     /// Its template for assignment notices, when one is configured.
     pub wechat_template: Option<String>,
+    /// The WeCom corporation, when one is configured.
+    pub wecom_corp: Option<String>,
 }
 
 impl ToolSettings {
@@ -39,6 +41,7 @@ impl ToolSettings {
             log,
             wechat_app: reader.text("wechat_subscribe.appid"),
             wechat_template: reader.text("wechat_subscribe.template"),
+            wecom_corp: reader.text("wecom_app.corpid").or_else(|| reader.text("wecom_robot.corpid")),
         })
     }
 }

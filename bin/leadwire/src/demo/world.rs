@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use application::channels::wechat_subscribe;
+use application::channels::{Routes, wechat_subscribe};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use infrastructure::db::DbOptions;
@@ -127,6 +127,12 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
             connect_timeout: CONNECT_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
         }),
+        wechat_cloud: None,
+        wechat_official: None,
+        wecom_app: None,
+        wecom_robot: None,
+        routes: Routes::default(),
+        callbacks: vec![],
         delivery: DeliverySettings::default(),
         log: LogSettings { format: LogFormat::Text, filter: super::LOG_FILTER.to_owned() },
     })

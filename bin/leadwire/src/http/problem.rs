@@ -85,8 +85,18 @@ kinds! {
     RATE_LIMITED = TOO_MANY_REQUESTS "RATE_LIMITED", "Too many requests", "请求过于频繁，请稍后再试", "Too many requests, please try again later";
     /// No mini program is configured.
     WECHAT_NOT_CONFIGURED = SERVICE_UNAVAILABLE "WECHAT_NOT_CONFIGURED", "No mini program configured", "未配置微信小程序", "No mini program is configured";
+    /// No corporation of WeCom is configured.
+    WECOM_NOT_CONFIGURED = SERVICE_UNAVAILABLE "WECOM_NOT_CONFIGURED", "No WeCom corporation configured", "未配置企业微信", "No WeCom corporation is configured";
     /// WeChat cannot be asked.
     WECHAT_UNAVAILABLE = SERVICE_UNAVAILABLE "WECHAT_UNAVAILABLE", "WeChat unavailable", "微信服务暂时不可用，请稍后重试", "WeChat is unavailable, please try again";
+    /// A callback that nobody can have sent whom we know.
+    CALLBACK_NOT_SIGNED = UNAUTHORIZED "CALLBACK_NOT_SIGNED", "Callback not signed", "回调签名无效或已过期", "The signature of the callback is missing, wrong or too old";
+    /// A callback that is signed and cannot be read.
+    CALLBACK_UNDECRYPTABLE = BAD_REQUEST "CALLBACK_UNDECRYPTABLE", "Callback not decryptable", "回调内容无法解密，请检查EncodingAESKey", "The callback cannot be decrypted: check the EncodingAESKey";
+    /// No callbacks are taken for this app.
+    CALLBACK_NOT_CONFIGURED = NOT_FOUND "CALLBACK_NOT_CONFIGURED", "Callbacks not configured", "该应用未配置回调", "No callbacks are configured for this app";
+    /// Nobody can agree to messages to an account that is not there.
+    SUBSCRIPTION_NOT_BOUND = CONFLICT "WECHAT_ACCOUNT_NOT_BOUND", "No WeChat account bound", "尚未绑定微信", "No WeChat account is bound";
     /// Wrong name or password; never says which.
     INVALID_CREDENTIALS = UNAUTHORIZED "INVALID_CREDENTIALS", "Wrong user name or password", "用户名或密码错误", "Wrong user name or password";
     /// The account is cut off.
@@ -101,6 +111,30 @@ kinds! {
     CUSTOMER_NOT_FOUND = NOT_FOUND "CUSTOMER_NOT_FOUND", "Customer not found", "客户不存在", "There is no such customer";
     /// No such notification, or somebody else's.
     NOTIFICATION_NOT_FOUND = NOT_FOUND "NOTIFICATION_NOT_FOUND", "Notification not found", "通知不存在", "There is no such notification";
+    /// No such role.
+    ROLE_NOT_FOUND = NOT_FOUND "ROLE_NOT_FOUND", "Role not found", "角色不存在", "There is no such role";
+    /// No such template.
+    TEMPLATE_NOT_FOUND = NOT_FOUND "TEMPLATE_NOT_FOUND", "Template not found", "通知模板不存在", "There is no such template";
+    /// No words with this number.
+    TEMPLATE_VERSION_NOT_FOUND = NOT_FOUND "TEMPLATE_VERSION_NOT_FOUND", "Template version not found", "没有这个模板版本", "The template has no such version";
+    /// No such event.
+    EVENT_NOT_FOUND = NOT_FOUND "EVENT_NOT_FOUND", "Event not found", "事件不存在", "There is no such event";
+    /// The event tells nobody with this template.
+    EVENT_NOT_TOLD = UNPROCESSABLE_ENTITY "EVENT_NOT_TOLD", "Not told with this template", "该事件不会用此模板通知任何人", "Nobody is told of this event with this template";
+    /// Nothing was drafted since the last publication.
+    NO_DRAFT = CONFLICT "NO_DRAFT", "No draft", "没有可发布的草稿", "There is no draft to publish";
+    /// No such delivery.
+    DELIVERY_NOT_FOUND = NOT_FOUND "DELIVERY_NOT_FOUND", "Delivery not found", "投递不存在", "There is no such delivery";
+    /// No such channel.
+    CHANNEL_NOT_FOUND = NOT_FOUND "CHANNEL_NOT_FOUND", "Channel not found", "渠道不存在", "There is no such channel";
+    /// The delivery does not stand where this is possible.
+    DELIVERY_STATE = CONFLICT "DELIVERY_STATE", "Not in this state", "投递当前状态不允许此操作", "The delivery does not stand where this is possible";
+    /// No channel stands by behind it.
+    NO_STANDBY = CONFLICT "NO_STANDBY", "No channel stands by", "没有可切换的备用渠道", "No other channel stands by for this notice";
+    /// Its text was cleared.
+    DELIVERY_BODY_GONE = CONFLICT "DELIVERY_BODY_GONE", "Text cleared", "投递内容已清除，不能重新投递", "The text of the delivery was cleared, so it cannot be sent once more";
+    /// The number that was confirmed is not the number there is.
+    COUNT_CHANGED = CONFLICT "COUNT_CHANGED", "Count changed", "数量已变化，请重新确认", "The number has changed, please confirm the new one";
     /// The token takes nothing of this reader's back.
     UNDO_TOKEN_UNKNOWN = NOT_FOUND "UNDO_TOKEN_UNKNOWN", "Unknown undo token", "撤销凭证无效", "There is nothing to undo with this token";
     /// No such account.

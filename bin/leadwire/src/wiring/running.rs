@@ -1,18 +1,17 @@
 //! A started process: where it listens, how to wait until it has nothing left to do, how to stop it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use application::policies::POLICY;
 use domain::Position;
 use domain::notification::{Channel, DeliveryState};
 use infrastructure::db::DbError;
-use infrastructure::dispatcher::Dispatcher;
 use projections::policy_runner::{self, PolicyRunner};
 use projections::{HandleError, ReadModel, queries};
 use tokio::time::{Instant, timeout_at};
 
+use super::ChannelDispatcher;
 use crate::app::SharedApp;
 use crate::lifecycle::{STOP_PATIENCE, Tasks};
 
@@ -25,7 +24,7 @@ pub struct Running {
     pub(super) local_addr: Option<SocketAddr>,
     pub(super) app: SharedApp,
     pub(super) policy: PolicyRunner,
-    pub(super) dispatcher: Option<Arc<Dispatcher>>,
+    pub(super) dispatchers: Vec<ChannelDispatcher>,
     pub(super) tasks: Tasks,
 }
 
@@ -51,9 +50,9 @@ impl Running {
         &self.app
     }
 
-    /// The sender of subscribe messages, when the channel is configured; `drain_once` works it by hand.
-    pub fn dispatcher(&self) -> Option<&Arc<Dispatcher>> {
-        self.dispatcher.as_ref()
+    /// Who sends, for every configured channel; `drain_once` works one by hand.
+    pub fn dispatchers(&self) -> &[ChannelDispatcher] {
+        &self.dispatchers
     }
 
     /// The policy, for reconciling what it decided.
@@ -67,8 +66,9 @@ impl Running {
         let consumer = policy_runner::tuned(self.app.projections.consumer(POLICY));
         loop {
             let head = self.app.bus.log().head().await?;
+            super::callbacks::worker(&self.app).drain_once().await?;
             consumer.catch_up(&mut self.policy.handler()).await?;
-            if let Some(dispatcher) = &self.dispatcher {
+            for (_, dispatcher) in &self.dispatchers {
                 dispatcher.drain_once().await?;
             }
             self.app.projections.catch_up_all().await?;
@@ -88,12 +88,12 @@ impl Running {
             doorbell.mark_unchanged();
             let head = self.app.bus.log().head().await?;
             self.reached(head, deadline).await?;
-            let busy = self.deliveries_under_way().await?;
+            let busy = self.deliveries_under_way().await? + self.callbacks_due().await?;
             if busy == 0 && self.app.bus.log().head().await? == head {
                 return Ok(head);
             }
             if Instant::now() >= deadline {
-                return Err(Unsettled::Late(format!("{busy} deliveries are under way")));
+                return Err(Unsettled::Late(format!("{busy} deliveries or callbacks are under way")));
             }
             // Either way the loop looks again.
             let _ = timeout_at(Instant::now() + LOOK_AGAIN, doorbell.changed()).await;
@@ -111,11 +111,17 @@ impl Running {
         Ok(())
     }
 
+    /// Callbacks that wait for something else are at rest.
+    async fn callbacks_due(&self) -> Result<i64, DbError> {
+        self.app.callbacks.store().due(self.app.clock.now()).await
+    }
+
     async fn deliveries_under_way(&self) -> Result<i64, DbError> {
         let counts = queries::deliveries::counts(&self.app.db).await?;
-        let under_way = |channel, state| {
-            channel == Channel::WechatSubscribe
-                && matches!(state, DeliveryState::Pending | DeliveryState::InFlight)
+        // Rows of a channel that is not configured wait for whoever configures it.
+        let has_dispatcher = |channel| self.dispatchers.iter().any(|(served, _)| *served == channel);
+        let under_way = |channel: Channel, state| {
+            has_dispatcher(channel) && matches!(state, DeliveryState::Pending | DeliveryState::InFlight)
         };
         Ok(counts.iter().filter(|(channel, state, _)| under_way(*channel, *state)).map(|(_, _, n)| n).sum())
     }

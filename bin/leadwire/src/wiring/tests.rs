@@ -22,7 +22,8 @@ fn settings(folder: &tempfile::TempDir) -> Settings {
 }
 
 async fn status(address: SocketAddr, path: &str) -> u16 {
-    let client = infrastructure::provider_http::client(Timeouts::default()).unwrap();
+    let client =
+        infrastructure::provider_http::client(infrastructure::provider_http::Timeouts::default()).unwrap();
     client.get(format!("http://{address}{path}")).send().await.unwrap().status().as_u16()
 }
 

@@ -23,10 +23,18 @@ pub(crate) enum StaffCommand {
     #[command(after_help = "Example:
   leadwire staff set-password zhang < /run/secrets/zhang")]
     SetPassword(StaffSetPassword),
-    /// Bind a mini-program openid, so that subscribe messages reach the person
+    /// Bind an openid of the mini program or, with --app, of the service account, so that its messages arrive
     #[command(after_help = "Example:
   leadwire staff bind-wechat zhang --openid oAbc… --credits 3")]
     BindWechat(StaffBindWechat),
+    /// Say which member of the WeCom corporation a person is, so that WeCom messages arrive
+    #[command(after_help = "Example:
+  leadwire staff bind-wecom zhang --user ZhangSan")]
+    BindWecom(StaffBindWecom),
+    /// Take that back
+    #[command(after_help = "Example:
+  leadwire staff unbind-wecom zhang --reason '离职'")]
+    UnbindWecom(StaffUnbindWecom),
     /// Change what is known about a person, or the role
     #[command(after_help = "Example:
   leadwire staff update zhang --name 张三丰 --role manager --monthly-task 8")]
@@ -101,10 +109,10 @@ pub(crate) struct StaffSetPassword {
 pub(crate) struct StaffBindWechat {
     /// Login name or id
     pub(crate) staff: String,
-    /// Who the person is to the mini program
+    /// Who the person is to the app
     #[arg(long)]
     pub(crate) openid: String,
-    /// The mini program; the configured one by default
+    /// The app; the configured mini program by default
     #[arg(long)]
     pub(crate) app: Option<String>,
     /// Grant this many messages as well: each consent on the phone is one
@@ -113,6 +121,32 @@ pub(crate) struct StaffBindWechat {
     /// The template of those messages; the configured one by default
     #[arg(long)]
     pub(crate) template: Option<String>,
+}
+
+/// Flags of `staff bind-wecom`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffBindWecom {
+    /// Login name or id
+    pub(crate) staff: String,
+    /// The member's userid
+    #[arg(long)]
+    pub(crate) user: String,
+    /// The corporation; the configured one by default
+    #[arg(long)]
+    pub(crate) corp: Option<String>,
+}
+
+/// Flags of `staff unbind-wecom`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffUnbindWecom {
+    /// Login name or id
+    pub(crate) staff: String,
+    /// The corporation; the configured one by default
+    #[arg(long)]
+    pub(crate) corp: Option<String>,
+    /// Why; the person reads it
+    #[arg(long, default_value = "管理员解绑")]
+    pub(crate) reason: String,
 }
 
 /// Flags of `staff update`: what is not named stays as it is.

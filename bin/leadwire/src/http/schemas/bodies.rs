@@ -25,6 +25,15 @@ pub struct WechatCodeBody {
     pub phone: Option<String>,
 }
 
+/// Who a member of staff is to the configured WeCom corporation.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WecomBindingBody {
+    /// The member's userid.
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9_@.-]*$")]
+    pub user_id: String,
+}
+
 /// A new account.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 //! problems, and the envelope. Nothing is parsed or written with them; tests hold them against what is.
 
 mod bodies;
+mod callbacks;
 mod parameters;
 
 use serde_json::Value;
@@ -12,7 +13,11 @@ pub use bodies::{
     FollowUpBody, FreezeBody, LoginBody, MarkAllReadBody, MarkReadBody, PoolAssignBody, ProfileSchema,
     ReleaseBody, UpdateCustomerBody, WebsiteLeadBody,
 };
-pub use bodies::{ChangePasswordBody, CreateUserBody, ServiceTokenBody, UpdateUserBody, WechatCodeBody};
+pub use bodies::{ChangePasswordBody, CreateUserBody, ServiceTokenBody, UpdateUserBody, WechatCodeBody, WecomBindingBody};
+pub use callbacks::{
+    CallbackPath, CallbackProblems, CallbackSignature, CallbackVerification, EncryptedSignature,
+    EncryptedVerification, SubscribeConfirmBody,
+};
 pub use parameters::{
     CommandHeaders, CustomerListQuery, IdPath, NotificationListQuery, ReadHeaders, VersionHeader,
 };

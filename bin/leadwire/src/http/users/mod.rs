@@ -2,6 +2,7 @@
 
 pub mod list;
 pub mod password;
+pub mod wecom;
 pub mod write;
 
 use application::access::{Action, Caller, allows};
@@ -31,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(write::suspend))
         .routes(routes!(write::activate))
         .routes(routes!(password::change))
+        .routes(routes!(wecom::bind, wecom::unbind))
 }
 
 /// A member of staff as system A's console knows one. Which WeChat account it is stays with us.
@@ -68,6 +70,8 @@ pub struct UserDocument {
     monthly_task: Option<u32>,
     /// Whether a WeChat account is bound.
     wechat_bound: bool,
+    /// Whether a member of a WeCom corporation is bound.
+    wecom_bound: bool,
     /// When the account was made.
     #[schema(value_type = DateTime<Utc>)]
     created_at: Millis,
@@ -80,7 +84,7 @@ impl UserDocument {
     /// `None` before the account exists.
     fn of(id: StaffId, staff: Staff) -> Option<Self> {
         let active = staff.is_active();
-        let Staff { account, suspended, openids, updated_at } = staff;
+        let Staff { account, suspended, openids, wecom, updated_at } = staff;
         let account = account?;
         Some(Self {
             id,
@@ -97,6 +101,7 @@ impl UserDocument {
             suspended,
             monthly_task: account.monthly_task,
             wechat_bound: !openids.is_empty(),
+            wecom_bound: !wecom.is_empty(),
             created_at: Millis(account.created_at),
             updated_at: Millis(updated_at.unwrap_or(account.created_at)),
         })

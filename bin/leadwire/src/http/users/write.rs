@@ -200,7 +200,7 @@ pub(super) async fn set_password(
     app.auth.sessions.refresh().await.map_err(|error| db_problem(&error))
 }
 
-async fn answer(
+pub(super) async fn answer(
     app: &App,
     caller: &Caller,
     written: &Written,
