@@ -5,7 +5,9 @@ use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result};
 use domain::customer::CustomerEvent;
-use domain::notification::{Channel, Decision, DeliveryState, NotificationEvent, NotificationRequested};
+use domain::notification::{
+    Channel, Decision, DeliveryState, NotificationEvent, NotificationRequested, Settlement,
+};
 use domain::staff::StaffEvent;
 use domain::{CustomerId, DeliveryId, EventId, Metadata, StaffId, StoredEvent as _, StreamId};
 use sqlx::postgres::PgConnectOptions;
@@ -292,6 +294,14 @@ impl History {
             NotificationEvent::Died(e) => (e.delivery, DeliveryState::Dead),
             NotificationEvent::Requeued(e) => (e.delivery, DeliveryState::Pending),
             NotificationEvent::Cancelled(e) => (e.delivery, DeliveryState::Cancelled),
+            NotificationEvent::Released(e) => (e.delivery, DeliveryState::Pending),
+            NotificationEvent::Merged(e) => (e.delivery, DeliveryState::Merged),
+            NotificationEvent::Settled(e) if e.settlement == Settlement::Sent => {
+                (e.delivery, DeliveryState::Accepted)
+            }
+            NotificationEvent::Settled(_) => return, // what is unknown stays unknown
+            NotificationEvent::Discarded(e) => (e.delivery, DeliveryState::Cancelled),
+            NotificationEvent::Confirmed(e) => (e.delivery, DeliveryState::Delivered),
         };
         match self.deliveries.get_mut(&delivery) {
             Some(found) => found.state = state,
@@ -304,9 +314,9 @@ impl History {
         for planned in &request.deliveries {
             let state = match (&planned.decision, planned.channel) {
                 (Decision::Deliver, Channel::InApp) => DeliveryState::Delivered,
-                (Decision::Deliver, Channel::WechatSubscribe) => DeliveryState::Pending,
+                (Decision::Deliver, _) => DeliveryState::Pending,
                 (Decision::Merge { .. }, _) => DeliveryState::Merged,
-                (Decision::Hold { .. }, _) => DeliveryState::Held,
+                (Decision::Hold { .. } | Decision::Standby { .. }, _) => DeliveryState::Held,
                 (Decision::Suppress { .. }, _) => DeliveryState::Suppressed,
             };
             let delivery = Delivery { notice, channel: planned.channel, state, attempts: 0 };

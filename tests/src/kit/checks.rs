@@ -71,7 +71,7 @@ impl TestApp {
             let openid = openids.get(&notice.recipient).cloned().unwrap_or_default();
             let (accepted, unknown) = known.entry((openid, customer)).or_default();
             match delivery.state {
-                DeliveryState::Accepted => *accepted += 1,
+                DeliveryState::Accepted | DeliveryState::Delivered => *accepted += 1,
                 DeliveryState::Unknown => *unknown += 1,
                 _ => {}
             }
@@ -127,6 +127,7 @@ fn each_decision_once(history: &History, decided: &[Decided]) {
             let key = (notice.cause, notice.recipient, notice.scene.as_str(), planned.channel.as_str());
             let expected = match planned.decision {
                 Decision::Deliver => "deliver",
+                Decision::Standby { .. } => "standby",
                 Decision::Merge { .. } => "merge",
                 Decision::Hold { .. } => "hold",
                 Decision::Suppress { .. } => "suppress",

@@ -43,7 +43,8 @@ impl Node {
         &self.client
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    /// The whole address of a path.
+    pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
 
