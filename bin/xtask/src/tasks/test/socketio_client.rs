@@ -1,5 +1,5 @@
-//! The `socket.io-client` of npm, which the tests let loose on the real service: installed from the lock file, outside
-//! the source folder.
+//! What the tests take from npm: `socket.io-client`, which is let loose on the real service, and two libraries of WeChat's
+//! callback crypto, which know nothing of ours. Installed from the lock file, outside the source folder.
 
 use std::{fs, path::Path, process::Command};
 
@@ -9,7 +9,7 @@ use crate::{environment, processes::Processes, say};
 
 /// What is installed, and with what.
 const SOURCE: &str = "tests/js";
-/// Where to; `tests::kit::JsClient` looks here.
+/// Where to; `tests::kit::JsClient` and the stories of callbacks look here.
 const TARGET: &str = "target/socketio-client";
 
 /// What npm needs of the source.
@@ -28,7 +28,7 @@ pub(super) async fn install(processes: &mut Processes) -> Result<()> {
     if fs::read_to_string(target.join(INSTALLED)).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say::heading("socket.io-client: npm ci");
+    say::heading("npm packages of the tests: npm ci");
     fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
     for file in FILES {
         let text = read(&source.join(file))?;
