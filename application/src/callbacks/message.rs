@@ -8,6 +8,9 @@ use super::{Unreadable, tree};
 /// Most entries of one event; a popup shows three templates.
 const ENTRIES_MAX: usize = 100;
 
+/// Longest template id, in bytes; real ones have 43.
+const TEMPLATE_BYTES_MAX: usize = 128;
+
 /// The containers in which the entries of an event may stand. Each event has its own, and one page of the provider
 /// prints another one's, so every event may use any.
 const CONTAINERS: [&str; 3] = ["SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"];
@@ -129,7 +132,10 @@ fn sent(entry: &Value) -> Result<Entry, Unreadable> {
 }
 
 fn template(entry: &Value) -> Result<String, Unreadable> {
-    tree::text(entry, "TemplateId").filter(|id| !id.is_empty()).ok_or(Unreadable::Field("TemplateId"))
+    let is_id = |id: &String| {
+        (1..=TEMPLATE_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    tree::text(entry, "TemplateId").filter(is_id).ok_or(Unreadable::Field("TemplateId"))
 }
 
 /// A number beyond what a float can hold, as number or text.

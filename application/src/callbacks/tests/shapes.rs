@@ -147,6 +147,10 @@ fn what_is_no_callback_is_refused() {
         (accepted(json!([])), Unreadable::Field("List")),
         (accepted(json!("x")), Unreadable::Field("List")),
         (accepted(json!({ "SubscribeStatusString": "accept" })), Unreadable::Field("TemplateId")),
+        (
+            accepted(json!({ "TemplateId": "T\u{0}", "SubscribeStatusString": "accept" })),
+            Unreadable::Field("TemplateId"),
+        ),
         (accepted(json!({ "TemplateId": "T" })), Unreadable::Field("SubscribeStatusString")),
         (
             accepted(json!({ "TemplateId": "T", "SubscribeStatusString": "maybe" })),
