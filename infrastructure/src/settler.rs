@@ -128,7 +128,8 @@ impl Settler {
         }
     }
 
-    /// Decides on everything that is due; how many deliveries that were.
+    /// Decides on everything that is due; how many deliveries that were, those included on which somebody else decided the
+    /// same at this moment.
     pub async fn drain_once(&self) -> Result<usize, DbError> {
         let mut decided = 0;
         loop {
@@ -220,7 +221,7 @@ impl Settler {
             tracing::error!(%error, delivery.id = %row.delivery,
                 "delivery {} stays unknown and undecided for now", row.delivery);
         }
-        unknown::postpone(self.db(), row, now + ANOTHER_LOOK).await
+        unknown::postpone(self.db(), row, now, now + ANOTHER_LOOK).await
     }
 
     fn db(&self) -> &Db {

@@ -20,7 +20,7 @@ SELECT delivery_id, notification_id, channel, correlation, causation, settle_at,
  LIMIT $2";
 
 pub(super) const POSTPONE: &str = "
-UPDATE outbox SET settle_at = $3 WHERE delivery_id = $1 AND state = 'unknown' AND settle_at = $2";
+UPDATE outbox SET settle_at = $3 WHERE delivery_id = $1 AND state = 'unknown' AND settle_at <= $2";
 
 /// A row on which its channel's policy has to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,12 +83,17 @@ pub async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<Unknown>
     rows.into_iter().map(Row::unknown).collect()
 }
 
-/// Looks at a row again at `until`, unless somebody moved it since.
-pub async fn postpone(db: &Db, row: &Unknown, until: DateTime<Utc>) -> Result<(), DbError> {
+/// Looks at a due row again at `until`, unless somebody moved it since.
+pub async fn postpone(
+    db: &Db,
+    row: &Unknown,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(), DbError> {
     let mut tx = db.begin_write().await?;
     with_tx!(&mut tx, conn => sqlx::query(POSTPONE)
         .bind(row.delivery.0)
-        .bind(row.settle_at)
+        .bind(now)
         .bind(until)
         .execute(conn)
         .await
