@@ -16,6 +16,7 @@ pub mod lease;
 mod lease_sql;
 pub mod recall;
 pub mod requeue;
+pub mod restore;
 pub mod retention;
 pub mod unknown;
 
@@ -98,6 +99,8 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     recall::WAITING_POSTGRES,
     recall::STILL_WAITING_POSTGRES,
     recall::CANCEL_POSTGRES,
+    restore::PRESENT_POSTGRES,
+    restore::RESTORE,
     hold::NEXT,
     hold::GROUPS,
     hold::MEMBERS,
@@ -143,6 +146,8 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     recall::WAITING_SQLITE,
     recall::STILL_WAITING_SQLITE,
     recall::CANCEL_SQLITE,
+    restore::PRESENT_SQLITE,
+    restore::RESTORE,
     hold::NEXT,
     hold::GROUPS,
     hold::MEMBERS,

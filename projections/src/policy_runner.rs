@@ -8,16 +8,21 @@
 //! stream begins with its request, so a second request conflicts and is dropped; decisions and work are inserted
 //! unless they are there; and a runner that lost its lease is fenced off as a whole.
 
+mod audit;
+mod backdrop;
 mod commit;
 mod decisions;
 mod parked;
 mod planner;
+mod preview;
 mod recall;
 mod reconcile;
+mod repair;
 mod states;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use application::channels::ChannelSettings;
 use application::policies::POLICY;
@@ -25,7 +30,9 @@ use application::ports::Clock;
 use async_trait::async_trait;
 use domain::batch::BatchEvent;
 use domain::customer::CustomerEvent;
+use domain::preferences::PreferencesEvent;
 use domain::staff::StaffEvent;
+use domain::template::TemplateEvent;
 use domain::{Position, StoredEvent};
 use infrastructure::bus::Bus;
 use infrastructure::db::{Db, DbError};
@@ -37,15 +44,21 @@ use planner::Planner;
 
 pub use decisions::{DecisionRecord, decisions_of_event, decisions_of_notification};
 pub use parked::{PARKED_MAX, ParkedEvent, Retried, parked, retry_parked};
-pub use reconcile::{MISSING_SHOWN_MAX, Missing, Reconciliation, reconcile};
+pub use preview::{PreviewError, preview_of_event};
+pub use reconcile::{MISSING_SHOWN_MAX, Missing, MissingRow, Reconciliation, reconcile};
+pub use repair::{Repaired, repair};
 
 /// Most events answered from one look at the log: enough to share the price of a commit among hundreds of notices,
 /// few enough that the append lock is held for milliseconds.
 pub const PAGE_EVENTS: usize = 500;
 
-/// What the policy reads: the events it answers and those it learns names, roles and owners from.
+/// How long a channel has to tell a person before the next one of the route speaks, unless it is configured otherwise.
+pub const FALLBACK_AFTER: Duration = Duration::from_mins(5);
+
+/// What the policy reads: the events it answers and those it learns names, roles, owners, wishes and words from.
 static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let types = [CustomerEvent::TYPES, BatchEvent::TYPES, StaffEvent::TYPES].concat();
+    let types = [CustomerEvent::TYPES, BatchEvent::TYPES, StaffEvent::TYPES];
+    let types = [types.concat(), PreferencesEvent::TYPES.to_vec(), TemplateEvent::TYPES.to_vec()].concat();
     types.into_iter().map(|(name, _)| name).collect()
 });
 
@@ -66,6 +79,7 @@ pub struct PolicyRunner {
     consumers: Consumers,
     channels: Arc<ChannelSettings>,
     clock: Arc<dyn Clock>,
+    fallback_after: Duration,
 }
 
 impl fmt::Debug for PolicyRunner {
@@ -82,7 +96,13 @@ impl PolicyRunner {
         channels: Arc<ChannelSettings>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { bus, consumers, channels, clock }
+        Self { bus, consumers, channels, clock, fallback_after: FALLBACK_AFTER }
+    }
+
+    /// The same policy with another time until the next channel of a route speaks.
+    #[must_use]
+    pub fn with_fallback_after(self, fallback_after: Duration) -> Self {
+        Self { fallback_after, ..self }
     }
 
     /// The handler for the consumer's loop; see [`tuned`] for the consumer.
@@ -99,7 +119,7 @@ impl PolicyRunner {
     }
 
     fn committer(&self) -> Committer {
-        Committer::new(self.bus.clone(), self.consumers.clone(), self.clock.clone())
+        Committer::new(self.bus.clone(), self.consumers.clone(), self.clock.clone(), self.fallback_after)
     }
 }
 

@@ -42,6 +42,11 @@ impl StaffDirectory {
         Some(self.get(staff)?.account.as_ref()?.role)
     }
 
+    /// Everybody, in the order of their ids.
+    pub fn everybody(&self) -> impl Iterator<Item = StaffId> + '_ {
+        self.staff.keys().copied()
+    }
+
     /// Everybody who is this, in the order of their ids.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = StaffId> + '_ {
         let is_one = move |staff: &Staff| staff.account.as_ref().is_some_and(|account| account.role == role);

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::notification::Channel;
-use domain::{DeliveryId, EventId, NotificationId, StaffId};
+use domain::{DeliveryId, EventId, NotificationId, Position, StaffId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -88,19 +88,26 @@ pub(super) const MERGE_SQLITE: &str = of_deliveries!(
     "IN (SELECT unhex(value) FROM json_each($1))"
 );
 
+/// Of what was decided because of earlier events than $4, if that is given.
 macro_rules! hasten {
-    ($reasons:literal) => {
+    ($reasons:literal, $before:literal) => {
         concat!(
             "UPDATE outbox SET due_at = $1 WHERE ",
             waits!(),
             " AND recipient = $2 AND due_at > $1 AND held_for ",
-            $reasons
+            $reasons,
+            " AND (",
+            $before,
+            " IS NULL OR EXISTS (SELECT 1 FROM decisions AS d
+                WHERE d.notification_id = outbox.notification_id AND d.position < ",
+            $before,
+            "))"
         )
     };
 }
 
-pub(super) const HASTEN_POSTGRES: &str = hasten!("= ANY($3::text[])");
-pub(super) const HASTEN_SQLITE: &str = hasten!("IN (SELECT value FROM json_each($3))");
+pub(super) const HASTEN_POSTGRES: &str = hasten!("= ANY($3::text[])", "$4::bigint");
+pub(super) const HASTEN_SQLITE: &str = hasten!("IN (SELECT value FROM json_each($3))", "$4");
 
 /// Everything of one person in one channel and app that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -313,14 +320,21 @@ pub struct HastenRows {
 impl HastenRows {
     /// Does it in a transaction of the caller's; how many rows are due earlier now.
     pub async fn hasten(&self, tx: &mut Tx<'_>) -> Result<u64, DbError> {
+        self.hasten_before(tx, None).await
+    }
+
+    /// The same for what was decided because of events before a position: a policy that catches up, or looks at
+    /// everything again, has rows of later wishes there already.
+    pub async fn hasten_before(&self, tx: &mut Tx<'_>, before: Option<Position>) -> Result<u64, DbError> {
         Ok(match tx {
             Tx::Postgres(tx) => {
                 let query = sqlx::query(HASTEN_POSTGRES).bind(self.at).bind(self.recipient.0);
-                query.bind(&self.reasons).execute(&mut **tx).await?.rows_affected()
+                query.bind(&self.reasons).bind(before).execute(&mut **tx).await?.rows_affected()
             }
             Tx::Sqlite(tx) => {
                 let query = sqlx::query(HASTEN_SQLITE).bind(self.at).bind(self.recipient.0);
-                query.bind(json!(self.reasons).to_string()).execute(&mut **tx).await?.rows_affected()
+                let reasons = json!(self.reasons).to_string();
+                query.bind(reasons).bind(before).execute(&mut **tx).await?.rows_affected()
             }
         })
     }

@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use application::bus::{AppendError, Draft, StreamAppend};
-use application::policies::POLICY;
+use application::delivery::spread;
+use application::policies::{Hasten, Outgoing, POLICY, Wait};
 use application::ports::Clock;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Actor, CommandId, Metadata, NotificationId, Position, StreamId};
+use domain::{Actor, CommandId, Metadata, Position, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::db::{DbError, Tx};
 use infrastructure::event_log::{Attachment, RecordedRaw, Verdict};
-use infrastructure::outbox::{NewWork, OutboxInsert};
+use infrastructure::outbox::hold::HastenRows;
+use infrastructure::outbox::{NewWork, OutboxInsert, STANDBY, recipient_key};
 
 use super::decisions::{self, NewDecision};
 use super::parked::{self, NewParked};
@@ -42,6 +45,8 @@ pub(super) struct Chunk {
     decisions: Vec<NewDecision>,
     parked: Vec<NewParked>,
     lost: Vec<Lost>,
+    /// What becomes due earlier, with the position of the event that says so.
+    hastened: Vec<(Position, Hasten)>,
 }
 
 impl Chunk {
@@ -67,6 +72,18 @@ impl Chunk {
         chunks
     }
 
+    /// What is missing of answers that were given before: their notices without the `known` ones, and their decisions.
+    /// What is held now waits for the wishes of now, and what was parked stays so.
+    pub(super) fn missing(answers: Vec<Answer>, to: Position, known: &HashSet<StreamId>) -> Vec<Self> {
+        let mut chunks = Self::cut(answers, to);
+        for chunk in &mut chunks {
+            chunk.drop_notices(known);
+            chunk.hastened.clear();
+            chunk.parked.clear();
+        }
+        chunks
+    }
+
     /// One answer alone.
     pub(super) fn of_one(answer: Answer) -> Self {
         let mut chunk = Self::empty();
@@ -75,7 +92,8 @@ impl Chunk {
     }
 
     fn empty() -> Self {
-        Self { to: 0, notices: Vec::new(), decisions: Vec::new(), parked: Vec::new(), lost: Vec::new() }
+        let (notices, decisions, parked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { to: 0, notices, decisions, parked, lost: Vec::new(), hastened: Vec::new() }
     }
 
     fn add(&mut self, answer: Answer) {
@@ -83,6 +101,7 @@ impl Chunk {
         self.decisions.extend(decisions::of(&answer));
         self.parked.extend(NewParked::of(&answer));
         self.lost.extend(answer.lost);
+        self.hastened.extend(answer.hastened.into_iter().map(|hasten| (answer.position, hasten)));
         self.notices.extend(answer.outcome.into_iter().flatten().filter_map(|told| told.notice));
     }
 
@@ -100,16 +119,21 @@ impl Chunk {
         CommandId::from_key(POLICY, &ids.join(","))
     }
 
-    fn work(&self, at: DateTime<Utc>) -> Vec<NewWork> {
+    fn work(&self, at: DateTime<Utc>, fallback_after: Duration) -> Vec<NewWork> {
         let of_notice = |notice: &NewNotice| {
-            let id: NotificationId = notice.id;
-            let work = notice.outgoing.iter().map(move |sent| {
-                let receiver = (sent.app.as_str(), &sent.openid, sent.template.as_str());
-                NewWork::wechat_subscribe(id, receiver, sent.body.clone(), at).about(notice.gained)
-            });
-            work.collect::<Vec<_>>()
+            notice.outgoing.iter().map(|sent| work(notice, sent, at, fallback_after)).collect::<Vec<_>>()
         };
         self.notices.iter().flat_map(of_notice).collect()
+    }
+
+    fn haste(&self, at: DateTime<Utc>) -> Haste {
+        let haste = |(position, hasten): &(Position, Hasten)| {
+            let (recipient, due_at) = (hasten.recipient, hasten.due_at);
+            let due_at = if due_at > at { spread(due_at, recipient) } else { due_at };
+            let reasons = vec![hasten.reason.as_str().to_owned()];
+            (*position, HastenRows { recipient, reasons, at: due_at })
+        };
+        Haste(self.hastened.iter().map(haste).collect())
     }
 
     fn settled(&mut self) {
@@ -119,6 +143,38 @@ impl Chunk {
 
     fn drop_notices(&mut self, known: &HashSet<StreamId>) {
         self.notices.retain(|notice| !known.contains(&notice.append.stream));
+    }
+}
+
+/// The row of a message, as it is right after the request of its notice.
+pub(super) fn work(
+    notice: &NewNotice,
+    sent: &Outgoing,
+    at: DateTime<Utc>,
+    fallback_after: Duration,
+) -> NewWork {
+    let (held_for, due_at) = match &sent.held {
+        None => (None, at),
+        Some(Wait::Standby) => (Some(STANDBY.to_owned()), at),
+        // One moment for all that the person waits for, so that it can be told as one.
+        Some(Wait::Until { reason, until }) => (Some(reason.clone()), spread(*until, notice.recipient)),
+    };
+    let credits = |template: &String| StreamId::subscription(&sent.app, &sent.receiver, template);
+    NewWork {
+        delivery: sent.delivery,
+        notification: notice.id,
+        channel: sent.channel,
+        app: sent.app.clone(),
+        recipient: notice.recipient,
+        recipient_key: recipient_key(&sent.app, &sent.receiver),
+        ledger: sent.template.as_ref().map(credits),
+        request_body: sent.body.clone(),
+        due_at,
+        created_at: at,
+        gained: notice.gained,
+        held_for,
+        subject: notice.subject,
+        fallback: sent.fallback.then_some(fallback_after),
     }
 }
 
@@ -137,6 +193,8 @@ pub(super) enum Fence {
     Lease(Lease, ConsumerState),
     /// The row of a parked event: it goes away with its answer.
     Parked(Position),
+    /// Nothing: what is written was missing, and whatever is there stays as it is.
+    Repair,
 }
 
 /// Writes chunks.
@@ -145,6 +203,8 @@ pub(super) struct Committer {
     bus: Bus,
     consumers: Consumers,
     clock: Arc<dyn Clock>,
+    /// How long a channel has before the next one of its route speaks.
+    fallback_after: Duration,
 }
 
 impl std::fmt::Debug for Committer {
@@ -154,8 +214,13 @@ impl std::fmt::Debug for Committer {
 }
 
 impl Committer {
-    pub(super) fn new(bus: Bus, consumers: Consumers, clock: Arc<dyn Clock>) -> Self {
-        Self { bus, consumers, clock }
+    pub(super) fn new(
+        bus: Bus,
+        consumers: Consumers,
+        clock: Arc<dyn Clock>,
+        fallback_after: Duration,
+    ) -> Self {
+        Self { bus, consumers, clock, fallback_after }
     }
 
     /// Commits a chunk, or nothing of it. If the process dies on any line, the next owner finds the old checkpoint and
@@ -170,9 +235,13 @@ impl Committer {
             }
             let (written, left) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
             let rows = Rows::of(self, &fence, &chunk, at, written.clone());
-            let outbox = OutboxInsert(chunk.work(at));
-            let attachments: Vec<Box<dyn Attachment>> =
-                vec![Box::new(rows), Box::new(outbox), recall.attachment(left.clone())];
+            let outbox = OutboxInsert(chunk.work(at, self.fallback_after));
+            let attachments: Vec<Box<dyn Attachment>> = vec![
+                Box::new(rows),
+                Box::new(outbox),
+                recall.attachment(left.clone()),
+                Box::new(chunk.haste(at)),
+            ];
             match self.bus.append_with(draft(&chunk, recall, at), attachments).await {
                 Ok(_) if written.load(Ordering::Acquire) => return Ok(()),
                 // These very notices are in the log: their work was given out or taken back then, only the rest is
@@ -203,6 +272,7 @@ impl Committer {
             return Err(HandleError::Fenced);
         }
         rows.write(&mut tx, &[]).await?;
+        chunk.haste(at).write(&mut tx, &[]).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -266,6 +336,7 @@ impl Attachment for Rows {
         let holds = match &self.fence {
             Fence::Lease(lease, state) => self.consumers.advance(tx, lease, self.to, *state).await?,
             Fence::Parked(position) => parked::remove(tx, *position).await?,
+            Fence::Repair => true,
         };
         Ok(if holds { Verdict::Apply } else { Verdict::Fenced })
     }
@@ -274,6 +345,24 @@ impl Attachment for Rows {
         decisions::insert(tx, &self.decisions, self.at).await?;
         parked::insert(tx, &self.parked, self.at).await?;
         self.written.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// What becomes due earlier. Goes behind the decisions and the insertion of the chunk's own rows: it concerns what was
+/// decided before somebody wished for something else, and only that.
+struct Haste(Vec<(Position, HastenRows)>);
+
+#[async_trait]
+impl Attachment for Haste {
+    async fn fence(&mut self, _: &mut Tx<'_>) -> Result<Verdict, DbError> {
+        Ok(Verdict::Apply)
+    }
+
+    async fn write(&mut self, tx: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
+        for (position, rows) in &self.0 {
+            rows.hasten_before(tx, Some(*position)).await?;
+        }
         Ok(())
     }
 }

@@ -48,9 +48,29 @@ const OF_EVENTS_POSTGRES: &str =
 const OF_EVENTS_SQLITE: &str = "SELECT event_id, recipient, scene, channel FROM decisions
  WHERE event_id IN (SELECT unhex(value) FROM json_each($1))";
 
+/// What left last, with the moment of its event. Repeats the words of the index: SQLite uses a partial one only then.
+macro_rules! left {
+    ($people:literal) => {
+        concat!(
+            "
+SELECT d.recipient, d.scene, d.channel, e.recorded_at
+  FROM (SELECT recipient, scene, channel, max(position) AS position FROM decisions
+         WHERE decision = 'deliver' AND channel <> 'in_app' AND position <= $2 AND recipient ",
+            $people,
+            "
+         GROUP BY recipient, scene, channel) AS d
+  JOIN events AS e ON e.position = d.position"
+        )
+    };
+}
+
+const LEFT_POSTGRES: &str = left!("= ANY($1::uuid[])");
+const LEFT_SQLITE: &str = left!("IN (SELECT unhex(value) FROM json_each($1))");
+
 pub(super) const POSTGRES_STATEMENTS: &[&str] =
-    &[INSERT_POSTGRES, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_POSTGRES];
-pub(super) const SQLITE_STATEMENTS: &[&str] = &[INSERT_SQLITE, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_SQLITE];
+    &[INSERT_POSTGRES, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_POSTGRES, LEFT_POSTGRES];
+pub(super) const SQLITE_STATEMENTS: &[&str] =
+    &[INSERT_SQLITE, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_SQLITE, LEFT_SQLITE];
 
 /// A recorded decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,9 +86,9 @@ pub struct DecisionRecord {
     pub scene: String,
     /// The channel.
     pub channel: Channel,
-    /// `deliver`, `merge`, `hold` or `suppress`.
+    /// `deliver`, `standby`, `merge`, `hold` or `suppress`.
     pub decision: String,
-    /// Why it was suppressed, what it was merged into, until when it is held.
+    /// Why it was suppressed, what it was merged into, why and until when it is held, behind which channel it stands by.
     pub reason: Option<String>,
     /// The notice, when one was requested.
     pub notification: Option<NotificationId>,
@@ -117,9 +137,14 @@ fn words(decision: &Decision) -> (&'static str, Option<String>) {
     match decision {
         Decision::Deliver => ("deliver", None),
         Decision::Merge { into } => ("merge", Some(into.clone())),
-        Decision::Hold { until } => ("hold", Some(until.to_rfc3339())),
+        Decision::Hold { until, reason } => ("hold", Some(format!("{reason} until {}", instant(*until)))),
+        Decision::Standby { after } => ("standby", Some(after.to_string())),
         Decision::Suppress { reason } => ("suppress", Some(reason.clone())),
     }
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Records decisions. One that was recorded before stays as it is.
@@ -186,11 +211,7 @@ async fn read(db: &Db, statement: &'static str, id: Uuid) -> Result<Vec<Decision
 
 fn record(row: Row) -> Result<DecisionRecord, DbError> {
     let (event, position, recipient, scene, channel, decision, reason, notification, recorded_at) = row;
-    let channel = channel.parse().map_err(|_| DbError::Corrupt {
-        table: "decisions",
-        at: event.to_string(),
-        reason: "unknown channel".to_owned(),
-    })?;
+    let channel = channel.parse().map_err(|_| unknown_channel(event))?;
     Ok(DecisionRecord {
         event: EventId(event),
         position,
@@ -223,4 +244,39 @@ pub(super) async fn recorded(db: &Db, events: &[EventId]) -> Result<Vec<Key>, Db
         channel,
     };
     Ok(rows.into_iter().map(key).collect())
+}
+
+/// Something that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) recipient: StaffId,
+    pub(super) scene: String,
+    pub(super) channel: Channel,
+    /// When its event was recorded.
+    pub(super) at: DateTime<Utc>,
+}
+
+/// What left last for these people, of each kind and through each channel, because of events up to `to`.
+pub(super) async fn left(db: &Db, people: &[StaffId], to: Position) -> Result<Vec<Left>, DbError> {
+    let rows: Vec<(Uuid, String, String, DateTime<Utc>)> = match db {
+        Db::Postgres(pool) => {
+            let ids: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+            sqlx::query_as(LEFT_POSTGRES).bind(ids).bind(to).fetch_all(pool).await?
+        }
+        Db::Sqlite(sqlite) => {
+            let ids: Vec<String> = people.iter().map(|person| person.0.simple().to_string()).collect();
+            let query = sqlx::query_as(LEFT_SQLITE).bind(json!(ids).to_string()).bind(to);
+            query.fetch_all(sqlite.reader()).await?
+        }
+    };
+    let left = |(recipient, scene, channel, at): (Uuid, String, String, DateTime<Utc>)| {
+        let channel = channel.parse().map_err(|_| unknown_channel(recipient))?;
+        Ok(Left { recipient: StaffId(recipient), scene, channel, at })
+    };
+    rows.into_iter().map(left).collect()
+}
+
+fn unknown_channel(at: Uuid) -> DbError {
+    let reason = "unknown channel".to_owned();
+    DbError::Corrupt { table: "decisions", at: at.to_string(), reason }
 }

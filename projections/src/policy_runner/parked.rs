@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use application::policies::{Fact, StaffDirectory};
+use application::policies::Fact;
 use chrono::{DateTime, Utc};
 use domain::customer::{Customer, CustomerEvent};
 use domain::{EventId, Position, StreamId};
@@ -18,8 +18,9 @@ use uuid::Uuid;
 use application::policies::POLICY;
 
 use super::PolicyRunner;
+use super::backdrop::Backdrop;
 use super::commit::{Chunk, Fence};
-use super::planner::{Answer, Known, answer_one, fold_staff, owner_in_log, read};
+use super::planner::{Answer, Known, Told, answer_one, owner_in_log, read};
 use crate::consumer::HandleError;
 
 /// Most parked events shown or tried again at once.
@@ -169,19 +170,17 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
             reason: "the log holds another event there".to_owned(),
         });
     };
-    let fact = match read(runner.bus.upcasters(), event) {
-        Known::Fact(fact) => Ok(fact),
-        Known::Unreadable(reason) => Err(reason),
-    };
-    let outcome = match &fact {
-        Ok(fact) => answer_again(runner, event, fact).await?,
-        Err(reason) => Err(reason.clone()),
+    let known = read(runner.bus.upcasters(), event);
+    let backdrop = Backdrop::load(&runner.bus, event.position, &known).await?;
+    let (fact, outcome) = match &known {
+        Known::Fact(fact) => (Some(fact), answer_again(runner, event, fact, &backdrop).await?),
+        Known::Unreadable(reason) => (None, Err(reason.clone())),
     };
     if let Err(reason) = &outcome {
         still(runner, waiting.position, reason).await?;
         return Ok(false);
     }
-    let answer = Answer::of(event, outcome, fact.as_ref().ok());
+    let answer = Answer::of(event, outcome, fact, &backdrop);
     let fence = Fence::Parked(event.position);
     match runner.committer().commit(fence, Chunk::of_one(answer)).await {
         // Another retry was faster; the event is answered.
@@ -195,9 +194,8 @@ async fn answer_again(
     runner: &PolicyRunner,
     event: &RecordedRaw,
     fact: &Fact,
-) -> Result<Result<Vec<super::planner::Told>, String>, DbError> {
-    let mut staff = StaffDirectory::default();
-    fold_staff(&runner.bus, &mut staff, 0, event.position).await?;
+    backdrop: &Backdrop,
+) -> Result<Result<Vec<Told>, String>, DbError> {
     let (mut customer, mut owner) = (None, None);
     if fact.needs_customer() {
         let until = Until::Sequence(event.sequence);
@@ -209,7 +207,7 @@ async fn answer_again(
     if matches!(fact, Fact::Customer(_, change) if matches!(**change, CustomerEvent::Created(_))) {
         owner = owner_in_log(&runner.bus, event).await?;
     }
-    Ok(answer_one(event, fact, customer.as_ref(), owner, &staff, &runner.channels))
+    Ok(answer_one(event, fact, (customer.as_ref(), owner), backdrop, &runner.channels))
 }
 
 async fn still(runner: &PolicyRunner, position: Position, reason: &str) -> Result<(), DbError> {

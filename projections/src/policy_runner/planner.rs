@@ -6,18 +6,22 @@ use std::sync::Arc;
 use application::bus::StreamAppend;
 use application::channels::ChannelSettings;
 use application::policies::{
-    Fact, FirstOwner, Outgoing, PolicyEvent, Reaction, StaffDirectory, View, Who, loss, react, row,
+    Fact, FirstOwner, Hasten, Outgoing, PolicyEvent, Reaction, Who, changes_wishes, hastened, loss, react,
+    row,
 };
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
 use domain::notification::NotificationEvent;
+use domain::preferences::PreferencesEvent;
+use domain::staff::StaffEvent;
 use domain::{BatchId, CustomerId, EventId, NotificationId, Position, StaffId, StoredEvent, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::db::DbError;
-use infrastructure::event_log::{EventLog, Filter, PAGE_MAX, RecordedRaw};
+use infrastructure::event_log::{EventLog, RecordedRaw};
 use infrastructure::outbox::Gained;
 use infrastructure::upcasters::Upcasters;
 
+use super::backdrop::Backdrop;
 use super::recall::Lost;
 use super::states::States;
 
@@ -41,11 +45,24 @@ pub(super) struct Answer {
     pub(super) outcome: Result<Vec<Told>, String>,
     /// The lead somebody lost with it: what was not sent yet is taken back. Not while the event is parked.
     pub(super) lost: Option<Lost>,
+    /// What is held for wishes that somebody no longer has: it is due earlier now. Not while the event is parked.
+    pub(super) hastened: Vec<Hasten>,
 }
 
 impl Answer {
-    pub(super) fn of(event: &RecordedRaw, outcome: Result<Vec<Told>, String>, fact: Option<&Fact>) -> Self {
-        let lost = fact.filter(|_| outcome.is_ok()).and_then(loss).map(|loss| Lost::of(event, loss));
+    /// `backdrop` is as the event left it.
+    pub(super) fn of(
+        event: &RecordedRaw,
+        outcome: Result<Vec<Told>, String>,
+        fact: Option<&Fact>,
+        backdrop: &Backdrop,
+    ) -> Self {
+        let fact = fact.filter(|_| outcome.is_ok());
+        let lost = fact.and_then(loss).map(|loss| Lost::of(event, loss));
+        let hastened = fact.filter(|fact| changes_wishes(fact)).map(|fact| {
+            let happened = PolicyEvent { id: event.event_id, fact: fact.clone(), at: event.recorded_at };
+            hastened(&happened, &backdrop.staff, &backdrop.preferences)
+        });
         Self {
             event: event.event_id,
             position: event.position,
@@ -53,6 +70,7 @@ impl Answer {
             event_type: event.event_type.clone(),
             outcome,
             lost,
+            hastened: hastened.unwrap_or_default(),
         }
     }
 }
@@ -69,8 +87,11 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct NewNotice {
     pub(super) id: NotificationId,
+    pub(super) recipient: StaffId,
     pub(super) append: StreamAppend,
     pub(super) outgoing: Vec<Outgoing>,
+    /// The one customer it is about.
+    pub(super) subject: Option<CustomerId>,
     /// The lead it tells the recipient to have gained.
     pub(super) gained: Option<Gained>,
 }
@@ -81,21 +102,18 @@ pub(super) enum Known {
     Unreadable(String),
 }
 
-/// Asks the policy, with the memory it needs between pages: the staff, and the customers met lately.
+/// Asks the policy, with the memory it needs between pages: the backdrop, and the customers met lately.
 #[derive(Debug)]
 pub(super) struct Planner {
     bus: Bus,
     channels: Arc<ChannelSettings>,
-    staff: StaffDirectory,
-    /// Every staff event up to here is in `staff`.
-    staff_to: Position,
+    backdrop: Backdrop,
     customers: States,
 }
 
 impl Planner {
     pub(super) fn new(bus: Bus, channels: Arc<ChannelSettings>) -> Self {
-        let staff = StaffDirectory::default();
-        Self { bus, channels, staff, staff_to: 0, customers: States::default() }
+        Self { bus, channels, backdrop: Backdrop::default(), customers: States::default() }
     }
 
     pub(super) fn log(&self) -> &EventLog {
@@ -104,7 +122,7 @@ impl Planner {
 
     /// Everything up to `position` was answered and committed.
     pub(super) fn reached(&mut self, position: Position) {
-        self.staff_to = self.staff_to.max(position);
+        self.backdrop.reached(position);
     }
 
     /// Answers a page. Nothing that concerns the policy lies between `after` and the page. Events of `blocked` streams
@@ -116,8 +134,8 @@ impl Planner {
         mut blocked: HashSet<StreamId>,
     ) -> Result<Vec<Answer>, DbError> {
         let Some(first) = page.first() else { return Ok(Vec::new()) };
-        self.staff_as_of(after, first.position).await?;
         let known: Vec<Known> = page.iter().map(|event| read(self.bus.upcasters(), event)).collect();
+        self.backdrop.before(&self.bus, (after, first.position), &known).await?;
         let unreadable = self.customers.load(&self.bus, page, &known).await?;
         blocked.extend(unreadable);
         let last_owner = self.owner_behind(page, &known).await?;
@@ -140,42 +158,24 @@ impl Planner {
                 Known::Fact(fact) => Some(fact),
                 Known::Unreadable(_) => None,
             };
-            answers.push(Answer::of(event, outcome, fact));
+            let told = outcome.iter().flatten().map(|told: &Told| &told.reaction);
+            self.backdrop.answered(told, event.recorded_at);
+            answers.push(Answer::of(event, outcome, fact, &self.backdrop));
         }
         Ok(answers)
     }
 
     /// Folds an event into what the next one is answered with.
     fn take_in(&mut self, event: &RecordedRaw, known: &Known) {
-        match known {
-            Known::Fact(Fact::Staff(staff, change)) => {
-                self.staff.evolve(*staff, change);
-                self.staff_to = event.position;
-            }
-            Known::Fact(Fact::Customer(_, change)) => {
-                self.customers.evolve(&event.stream, event.sequence, change);
-            }
-            Known::Fact(Fact::Batch(..)) | Known::Unreadable(_) => {}
+        if let Known::Fact(Fact::Customer(_, change)) = known {
+            self.customers.evolve(&event.stream, event.sequence, change);
         }
+        self.backdrop.take_in(event.position, known);
     }
 
     fn ask(&self, event: &RecordedRaw, fact: &Fact, owner: Option<FirstOwner>) -> Result<Vec<Told>, String> {
         let customer = self.customers.get(&event.stream, event.sequence);
-        answer_one(event, fact, customer, owner, &self.staff, &self.channels)
-    }
-
-    /// Brings the staff to where it was when the page's first event happened.
-    async fn staff_as_of(&mut self, after: Position, first: Position) -> Result<(), DbError> {
-        if self.staff_to >= first {
-            // The last page was not committed: begin again rather than guess what to take back.
-            self.staff = StaffDirectory::default();
-            self.staff_to = 0;
-        }
-        if self.staff_to < after {
-            fold_staff(&self.bus, &mut self.staff, self.staff_to, after).await?;
-            self.staff_to = after;
-        }
-        Ok(())
+        answer_one(event, fact, (customer, owner), &self.backdrop, &self.channels)
     }
 
     /// A page may end between a creation and the assignment that belongs to it.
@@ -199,13 +199,12 @@ impl Planner {
 pub(super) fn answer_one(
     event: &RecordedRaw,
     fact: &Fact,
-    customer: Option<&Customer>,
-    owner_after_command: Option<FirstOwner>,
-    staff: &StaffDirectory,
+    (customer, owner_after_command): (Option<&Customer>, Option<FirstOwner>),
+    backdrop: &Backdrop,
     channels: &ChannelSettings,
 ) -> Result<Vec<Told>, String> {
     let cause = PolicyEvent { id: event.event_id, fact: fact.clone(), at: event.recorded_at };
-    let view = View { customer, owner_after_command, staff, channels };
+    let view = backdrop.view(customer, owner_after_command, event.recorded_at, channels);
     let reactions = react(&cause, &view).map_err(|error| error.to_string())?;
     if reactions.len() > PEOPLE_PER_EVENT_MAX {
         return Err(format!("it concerns {} people, more than {PEOPLE_PER_EVENT_MAX}", reactions.len()));
@@ -217,20 +216,27 @@ pub(super) fn answer_one(
         let append = StreamAppend::of(id, 0, &[requested])
             .map_err(|error| format!("a notice cannot be written: {error}"))?
             .because(event.event_id, event.metadata.correlation.clone());
-        let outgoing = reaction.outgoing(&cause, &view);
-        let (owner, cause) = (reaction.recipient, event.position);
-        let gained = reaction.gained().map(|lead| Gained { lead, owner, cause });
-        Ok(Told { reaction, notice: Some(NewNotice { id, append, outgoing, gained }) })
+        let outgoing = reaction.outgoing(&cause, &view).map_err(|error| error.to_string())?;
+        let (recipient, cause) = (reaction.recipient, event.position);
+        let gained = reaction.gained().map(|lead| Gained { lead, owner: recipient, cause });
+        let subject = match reaction.customers.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        let notice = NewNotice { id, recipient, append, outgoing, subject, gained };
+        Ok(Told { reaction, notice: Some(notice) })
     };
     reactions.into_iter().map(told).collect()
 }
 
 fn concerns_somebody(fact: &Fact) -> bool {
-    // A type without a row is asked about, and so parked and seen. A loss takes something back even if it tells nobody.
-    !matches!(row(fact.event_type()), Some(Who::Nobody(_))) || loss(fact).is_some()
+    // A type without a row is asked about, and so parked and seen. A loss takes something back, and another wish lets
+    // something go, even if they tell nobody.
+    let is_told = !matches!(row(fact.event_type()), Some(Who::Nobody(_)));
+    is_told || loss(fact).is_some() || changes_wishes(fact)
 }
 
-fn payload<E: StoredEvent>(upcasters: &Upcasters, event: &RecordedRaw) -> Result<E, String> {
+pub(super) fn payload<E: StoredEvent>(upcasters: &Upcasters, event: &RecordedRaw) -> Result<E, String> {
     let read = upcasters.payload(&event.event_type, event.schema_version, &event.payload);
     read.map_err(|error| error.to_string())
 }
@@ -245,8 +251,12 @@ pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Customer(CustomerId(id), Box::new(change))))
     } else if declares(BatchEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Batch(BatchId(id), change)))
-    } else {
+    } else if declares(StaffEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Staff(StaffId(id), Box::new(change))))
+    } else if declares(PreferencesEvent::TYPES) {
+        payload(upcasters, event).map(|change| Known::Fact(Fact::Preferences(Box::new(change))))
+    } else {
+        payload(upcasters, event).map(|change| Known::Fact(Fact::Template(Box::new(change))))
     };
     known.unwrap_or_else(Known::Unreadable)
 }
@@ -271,29 +281,4 @@ fn new_owner(event: &RecordedRaw, known: &Known) -> Option<FirstOwner> {
     let Known::Fact(Fact::Customer(_, change)) = known else { return None };
     let CustomerEvent::Assigned(assigned) = &**change else { return None };
     Some(FirstOwner { owner: assigned.to, event: event.event_id })
-}
-
-/// Folds the staff events between two positions, the last one included.
-pub(super) async fn fold_staff(
-    bus: &Bus,
-    staff: &mut StaffDirectory,
-    mut after: Position,
-    to: Position,
-) -> Result<(), DbError> {
-    loop {
-        let page = bus.log().page(after, PAGE_MAX, Filter::StreamType("staff")).await?;
-        let full = page.len() == PAGE_MAX;
-        for event in page {
-            if event.position > to {
-                return Ok(());
-            }
-            after = event.position;
-            if let Known::Fact(Fact::Staff(id, change)) = read(bus.upcasters(), &event) {
-                staff.evolve(id, &change); // an unreadable one was parked where it was met
-            }
-        }
-        if !full {
-            return Ok(());
-        }
-    }
 }

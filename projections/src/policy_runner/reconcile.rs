@@ -1,18 +1,18 @@
 //! The standing check of product.md G9: every event is asked about again, and the answers are compared with what was
-//! recorded. Reads only.
+//! recorded: decisions, notices, and the rows that carry every notice to a provider. Reads only.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use domain::{EventId, NotificationId, Position, StaffId, StreamId};
+use domain::notification::{Channel, DeliveryState};
+use domain::{DeliveryId, EventId, NotificationId, Position, StaffId};
 use infrastructure::db::DbError;
-use infrastructure::event_log::Filter;
 use serde::Serialize;
 
+use super::PolicyRunner;
+use super::audit::{Audit, Page, Stored, digests_of, rowless, stored};
 use super::decisions::{self, Key};
-use super::planner::Answer;
-use super::{PAGE_EVENTS, PolicyRunner, TYPES};
 
-/// Most findings listed; the counts go on.
+/// Most findings of a kind listed; the counts go on.
 pub const MISSING_SHOWN_MAX: usize = 100;
 
 /// A decision that should exist and does not.
@@ -29,6 +29,20 @@ pub struct Missing {
     pub scene: String,
     /// The channel.
     pub channel: String,
+}
+
+/// A delivery that nobody will make: its notice waits for it, and the outbox has no row of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingRow {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its notice.
+    pub notification: NotificationId,
+    /// The channel.
+    pub channel: Channel,
+    /// Where it stands according to its notice.
+    pub state: DeliveryState,
 }
 
 /// What the check found.
@@ -49,56 +63,52 @@ pub struct Reconciliation {
     pub notices_missing: u64,
     /// Notices that were requested more than once.
     pub notices_doubled: u64,
+    /// Deliveries that wait without a row in the outbox.
+    pub outbox_missing: u64,
     /// Events that wait for an operator.
     pub parked: u64,
     /// The first of the missing decisions.
     pub first_missing: Vec<Missing>,
+    /// The first of the missing rows.
+    pub first_outbox_missing: Vec<MissingRow>,
 }
 
 impl Reconciliation {
     /// Nothing missing, nothing doubled.
     pub fn is_clean(&self) -> bool {
-        self.missing + self.unexpected + self.notices_missing + self.notices_doubled == 0
+        let decisions = self.missing + self.unexpected;
+        decisions + self.notices_missing + self.notices_doubled + self.outbox_missing == 0
     }
 }
 
 /// Checks everything the policy has answered since `after` (0, unless the policy was registered later than the log
 /// began).
 pub async fn reconcile(runner: &PolicyRunner, after: Position) -> Result<Reconciliation, DbError> {
-    let reached = runner.consumers.position(application::policies::POLICY).await?.unwrap_or(0);
-    let waiting: HashSet<Position> =
-        super::parked(runner.db()).await?.into_iter().map(|event| event.position).collect();
-    let mut found = Reconciliation { to: reached, ..Reconciliation::default() };
-    let mut planner = runner.planner();
-    let mut after = after;
-    loop {
-        let mut page = runner.bus.log().page(after, PAGE_EVENTS, Filter::Types(&TYPES)).await?;
-        let full = page.len() == PAGE_EVENTS;
-        page.retain(|event| event.position <= reached);
-        let Some(last) = page.last().map(|event| event.position) else { return Ok(found) };
-        let answers = planner.answer(&page, after, HashSet::new()).await?;
-        let (parked, answered): (Vec<_>, Vec<_>) =
-            answers.into_iter().partition(|answer| waiting.contains(&answer.position));
-        found.parked += count(parked.len());
-        compare(runner, &answered, &mut found).await?;
-        after = last;
-        planner.reached(last);
-        if !full {
-            return Ok(found);
+    let mut audit = Audit::begin(runner, after).await?;
+    let mut found = Reconciliation { to: audit.reached(), ..Reconciliation::default() };
+    while let Some(page) = audit.next().await? {
+        found.parked += count(page.parked);
+        decisions_of(runner, &page, &mut found).await?;
+        let notices = stored(runner, page.notices().map(|notice| notice.id)).await?;
+        for notice in notices.values() {
+            match notice.requests {
+                0 => found.notices_missing += 1,
+                1 => {}
+                _ => found.notices_doubled += 1,
+            }
         }
+        rows(runner, &notices, &mut found).await?;
+        rows(runner, &digests_of(runner, &notices).await?, &mut found).await?;
     }
+    Ok(found)
 }
 
-async fn compare(
-    runner: &PolicyRunner,
-    answers: &[Answer],
-    found: &mut Reconciliation,
-) -> Result<(), DbError> {
-    let events: Vec<EventId> = answers.iter().map(|answer| answer.event).collect();
+async fn decisions_of(runner: &PolicyRunner, page: &Page, found: &mut Reconciliation) -> Result<(), DbError> {
+    let events: Vec<EventId> = page.answers.iter().map(|answer| answer.event).collect();
     let recorded: HashSet<Key> = decisions::recorded(runner.db(), &events).await?.into_iter().collect();
     let mut expected = HashSet::new();
-    found.events += count(answers.len());
-    for answer in answers {
+    found.events += count(page.answers.len());
+    for answer in &page.answers {
         for key in decisions::of(answer).map(|decision| decision.key) {
             if !recorded.contains(&key) {
                 found.missing += 1;
@@ -109,29 +119,35 @@ async fn compare(
     }
     found.expected += count(expected.len());
     found.unexpected += count(recorded.difference(&expected).count());
-    notices(runner, answers, found).await
+    Ok(())
 }
 
-/// A notice's stream begins with its one request.
-async fn notices(
+async fn rows(
     runner: &PolicyRunner,
-    answers: &[Answer],
+    notices: &HashMap<NotificationId, Stored>,
     found: &mut Reconciliation,
 ) -> Result<(), DbError> {
-    let told = answers.iter().flat_map(|answer| answer.outcome.iter().flatten());
-    let ids: Vec<NotificationId> =
-        told.filter_map(|told| told.notice.as_ref()).map(|notice| notice.id).collect();
-    let streams: Vec<(StreamId, i64)> = ids.iter().map(|id| (StreamId::from(*id), 0)).collect();
-    let stored = runner.bus.log().streams_many(&streams).await?;
-    for (stream, _) in &streams {
-        let events = stored.get(stream).into_iter().flatten();
-        match events.filter(|event| event.event_type == "NotificationRequested").count() {
-            0 => found.notices_missing += 1,
-            1 => {}
-            _ => found.notices_doubled += 1,
+    for missing in rowless(runner, notices).await? {
+        // Digests of several pages are met more than once.
+        let row = row(notices, missing);
+        if row.as_ref().is_some_and(|row| found.first_outbox_missing.contains(row)) {
+            continue;
+        }
+        found.outbox_missing += 1;
+        if found.first_outbox_missing.len() < MISSING_SHOWN_MAX {
+            found.first_outbox_missing.extend(row);
         }
     }
     Ok(())
+}
+
+/// A missing row with what its notice says of it.
+pub(super) fn row(
+    notices: &HashMap<NotificationId, Stored>,
+    (notification, delivery): (NotificationId, DeliveryId),
+) -> Option<MissingRow> {
+    let found = notices.get(&notification)?.readable.as_ref()?.state.deliveries.get(&delivery)?;
+    Some(MissingRow { delivery, notification, channel: found.channel, state: found.state })
 }
 
 impl Reconciliation {
@@ -148,6 +164,6 @@ impl Reconciliation {
     }
 }
 
-fn count(n: usize) -> u64 {
+pub(super) fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -7,3 +7,5 @@ mod kit;
 mod outcomes;
 mod pool;
 mod recall;
+mod repair;
+mod wishes;

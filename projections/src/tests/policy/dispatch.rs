@@ -12,6 +12,7 @@ use domain::{Actor, Aggregate, CommandId, EventId, Metadata, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::event_log::{Attachment, Filter};
 use infrastructure::ids::TimeOrderedIds;
+use infrastructure::outbox::budget::Budget;
 use infrastructure::outbox::fences::{CloseRow, StartRow};
 use infrastructure::outbox::lease::{self, Leased, Tenant, Wanted};
 use infrastructure::upcasters::Upcasters;
@@ -113,7 +114,9 @@ impl Office {
         }
         let (delivery, token, attempt) = (leased.delivery, leased.token, leased.attempt + 1);
         let expires_at = at + chrono::TimeDelta::seconds(60);
-        self.attach(streams, Box::new(StartRow { delivery, token, attempt, expires_at, at })).await
+        let (budget, exhausted) = (Budget::default(), std::sync::Arc::default());
+        let start = StartRow { delivery, token, attempt, expires_at, at, budget, exhausted };
+        self.attach(streams, Box::new(start)).await
     }
 
     /// The provider is busy; the next attempt is due in a minute.

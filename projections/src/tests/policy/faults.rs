@@ -159,7 +159,8 @@ async fn more_notices_than_one_append_holds_are_cut_between_events(#[case] backe
     office.answer().await;
     let found = office.reconciled().await;
     assert!(found.is_clean(), "{found:?}");
-    assert_eq!(u128::from(found.expected), expected * 2);
+    let channels = u128::try_from(domain::notification::Channel::ALL.len()).unwrap();
+    assert_eq!(u128::from(found.expected), expected * channels);
     let log = &office.world.log;
     let commands: std::collections::HashSet<_> = {
         let first = log.page(0, 4096, Filter::Types(&["NotificationRequested"])).await.unwrap();
@@ -184,7 +185,8 @@ async fn the_reconciliation_finds_what_is_missing(#[case] backend: Backend) {
     assert_eq!(clean.to, office.world.projections.consumers().position(POLICY).await.unwrap().unwrap());
     office.execute("DELETE FROM decisions WHERE scene = 'CUSTOMER_TRANSFERRED'").await;
     let found = reconcile(&policy, office.began).await.unwrap();
-    assert_eq!((found.missing, found.unexpected), (2, 0));
+    let channels = u64::try_from(domain::notification::Channel::ALL.len()).unwrap();
+    assert_eq!((found.missing, found.unexpected), (channels, 0));
     assert_eq!(found.first_missing[0].scene, "CUSTOMER_TRANSFERRED");
     office.execute("UPDATE decisions SET scene = 'CUSTOMER_LOST' WHERE scene = 'CUSTOMER_ASSIGNED'").await;
     let found = reconcile(&policy, office.began).await.unwrap();

@@ -6,6 +6,7 @@ use application::bus::{Draft, NewEvent, StreamAppend};
 use application::channels::{ChannelSettings, wechat_subscribe};
 use application::policies::POLICY;
 use application::ports::Ids;
+use chrono::{DateTime, Utc};
 use domain::batch::{BatchAssignmentCompleted, BatchEvent, MovedCustomer};
 use domain::contact::{OpenId, Phone};
 use domain::customer::{
@@ -35,8 +36,9 @@ pub(super) const MANAGER: u128 = 2;
 pub(super) const ZHANG: u128 = 3;
 pub(super) const LI: u128 = 4;
 
+/// Of the channels that these stories have settings for.
 const DECISIONS: &str = "SELECT recipient, scene, channel, decision || coalesce(' ' || reason, '')
-  FROM decisions ORDER BY recipient, scene, channel, 4, position";
+  FROM decisions WHERE channel IN ('in_app', 'wechat_subscribe') ORDER BY recipient, scene, channel, 4, position";
 
 /// The correlation of everything a person does in these stories.
 pub(super) const REQUEST: &str = "request-1";
@@ -115,13 +117,18 @@ impl Office {
 
     /// Somebody's command.
     pub(super) async fn command(&self, streams: Vec<StreamAppend>) {
+        self.command_at(streams, dawn()).await;
+    }
+
+    /// The same at another moment.
+    pub(super) async fn command_at(&self, streams: Vec<StreamAppend>, recorded_at: DateTime<Utc>) {
         let metadata = Metadata {
             command: CommandId(TimeOrderedIds.next()),
             correlation: REQUEST.to_owned(),
             causation: None,
             actor: by(ADMIN),
         };
-        let draft = Draft { metadata, recorded_at: dawn(), streams, guards: Vec::new(), receipt: None };
+        let draft = Draft { metadata, recorded_at, streams, guards: Vec::new(), receipt: None };
         self.world.log.append(draft).await.unwrap();
     }
 
@@ -210,9 +217,14 @@ impl Office {
 
     /// Makes the policy look at everything again.
     pub(super) async fn rewind(&self) {
+        self.advance_to(self.began).await;
+    }
+
+    /// Makes the policy believe that it has answered everything up to here.
+    pub(super) async fn advance_to(&self, position: Position) {
         let mut tx = self.world.db.begin_write().await.unwrap();
         with_tx!(&mut tx, conn => sqlx::query("UPDATE consumers SET position = $1 WHERE name = 'policy'")
-            .bind(self.began).execute(conn).await.map(drop))
+            .bind(position).execute(conn).await.map(drop))
         .unwrap();
         tx.commit().await.unwrap();
     }
@@ -236,7 +248,7 @@ pub(super) fn wechat() -> ChannelSettings {
         fields: fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
         miniprogram_state: "formal".to_owned(),
     };
-    ChannelSettings { wechat_subscribe: Some(settings) }
+    ChannelSettings { wechat_subscribe: Some(settings), ..ChannelSettings::default() }
 }
 
 pub(super) fn created(n: u128, creator: u128) -> CustomerEvent {

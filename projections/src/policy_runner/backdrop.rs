@@ -1,0 +1,156 @@
+//! What every event is answered with besides its own customer: the staff, what everybody wishes for, the words people
+//! read, and what left for whom lately, all as of one position.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use application::channels::ChannelSettings;
+use application::policies::{Fact, FirstOwner, PreferenceBook, Reaction, Recent, StaffDirectory, View};
+use application::texts::TemplateBook;
+use chrono::{DateTime, Utc};
+use domain::customer::Customer;
+use domain::preferences::PreferencesSet;
+use domain::preferences::{Digest, PreferencesEvent, Whose};
+use domain::staff::StaffEvent;
+use domain::template::TemplateEvent;
+use domain::{Position, StaffId, StoredEvent};
+use infrastructure::bus::Bus;
+use infrastructure::db::DbError;
+use infrastructure::event_log::{Filter, PAGE_MAX, RecordedRaw};
+
+use super::decisions;
+use super::planner::{Known, read};
+
+/// The events it is folded from.
+static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let types = [StaffEvent::TYPES, PreferencesEvent::TYPES, TemplateEvent::TYPES].concat();
+    types.into_iter().map(|(name, _)| name).collect()
+});
+
+/// Everything as of one position.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Backdrop {
+    pub(super) staff: StaffDirectory,
+    pub(super) preferences: PreferenceBook,
+    templates: TemplateBook,
+    recent: Recent,
+    /// Whose past is in `recent` back to the beginning. What leaves from now on is noted for everybody, and only of
+    /// those whose bursts are collected anybody asks.
+    remembered: HashSet<StaffId>,
+    /// Everything up to here is in it.
+    to: Position,
+}
+
+impl Backdrop {
+    /// As of the beginning of a page. `recent` is read up to there out of the decisions that were recorded, and folded
+    /// on while the page is answered; a reconciliation reads the same rows and folds the same answers.
+    pub(super) async fn before(
+        &mut self,
+        bus: &Bus,
+        (after, first): (Position, Position),
+        page: &[Known],
+    ) -> Result<(), DbError> {
+        if self.to >= first {
+            // The last page was not committed: begin again rather than guess what to take back.
+            *self = Self::default();
+        }
+        if self.to < after {
+            self.fold(bus, after).await?;
+        }
+        self.remember(bus, page).await
+    }
+
+    /// Everything up to `position` was answered and committed.
+    pub(super) fn reached(&mut self, position: Position) {
+        self.to = self.to.max(position);
+    }
+
+    /// As of right after `position`, from the log and the recorded decisions alone.
+    pub(super) async fn load(bus: &Bus, position: Position, event: &Known) -> Result<Self, DbError> {
+        let mut backdrop = Self::default();
+        backdrop.fold(bus, position - 1).await?;
+        backdrop.remember(bus, std::slice::from_ref(event)).await?;
+        backdrop.take_in(position, event);
+        Ok(backdrop)
+    }
+
+    /// Folds an event into what it and the next ones are answered with.
+    pub(super) fn take_in(&mut self, position: Position, known: &Known) {
+        match known {
+            Known::Fact(Fact::Staff(staff, change)) => self.staff.evolve(*staff, change),
+            Known::Fact(Fact::Preferences(change)) => self.preferences.evolve(change),
+            Known::Fact(Fact::Template(change)) => self.templates.evolve(change),
+            Known::Fact(Fact::Customer(..) | Fact::Batch(..)) | Known::Unreadable(_) => {}
+        }
+        self.to = position;
+    }
+
+    /// What was answered: some of it leaves now.
+    pub(super) fn answered<'r>(&mut self, reactions: impl Iterator<Item = &'r Reaction>, at: DateTime<Utc>) {
+        for reaction in reactions {
+            self.recent.take_in(reaction, at);
+        }
+    }
+
+    pub(super) fn view<'v>(
+        &'v self,
+        customer: Option<&'v Customer>,
+        owner_after_command: Option<FirstOwner>,
+        at: DateTime<Utc>,
+        channels: &'v ChannelSettings,
+    ) -> View<'v> {
+        let Self { staff, preferences, templates, recent, .. } = self;
+        View { customer, owner_after_command, at, staff, preferences, templates, recent, channels }
+    }
+
+    /// Folds what lies between, the last position included.
+    async fn fold(&mut self, bus: &Bus, to: Position) -> Result<(), DbError> {
+        let mut after = self.to;
+        loop {
+            let page = bus.log().page(after, PAGE_MAX, Filter::Types(&TYPES)).await?;
+            let full = page.len() == PAGE_MAX;
+            for event in page.iter().take_while(|event| event.position <= to) {
+                self.take_in_raw(bus, event);
+            }
+            after = page.last().map_or(to, |event| event.position);
+            if !full || after >= to {
+                self.to = to;
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_in_raw(&mut self, bus: &Bus, event: &RecordedRaw) {
+        // An unreadable one was parked where it was met.
+        self.take_in(event.position, &read(bus.upcasters(), event));
+    }
+
+    /// Reads what left for those whose bursts are collected now or from some event of the page on.
+    async fn remember(&mut self, bus: &Bus, page: &[Known]) -> Result<(), DbError> {
+        let mut people: HashSet<StaffId> = HashSet::new();
+        for whose in self.preferences.collect_bursts().chain(page.iter().filter_map(bursts_of)) {
+            match whose {
+                Whose::Staff(person) => drop(people.insert(person)),
+                // Who has the role may change within the page.
+                Whose::Role(_) => people.extend(self.staff.everybody()),
+            }
+        }
+        people.retain(|person| !self.remembered.contains(person));
+        if people.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<StaffId> = people.into_iter().collect();
+        for left in decisions::left(bus.log().db(), &wanted, self.to).await? {
+            self.recent.note(left.recipient, &left.scene, left.channel, left.at);
+        }
+        self.remembered.extend(wanted);
+        Ok(())
+    }
+}
+
+/// Whose bursts are collected from this event on.
+fn bursts_of(known: &Known) -> Option<Whose> {
+    let Known::Fact(Fact::Preferences(change)) = known else { return None };
+    let PreferencesEvent::Set(PreferencesSet { whose, document, .. }) = &**change;
+    matches!(document.digest, Some(Digest::Burst { .. })).then_some(*whose)
+}

@@ -1,0 +1,258 @@
+//! What the reconciliation finds missing is put back: decisions, notices, and rows of the outbox with the very bytes
+//! they had, rendered again from the same event as of its moment. Whatever is there stays as it is, so a repair beside
+//! running processes, or twice, changes nothing.
+//!
+//! Nothing is resent blindly. A row whose attempt was under way comes back as unknown, with the event that says so, and
+//! the channel's policy or an operator decides.
+
+use std::collections::{HashMap, HashSet};
+
+use application::bus::{AppendError, Draft, StreamAppend};
+use application::channels::mark_possibly_repeated;
+use application::delivery::{Contract, spread};
+use application::policies::{Outgoing, POLICY};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::notification::{
+    Conclusion, Decision, Delivery, DeliveryState, Failure, FailureClass, NotificationCommand,
+    NotificationEvent,
+};
+use domain::{
+    Actor, Aggregate, CommandId, DeliveryId, EventId, Metadata, NotificationId, Position, StreamId,
+};
+use infrastructure::outbox::STANDBY;
+use infrastructure::outbox::restore::{RestoreRows, Restored};
+use serde::Serialize;
+
+use super::PolicyRunner;
+use super::audit::{Audit, Page, Readable, Stored, digests_of, rowless, stored};
+use super::commit::{Chunk, Fence, work};
+use super::decisions::{self, Key};
+use super::planner::NewNotice;
+use super::reconcile::{MISSING_SHOWN_MAX, MissingRow, count, row};
+use crate::consumer::HandleError;
+
+/// Said of an attempt whose row was lost.
+const NOBODY_SAW: &str = "the row of this attempt was missing; nobody saw its end";
+
+/// What a repair put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repaired {
+    /// Looked at up to here.
+    pub to: Position,
+    /// Decisions recorded.
+    pub decisions: u64,
+    /// Notices requested.
+    pub notices: u64,
+    /// Rows put into the outbox, beside those of the notices requested just now.
+    pub rows: u64,
+    /// Rows among them whose attempt was under way: nobody knows whether it arrived.
+    pub unknown: u64,
+    /// Rows that could not be rendered again, e.g. because their channel is no longer configured.
+    pub unrepaired: u64,
+    /// The first of these.
+    pub first_unrepaired: Vec<MissingRow>,
+}
+
+/// Puts back what is missing since `after`; see [`reconcile`](super::reconcile()).
+pub async fn repair(runner: &PolicyRunner, after: Position) -> Result<Repaired, HandleError> {
+    let mut audit = Audit::begin(runner, after).await?;
+    let mut repaired = Repaired { to: audit.reached(), ..Repaired::default() };
+    while let Some(page) = audit.next().await? {
+        let notices = stored(runner, page.notices().map(|notice| notice.id)).await?;
+        mend_rows(runner, &page, &notices, &mut repaired).await?;
+        mend_answers(runner, page, &notices, &mut repaired).await?;
+    }
+    Ok(repaired)
+}
+
+/// Decisions and notices. Once a notice was requested late, later losses take it back like any other.
+async fn mend_answers(
+    runner: &PolicyRunner,
+    page: Page,
+    notices: &HashMap<NotificationId, Stored>,
+    repaired: &mut Repaired,
+) -> Result<(), HandleError> {
+    let events: Vec<EventId> = page.answers.iter().map(|answer| answer.event).collect();
+    let recorded: HashSet<Key> = decisions::recorded(runner.db(), &events).await?.into_iter().collect();
+    let missing = page.answers.iter().flat_map(decisions::of).filter(|d| !recorded.contains(&d.key)).count();
+    let requested = notices.values().filter(|notice| notice.requests == 0).count();
+    repaired.decisions += count(missing);
+    repaired.notices += count(requested);
+    if missing == 0 && repaired.notices == 0 {
+        return Ok(());
+    }
+    let known = notices.iter().filter(|(_, notice)| notice.requests > 0);
+    let known: HashSet<StreamId> = known.map(|(id, _)| StreamId::from(*id)).collect();
+    for chunk in Chunk::missing(page.answers, page.to, &known) {
+        runner.committer().commit(Fence::Repair, chunk).await?;
+    }
+    Ok(())
+}
+
+async fn mend_rows(
+    runner: &PolicyRunner,
+    page: &Page,
+    notices: &HashMap<NotificationId, Stored>,
+    repaired: &mut Repaired,
+) -> Result<(), HandleError> {
+    let at = runner.clock.now();
+    let planned: HashMap<NotificationId, &NewNotice> =
+        page.notices().map(|notice| (notice.id, notice)).collect();
+    let mut by_notice: HashMap<NotificationId, Vec<Restored>> = HashMap::new();
+    for missing in rowless(runner, notices).await? {
+        let (id, delivery) = missing;
+        let stored = notices.get(&id).and_then(|stored| stored.readable.as_ref());
+        let again = planned
+            .get(&id)
+            .zip(stored)
+            .and_then(|(planned, stored)| restored(planned, stored, delivery, at, runner.fallback_after));
+        match again {
+            Some(row) => by_notice.entry(id).or_default().push(row),
+            None => repaired.give_up(row(notices, missing)),
+        }
+    }
+    for (id, rows) in by_notice {
+        let Some(stored) = notices.get(&id).and_then(|stored| stored.readable.as_ref()) else { continue };
+        let unknown = rows.iter().filter(|row| row.state == DeliveryState::Unknown).count();
+        let missing: Vec<DeliveryId> = rows.iter().map(|row| row.work.delivery).collect();
+        if put_back(runner, stored, rows, at).await? {
+            repaired.rows += count(missing.len());
+            repaired.unknown += count(unknown);
+        } else {
+            missing.iter().for_each(|delivery| repaired.give_up(row(notices, (id, *delivery))));
+        }
+    }
+    let digests = digests_of(runner, notices).await?;
+    for missing in rowless(runner, &digests).await? {
+        repaired.give_up(row(&digests, missing));
+    }
+    Ok(())
+}
+
+/// The rows of one notice. `false`: something happened to it meanwhile, and the next repair looks again.
+async fn put_back(
+    runner: &PolicyRunner,
+    stored: &Readable,
+    rows: Vec<Restored>,
+    at: DateTime<Utc>,
+) -> Result<bool, HandleError> {
+    let mut state = stored.state.clone();
+    let mut events: Vec<NotificationEvent> = Vec::new();
+    for row in rows.iter().filter(|row| row.state == DeliveryState::Unknown) {
+        let failure = Failure { class: FailureClass::Uncertain, code: None, detail: NOBODY_SAW.to_owned() };
+        let (delivery, attempt) = (row.work.delivery, row.attempt);
+        let conclusion = Conclusion::Uncertain(failure);
+        let Ok(ended) = state.decide(NotificationCommand::Conclude { delivery, attempt, conclusion, at })
+        else {
+            return Ok(false);
+        };
+        ended.iter().for_each(|event| state.evolve(event));
+        events.extend(ended);
+    }
+    let restore = RestoreRows { rows, requests: vec![stored.request.clone()] };
+    if events.is_empty() {
+        let mut tx = runner.db().begin_write().await?;
+        restore.restore(&mut tx).await?;
+        tx.commit().await?;
+        return Ok(true);
+    }
+    let stream = StreamId::from(stored.requested.notification);
+    let append = StreamAppend::of(stream.clone(), stored.sequence, &events)
+        .map_err(|error| poison(stored.request.position, &error))?;
+    let metadata = Metadata {
+        command: CommandId::from_key(POLICY, &format!("repair {stream} {}", stored.sequence)),
+        correlation: stored.request.metadata.correlation.clone(),
+        causation: Some(stored.request.event_id),
+        actor: Actor::System(POLICY.to_owned()),
+    };
+    let draft = Draft { metadata, recorded_at: at, streams: vec![append], guards: Vec::new(), receipt: None };
+    match runner.bus.append_with(draft, vec![Box::new(restore)]).await {
+        Ok(_) => Ok(true),
+        Err(AppendError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(HandleError::Log(error)),
+    }
+}
+
+fn poison(position: Position, error: &serde_json::Error) -> HandleError {
+    HandleError::Poison { position, reason: format!("a repair cannot be written: {error}") }
+}
+
+/// The row as the notice knows it; `None` when the delivery cannot be rendered again.
+fn restored(
+    planned: &NewNotice,
+    stored: &Readable,
+    delivery: DeliveryId,
+    at: DateTime<Utc>,
+    fallback_after: std::time::Duration,
+) -> Option<Restored> {
+    let sent: &Outgoing = planned.outgoing.iter().find(|sent| sent.delivery == delivery)?;
+    let found = stored.state.deliveries.get(&delivery)?;
+    let mut work = work(planned, sent, at, fallback_after);
+    (work.held_for, work.due_at) = waits(stored, delivery, found, at);
+    work.created_at = stored.request.recorded_at;
+    if stored.events.iter().any(|event| released_as_repeated(event, delivery)) {
+        work.request_body = mark_possibly_repeated(sent.channel, &work.request_body);
+    }
+    let was_under_way = found.state == DeliveryState::InFlight;
+    let first_attempt_at = stored.events.iter().find_map(|event| match event {
+        NotificationEvent::Started(started) if started.delivery == delivery => Some(started.at),
+        _ => None,
+    });
+    let grace = TimeDelta::from_std(Contract::of(sent.channel).grace).unwrap_or_default();
+    Some(Restored {
+        work,
+        state: if was_under_way { DeliveryState::Unknown } else { found.state },
+        attempt: found.attempt,
+        maybe_arrived: was_under_way || stored.events.iter().any(|event| was_doubted(event, delivery)),
+        first_attempt_at,
+        settle_at: was_under_way.then(|| at + grace),
+        settled_at: was_under_way.then_some(at),
+    })
+}
+
+/// Why the row waits, and until when.
+fn waits(
+    stored: &Readable,
+    delivery: DeliveryId,
+    found: &Delivery,
+    at: DateTime<Utc>,
+) -> (Option<String>, DateTime<Utc>) {
+    if found.state != DeliveryState::Held {
+        return (None, found.due_at.unwrap_or(at));
+    }
+    let planned = stored.requested.deliveries.iter().find(|planned| planned.delivery == delivery);
+    match planned.map(|planned| &planned.decision) {
+        Some(Decision::Hold { until, reason }) if !found.stands_by => {
+            (Some(reason.clone()), spread(*until, stored.requested.recipient))
+        }
+        _ => (Some(STANDBY.to_owned()), at),
+    }
+}
+
+fn released_as_repeated(event: &NotificationEvent, delivery: DeliveryId) -> bool {
+    matches!(event, NotificationEvent::Released(e) if e.delivery == delivery && e.possibly_repeated)
+}
+
+/// Whether an attempt may have arrived.
+fn was_doubted(event: &NotificationEvent, delivery: DeliveryId) -> bool {
+    match event {
+        NotificationEvent::Uncertain(e) => e.delivery == delivery,
+        NotificationEvent::RetryScheduled(e) => {
+            e.delivery == delivery && e.failure.class == FailureClass::Uncertain
+        }
+        _ => false,
+    }
+}
+
+impl Repaired {
+    fn give_up(&mut self, row: Option<MissingRow>) {
+        if row.as_ref().is_some_and(|row| self.first_unrepaired.contains(row)) {
+            return; // a digest of several pages is met more than once
+        }
+        self.unrepaired += 1;
+        if self.first_unrepaired.len() < MISSING_SHOWN_MAX {
+            self.first_unrepaired.extend(row);
+        }
+    }
+}
