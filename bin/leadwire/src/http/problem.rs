@@ -86,7 +86,7 @@ kinds! {
     /// No mini program is configured.
     WECHAT_NOT_CONFIGURED = SERVICE_UNAVAILABLE "WECHAT_NOT_CONFIGURED", "No mini program configured", "未配置微信小程序", "No mini program is configured";
     /// No corporation of WeCom is configured.
-    WECOM_NOT_CONFIGURED = SERVICE_UNAVAILABLE "WECOM_NOT_CONFIGURED", "No WeCom corporation configured", "未配置企业微信", "No WeCom corporation is configured";
+    WECOM_NOT_CONFIGURED = CONFLICT "WECOM_NOT_CONFIGURED", "No WeCom corporation configured", "未配置企业微信", "No WeCom corporation is configured";
     /// WeChat cannot be asked.
     WECHAT_UNAVAILABLE = SERVICE_UNAVAILABLE "WECHAT_UNAVAILABLE", "WeChat unavailable", "微信服务暂时不可用，请稍后重试", "WeChat is unavailable, please try again";
     /// A callback that nobody can have sent whom we know.

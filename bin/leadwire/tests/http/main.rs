@@ -22,4 +22,5 @@ mod socketio;
 mod treatments;
 mod users;
 mod wechat_login;
+mod wecom_binding;
 mod wire;
