@@ -3,7 +3,8 @@
 use domain::StreamId;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tests::kit::{Reply, TestApp, types};
+use tests::kit::log::types;
+use tests::kit::{Reply, TestApp};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 const OWN: &str = "/api/notifications/preferences";

@@ -3,7 +3,8 @@
 use domain::StreamId;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tests::kit::{TestApp, types};
+use tests::kit::TestApp;
+use tests::kit::log::types;
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 const LIST: &str = "/api/notifications/templates";

@@ -14,6 +14,7 @@ pub(crate) mod say;
 mod serve;
 mod staff;
 mod stream;
+mod templates;
 mod tokens;
 
 use std::path::PathBuf;
@@ -57,6 +58,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Events(command) => events::run(config, command).await,
         Command::Projections(command) => projections::run(config, command).await,
         Command::Deliveries(command) => deliveries::run(config, command).await,
+        Command::Templates(command) => templates::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,
         Command::Config(arguments::ConfigCommand::Check(arguments)) => {
             config_check::check(config, &arguments)

@@ -14,6 +14,7 @@ pub mod health;
 pub mod notifications;
 mod openapi;
 pub mod people;
+pub mod preferences;
 pub mod problem;
 pub mod query;
 mod rate_limits;
@@ -24,6 +25,7 @@ pub mod service_tokens;
 pub mod sessions;
 mod socket;
 mod socketio;
+pub mod templates;
 pub mod text;
 pub mod time;
 pub mod users;
@@ -67,6 +69,8 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(wechat_binding::routes())
         .merge(customers::routes())
         .merge(notifications::routes())
+        .merge(preferences::routes())
+        .merge(templates::routes())
         .merge(socket::routes())
         .merge(health::routes())
         .merge(openapi::routes())

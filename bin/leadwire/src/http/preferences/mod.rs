@@ -1,7 +1,7 @@
 //! `/api/notifications/preferences`: how a person wants to be told, and how a role is told that has not said otherwise
 //! (notifications.md section 5).
 
-mod view;
+pub mod view;
 
 use application::access::{Action, Caller};
 use application::bus::{CommandBus as _, ExecuteError, Versioned};

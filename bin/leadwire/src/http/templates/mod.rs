@@ -1,9 +1,9 @@
 //! `/api/notifications/templates`: the words of notices. Drafted, looked at with real data, published, rolled back
 //! (notifications.md section 2).
 
-mod edit;
-mod preview;
-mod view;
+pub mod edit;
+pub mod preview;
+pub mod view;
 
 use application::bus::ExecuteError;
 use application::forms::text_error;
