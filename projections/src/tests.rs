@@ -1,5 +1,6 @@
 //! One door to the read models, on both databases: events go in through the log, answers come out of the queries.
 
+mod callbacks;
 mod counts;
 mod folds;
 mod imports;
@@ -14,3 +15,4 @@ mod rebuilds;
 mod roster;
 mod scans;
 mod statements;
+mod statistics;

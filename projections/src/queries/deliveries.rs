@@ -4,6 +4,7 @@
 
 pub mod channels;
 mod cursor;
+pub mod due;
 mod row;
 pub mod waiting;
 
@@ -57,6 +58,8 @@ pub(crate) const STATEMENTS: &[&str] = &[
     channels::SENT,
     channels::UNDELIVERED,
     channels::BUDGET,
+    due::DUE,
+    due::AGAIN,
 ];
 
 /// What the list is narrowed to.

@@ -14,7 +14,6 @@ use domain::customer::{
     CustomerEvent, CustomerNumber, CustomerReleased, CustomerStatusChanged, CustomerTransferred,
     FollowUpKind, FollowUpRecorded, LeadLevel, Profile,
 };
-use domain::notification::NotificationEvent;
 use domain::staff::{Role, StaffEvent, StaffRegistered};
 use domain::{
     Actor, BatchId, CommandId, CustomerId, FollowUpId, Metadata, Position, StaffId, StoredEvent, StreamId,
@@ -26,7 +25,7 @@ use infrastructure::ids::TimeOrderedIds;
 use infrastructure::upcasters::Upcasters;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-pub(super) use notices::{notice, requested, wechat};
+pub(super) use notices::{fate, notice, requested, wechat};
 
 use crate::queries::Roster;
 use crate::{Projections, ReadModel};
@@ -325,7 +324,6 @@ impl World {
 
     /// The same with leads of other numbers.
     pub(super) async fn story_from(&self, first: u128, leads: u128) {
-        use domain::notification::{DeliveryAccepted, DeliveryStarted};
         for n in 1..=3 {
             self.hire(10 * first + n, &format!("员工{n}")).await;
         }
@@ -340,12 +338,8 @@ impl World {
             self.append(customer(n), &later(n, at)).await;
             self.notify(n, owner).await;
             let delivery = wechat(n, owner);
-            let mut tried: Vec<NotificationEvent> = vec![DeliveryStarted { delivery, attempt: 1, at }.into()];
-            if n % 4 != 0 {
-                let provider_message_id = Some(format!("m{n}"));
-                tried.push(DeliveryAccepted { delivery, attempt: 1, provider_message_id, at }.into());
-            }
-            self.append(notice(n, owner), &tried).await;
+            self.append(notice(n, owner), &fate(n, delivery, at)).await;
+            self.answer_of_person(n, at).await;
             if n.is_multiple_of(3) {
                 self.import(n, at).await;
             }

@@ -36,6 +36,7 @@ async fn list(config: Option<PathBuf>, arguments: DeliveriesList) -> Result<()> 
         channel: arguments.channel,
         scene: arguments.scene,
         recipient,
+        class: None,
         from: arguments.from.map(|moment| moment.0),
         to: arguments.to.map(|moment| moment.0),
         cursor: None,

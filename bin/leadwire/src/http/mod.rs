@@ -6,9 +6,11 @@
 
 mod addresses;
 pub mod answer;
+pub mod callbacks;
 pub mod command;
 mod cors;
 pub mod customers;
+pub mod deliveries;
 mod frame;
 pub mod health;
 pub mod notifications;
@@ -30,6 +32,7 @@ pub mod text;
 pub mod time;
 pub mod users;
 pub mod wechat_binding;
+pub mod wechat_subscribe;
 
 use axum::{Extension, Router, middleware};
 use utoipa::OpenApi as _;
@@ -67,8 +70,11 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(users::routes())
         .merge(service_tokens::routes())
         .merge(wechat_binding::routes())
+        .merge(wechat_subscribe::routes())
+        .merge(callbacks::routes())
         .merge(customers::routes())
         .merge(notifications::routes())
+        .merge(deliveries::routes())
         .merge(preferences::routes())
         .merge(templates::routes())
         .merge(socket::routes())

@@ -1,5 +1,6 @@
 //! `/api/notifications`: system A's four routes, and what a reader may do besides. Everybody reads the own inbox only.
 
+pub mod decisions;
 mod document;
 pub mod list;
 pub mod marks;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(list::unread_count))
+        .routes(routes!(decisions::decisions))
         .routes(routes!(list::detail))
         .routes(routes!(marks::mark_read))
         .routes(routes!(marks::mark_all_read))

@@ -38,6 +38,8 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
         (name = "public pool", description = "The public pool 公海: in, out, and what waits"),
         (name = "mini program", description = "What the mini program 小程序 asks for"),
         (name = "notifications", description = "The inbox 通知, and the live socket"),
+        (name = "callbacks", description = "What WeChat and WeCom tell by themselves 回调"),
+        (name = "deliveries", description = "Deliveries 投递: what became of each message, and what an operator may do"),
         (name = "operations", description = "Health and this document"),
     )
 )]

@@ -226,7 +226,8 @@ pub(super) fn execute_problem<R: std::error::Error>(error: ExecuteError<R>) -> P
     }
 }
 
-fn append_problem(error: &AppendError) -> Problem {
+/// What the store says of a command.
+pub(super) fn append_problem(error: &AppendError) -> Problem {
     match error {
         AppendError::Conflict { .. } | AppendError::Taken { .. } => Problem::of(&problem::CONFLICT),
         AppendError::KeyReused => Problem::of(&problem::IDEMPOTENCY_KEY_REUSED),

@@ -1,14 +1,19 @@
 //! Notices, and what readers do with them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::contact::OpenId;
 use domain::inbox::{
     AllNotificationsRead, Inbox, InboxEvent, NotificationSnoozed, NotificationsArchived, NotificationsRead,
     NotificationsUnarchived, Reading, ReadingUndone,
 };
 use domain::notification::{
-    Channel, Decision, Message, NotificationEvent, NotificationRequested, PlannedDelivery, Priority,
+    Channel, Decision, DeliveryAccepted, DeliveryConfirmed, DeliveryDied, DeliveryDiscarded, DeliveryMerged,
+    DeliveryRejected, DeliveryReleased, DeliveryRequeued, DeliveryRetryScheduled, DeliverySettled,
+    DeliveryStarted, DeliveryUncertain, Failure, FailureClass, Message, NotificationEvent,
+    NotificationRequested, PlannedDelivery, Priority, Settlement,
 };
-use domain::{DeliveryId, EventId, NotificationId, Position};
+use domain::subscription::{CreditsGranted, CreditsZeroed, GrantSource, SubscriptionEvent};
+use domain::{DeliveryId, EventId, NotificationId, Position, StreamId};
 
 use super::{World, customer, second, staff};
 
@@ -57,7 +62,78 @@ pub(in crate::tests) fn requested(n: u128, reader: u128, wechat_decision: Decisi
     .into()
 }
 
+/// What becomes of the n-th delivery: every end there is.
+pub(in crate::tests) fn fate(n: u128, delivery: DeliveryId, at: DateTime<Utc>) -> Vec<NotificationEvent> {
+    let later = |seconds: i64| at + TimeDelta::seconds(seconds);
+    let failure = || Failure { class: FailureClass::Busy, code: Some(-1), detail: "system busy".to_owned() };
+    let (by, reason) = (super::by(1), "问过了".to_owned());
+    let start = |attempt, at| DeliveryStarted { delivery, attempt, at }.into();
+    let accepted = |attempt, at| {
+        let provider_message_id = Some(format!("m{n}"));
+        DeliveryAccepted { delivery, attempt, provider_message_id, at }.into()
+    };
+    let doubt = || DeliveryUncertain { delivery, attempt: 1, failure: failure(), at: later(2) }.into();
+    let settle = |settlement| {
+        DeliverySettled { delivery, settlement, by: by.clone(), reason: reason.clone(), at: later(5) }.into()
+    };
+    let mut fate: Vec<NotificationEvent> = vec![start(1, later(1))];
+    match n % 12 {
+        0 => fate.push(doubt()),
+        1 => fate.extend([doubt(), settle(Settlement::Sent)]),
+        2 => fate.extend([doubt(), settle(Settlement::Closed)]),
+        3 => fate.extend([
+            DeliveryDied { delivery, attempt: 1, failure: failure(), at: later(3) }.into(),
+            DeliveryDiscarded { delivery, by: by.clone(), reason: reason.clone(), at: later(9) }.into(),
+        ]),
+        4 => fate.extend([
+            DeliveryDied { delivery, attempt: 1, failure: failure(), at: later(3) }.into(),
+            DeliveryRequeued { delivery, by: by.clone(), reason: reason.clone(), at: later(8) }.into(),
+            start(2, later(9)),
+            accepted(2, later(10)),
+        ]),
+        5 => fate.push(DeliveryRejected { delivery, attempt: 1, failure: failure(), at: later(2) }.into()),
+        6 => {
+            let proof = "subscribe_msg_sent_event".to_owned();
+            let confirmed = DeliveryConfirmed { delivery, proof, provider_message_id: None, at: later(4) };
+            fate.extend([accepted(1, later(2)), confirmed.into()]);
+        }
+        7 => {
+            let channel = Channel::WechatSubscribe;
+            let (reason, possibly_repeated) = ("after_wecom_app".to_owned(), true);
+            let released = DeliveryReleased { delivery, channel, reason, possibly_repeated, at };
+            fate = vec![released.into(), start(1, later(1)), accepted(1, later(2))];
+        }
+        8 => fate = vec![DeliveryMerged { delivery, into: notice(n + 1, 1), at: later(1) }.into()],
+        9 => {
+            let (failure, due_at) = (failure(), later(30));
+            let retry = DeliveryRetryScheduled { delivery, attempt: 1, failure, due_at, counted: true, at };
+            fate.push(retry.into());
+        }
+        10 => {}
+        _ => fate.push(accepted(1, later(2))),
+    }
+    fate
+}
+
 impl World {
+    /// Whether the person allows messages: most do, some change their minds, some messages find that out.
+    pub(in crate::tests) async fn answer_of_person(&self, n: u128, at: DateTime<Utc>) {
+        let (app, template) = ("wx1".to_owned(), format!("T{}", n % 2));
+        let openid = format!("oABC-{:020}", n % 5);
+        let stream = StreamId::subscription(&app, &openid, &template);
+        let source = if n.is_multiple_of(7) { GrantSource::Operator } else { GrantSource::Callback };
+        let openid = OpenId::parse(&openid).unwrap();
+        let mut events: Vec<SubscriptionEvent> =
+            vec![CreditsGranted { app, openid, template, count: 1, source, at }.into()];
+        let reason = "subscribe_msg_change_event".to_owned();
+        match n % 4 {
+            0 => events.insert(0, CreditsZeroed { delivery: None, reason, kept: 0, at }.into()),
+            1 => events.push(CreditsZeroed { delivery: Some(wechat(n, 1)), reason, kept: 0, at }.into()),
+            _ => {}
+        }
+        self.append(stream, &events).await;
+    }
+
     pub(in crate::tests) async fn notify(&self, n: u128, reader: u128) -> Position {
         self.append(notice(n, reader), &[requested(n, reader, Decision::Deliver)]).await
     }

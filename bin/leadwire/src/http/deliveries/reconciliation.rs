@@ -1,0 +1,52 @@
+//! The standing check: is there a decision for everybody each event concerns, a notice for each of them, and work for
+//! each notice (product.md G9).
+
+use application::access::Action;
+use axum::extract::State;
+use projections::policy_runner::{self, Reconciliation};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{permitted, policy};
+use crate::app::SharedApp;
+use crate::auth::Authenticated;
+use crate::http::answer::Answer;
+use crate::http::problem::Problem;
+use crate::http::refusals::db_problem;
+use crate::http::schemas::{self, Enveloped};
+use crate::http::text::Text;
+
+const CLEAN: Text = Text::new("核对完成，无缺失、无重复", "Checked: nothing is missing, nothing is doubled");
+const UNCLEAN: Text = Text::new(
+    "核对完成，发现差异，请执行 leadwire deliveries reconcile --repair",
+    "Checked: there are differences; run leadwire deliveries reconcile --repair",
+);
+
+/// What the check found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReconciliationDocument {
+    /// Whether nothing is missing and nothing doubled.
+    clean: bool,
+    /// The counts, and the first of what is missing.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    found: Reconciliation,
+}
+
+/// Checks everything from the first event on: what should have been decided, requested and queued against what was.
+#[utoipa::path(
+    get, path = "/api/deliveries/reconciliation", operation_id = "reconcile_deliveries", tag = "deliveries",
+    responses(
+        (status = 200, description = "What the check found", body = Enveloped<ReconciliationDocument>),
+        schemas::ReadProblems
+    )
+)]
+pub async fn reconciliation(
+    State(app): State<SharedApp>,
+    Authenticated(caller): Authenticated,
+) -> Result<Answer, Problem> {
+    permitted(&caller, Action::ViewDeliveries)?;
+    let found = policy_runner::reconcile(&policy(&app), 0).await.map_err(|error| db_problem(&error))?;
+    let clean = found.is_clean();
+    Answer::ok(if clean { CLEAN } else { UNCLEAN }, &ReconciliationDocument { clean, found })
+}
