@@ -2,19 +2,31 @@
 
 use anyhow::{Result, anyhow, bail};
 use domain::batch::Batch;
+use domain::channel_control::ChannelControl;
 use domain::customer::{Customer, CustomerNumber};
 use domain::inbox::Inbox;
 use domain::notification::Notification;
+use domain::preferences::Preferences;
 use domain::staff::Staff;
 use domain::subscription::SubscriptionLedger;
+use domain::template::NoticeTemplate;
 use domain::{Aggregate, StreamId};
 use infrastructure::event_log::EventLog;
 use projections::queries;
 use uuid::Uuid;
 
 /// Every kind of stream.
-pub(crate) const KINDS: [&str; 6] =
-    [Customer::TYPE, Staff::TYPE, Notification::TYPE, SubscriptionLedger::TYPE, Inbox::TYPE, Batch::TYPE];
+pub(crate) const KINDS: [&str; 9] = [
+    Customer::TYPE,
+    Staff::TYPE,
+    Notification::TYPE,
+    SubscriptionLedger::TYPE,
+    Inbox::TYPE,
+    Batch::TYPE,
+    Preferences::TYPE,
+    NoticeTemplate::TYPE,
+    ChannelControl::TYPE,
+];
 
 /// Finds the stream; it has at least one event.
 pub(crate) async fn find(log: &EventLog, text: &str) -> Result<StreamId> {

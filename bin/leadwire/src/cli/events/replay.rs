@@ -4,11 +4,14 @@
 
 use anyhow::{Context as _, Result, bail};
 use domain::batch::Batch;
+use domain::channel_control::ChannelControl;
 use domain::customer::Customer;
 use domain::inbox::Inbox;
 use domain::notification::Notification;
+use domain::preferences::Preferences;
 use domain::staff::Staff;
 use domain::subscription::SubscriptionLedger;
+use domain::template::NoticeTemplate;
 use domain::{Aggregate, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::event_log::{RecordedRaw, Until};
@@ -62,6 +65,9 @@ fn steps(stream: &StreamId, upcasters: &Upcasters, events: Vec<RecordedRaw>) -> 
         SubscriptionLedger::TYPE => fold::<SubscriptionLedger>(upcasters, events),
         Inbox::TYPE => fold::<Inbox>(upcasters, events),
         Batch::TYPE => fold::<Batch>(upcasters, events),
+        Preferences::TYPE => fold::<Preferences>(upcasters, events),
+        NoticeTemplate::TYPE => fold::<NoticeTemplate>(upcasters, events),
+        ChannelControl::TYPE => fold::<ChannelControl>(upcasters, events),
         other => bail!("this program knows no streams of kind {other}; one of {}", stream::KINDS.join(", ")),
     }
 }
