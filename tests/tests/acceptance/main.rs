@@ -6,6 +6,7 @@
 mod assigning;
 mod bad_input;
 mod batches;
+mod callbacks;
 mod fuzz;
 mod health;
 mod idempotency;
