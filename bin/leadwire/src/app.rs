@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::http::RecentWrites;
 use crate::http::callbacks::Callbacks;
 use crate::lifecycle::Health;
+use crate::metrics::Metrics;
 
 /// The state of the router.
 pub type SharedApp = Arc<App>;
@@ -44,6 +45,8 @@ pub struct App {
     pub writes: RecentWrites,
     /// What WeChat and WeCom tell us by themselves.
     pub callbacks: Callbacks,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
     /// What runs in the background, and whether it still does.
     pub health: Health,
     /// Cancelled when the service stops: open sockets and waiting reads end.

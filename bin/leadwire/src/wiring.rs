@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Db → EventLog → Bus ─┬─ api:    HTTP
-//!                      └─ worker: read models · policy · a dispatcher per channel
+//!                      └─ worker: read models · policy · a dispatcher per channel · upkeep
 //! ```
 //! `serve`, `demo` and the acceptance tests start the very same thing here; they differ in settings and ports.
 
@@ -12,6 +12,7 @@ mod running;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,12 +34,14 @@ use tokio_util::sync::CancellationToken;
 pub use channels::ChannelDispatcher;
 pub use running::{Running, Unsettled};
 pub use store::Store;
+use upkeep::Upkeep;
 
 use crate::app::{App, SharedApp};
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::http;
 use crate::lifecycle::{self, Health, Tasks};
+use crate::metrics::Metrics;
 
 /// Time, ids and chance; a test passes its own.
 #[derive(Clone)]
@@ -121,14 +124,17 @@ impl Leadwire {
         let policy = PolicyRunner::new(
             store.bus.clone(),
             store.projections.consumers().clone(),
-            channels,
+            channels.clone(),
             ports.clock.clone(),
         );
-        let dispatchers = channels::dispatchers(&store, &settings, &ports)?;
-        let app = app(settings, &store, &ports)?;
+        let upkeep = Upkeep::new(&store, channels, &settings, &ports);
+        let metrics = Arc::new(Metrics::default());
+        let dispatchers = channels::dispatchers(&store, &settings, &ports, &metrics)?;
+        let app = app(settings, &store, &ports, metrics)?;
         let tasks = Tasks::new(app.stop.clone(), app.health.clone());
         if roles.contains(&Role::Worker) {
             start_workers(&tasks, &app, policy.clone(), &dispatchers);
+            upkeep.start(&tasks, &app);
         }
         let local_addr = match listener {
             Some((listener, address)) => {
@@ -139,7 +145,7 @@ impl Leadwire {
             }
             None => None,
         };
-        Ok(Running { local_addr, app, policy, dispatchers, tasks })
+        Ok(Running { local_addr, app, policy, dispatchers, upkeep, tasks })
     }
 }
 
@@ -150,7 +156,12 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, local))
 }
 
-fn app(settings: Settings, store: &Store, ports: &Ports) -> Result<SharedApp, ClientError> {
+fn app(
+    settings: Settings,
+    store: &Store,
+    ports: &Ports,
+    metrics: Arc<Metrics>,
+) -> Result<SharedApp, ClientError> {
     let db = store.db().clone();
     Ok(Arc::new(App {
         auth: Auth::new(&settings, db.clone(), ports.clock.clone())?,
@@ -162,6 +173,7 @@ fn app(settings: Settings, store: &Store, ports: &Ports) -> Result<SharedApp, Cl
         randomness: ports.randomness.clone(),
         writes: http::RecentWrites::default(),
         callbacks: http::callbacks::Callbacks::new(settings.callbacks.clone(), db.clone()),
+        metrics,
         health: Health::default(),
         stop: CancellationToken::new(),
         db,
@@ -173,6 +185,8 @@ fn app(settings: Settings, store: &Store, ports: &Ports) -> Result<SharedApp, Cl
 const POLICY_TASK: &str = "policy";
 /// The name of the task that ends abandoned imports.
 const IMPORTS_TASK: &str = "imports";
+/// The name of the task that checks every night what was decided.
+const SELF_CHECK_TASK: &str = "self_check";
 /// The name of the task that works on callbacks.
 const CALLBACKS_TASK: &str = "callbacks";
 /// What the names of the tasks that send begin with; the channel follows.
@@ -185,6 +199,8 @@ fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatche
     }
     let importing = app.clone();
     tasks.spawn_worker(IMPORTS_TASK, async move { lifecycle::imports::watch(&importing).await });
+    let checking = app.clone();
+    tasks.spawn_worker(SELF_CHECK_TASK, async move { lifecycle::self_check::watch(&checking).await });
     let (callbacks, stop) = (callbacks::worker(app), app.stop.clone());
     tasks.spawn_worker(CALLBACKS_TASK, async move { callbacks.run(stop).await });
     let consumer = policy_runner::tuned(app.projections.consumer(POLICY));

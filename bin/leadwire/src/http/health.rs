@@ -5,6 +5,7 @@ use std::time::Duration;
 use application::access::{Action, allows};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use infrastructure::self_check::{self, SelfCheck};
 use projections::{ConsumerState, ConsumerStatus};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +17,7 @@ use super::answer::Answer;
 use super::problem::Problem;
 use super::schemas::Enveloped;
 use super::text::Text;
+use super::time::Millis;
 use crate::app::{App, SharedApp};
 use crate::auth::{bearer, caller_of};
 
@@ -66,6 +68,33 @@ pub struct Checks {
     /// Every consumer of the database: position, lag, state, owner.
     #[schema(value_type = Vec<Object>)]
     consumers: Vec<ConsumerStatus>,
+    /// What the last nightly check found; `null` before the first one. It does not turn readiness red: it says that
+    /// something is to be repaired, not that requests should go elsewhere.
+    self_check: Option<CheckedNight>,
+}
+
+/// A nightly check.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckedNight {
+    /// The day it belongs to.
+    day: String,
+    /// When it ended.
+    #[schema(value_type = DateTime<Utc>)]
+    ended_at: Millis,
+    /// Whether nothing was missing and nothing doubled.
+    clean: bool,
+    /// The counts.
+    #[schema(value_type = Object)]
+    found: Value,
+}
+
+impl CheckedNight {
+    fn of(check: SelfCheck) -> Self {
+        let SelfCheck { day, ended_at, clean, result } = check;
+        let found = serde_json::from_str(&result).unwrap_or_default();
+        Self { day, ended_at: Millis(ended_at), clean, found }
+    }
 }
 
 /// Alive: the process answers.
@@ -107,7 +136,8 @@ impl Checks {
         };
         let writable = tokio::time::timeout(limit, writable);
         let consumers = tokio::time::timeout(limit, app.projections.status());
-        let (writable, consumers) = tokio::join!(writable, consumers);
+        let checked = tokio::time::timeout(limit, self_check::last(&app.db));
+        let (writable, consumers, checked) = tokio::join!(writable, consumers, checked);
         let consumers = consumers.ok().and_then(|status| {
             status.inspect_err(|error| tracing::warn!(error = %error, "the consumers cannot be read")).ok()
         });
@@ -117,6 +147,7 @@ impl Checks {
             migrated: consumers.is_some(),
             tasks: serde_json::to_value(app.health.tasks()).unwrap_or_default(),
             consumers: consumers.unwrap_or_default(),
+            self_check: checked.ok().and_then(Result::ok).flatten().map(CheckedNight::of),
         }
     }
 

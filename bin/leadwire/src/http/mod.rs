@@ -13,6 +13,7 @@ pub mod customers;
 pub mod deliveries;
 mod frame;
 pub mod health;
+pub mod metrics;
 pub mod notifications;
 mod openapi;
 pub mod people;
@@ -79,5 +80,6 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(templates::routes())
         .merge(socket::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(openapi::routes())
 }

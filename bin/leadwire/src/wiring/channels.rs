@@ -12,6 +12,7 @@ use infrastructure::wecom::{RobotSettings, WecomApp, WecomRobot, WecomSettings};
 use super::{Ports, StartError, Store};
 use crate::config::{ProviderSettings, Settings};
 use crate::lifecycle::STOP_PATIENCE;
+use crate::metrics::Metrics;
 
 /// A channel and who sends through it.
 pub type ChannelDispatcher = (Channel, Arc<Dispatcher>);
@@ -21,11 +22,13 @@ pub(super) fn dispatchers(
     store: &Store,
     settings: &Settings,
     ports: &Ports,
+    metrics: &Arc<Metrics>,
 ) -> Result<Vec<ChannelDispatcher>, StartError> {
     let options = dispatcher::Options {
         schedule: settings.delivery.schedule.clone(),
         // The process itself waits a little longer, to write down how the last sends ended.
         stop_patience: STOP_PATIENCE / 2,
+        observer: metrics.clone(),
         ..dispatcher::Options::default()
     };
     let dispatcher = |provider: Arc<dyn Provider>| {

@@ -31,7 +31,7 @@ pub(super) const HEALTH: &str = "
 SELECT channel, app, owner, state, until, failure_class, failure_code, detail, updated_at FROM channel_health
  WHERE updated_at >= $1 ORDER BY channel, app, owner";
 pub(super) const TOKENS: &str =
-    "SELECT provider, app, expires_at, refused_until FROM provider_tokens ORDER BY provider, app";
+    "SELECT provider, app, expires_at, refused_until, version FROM provider_tokens ORDER BY provider, app";
 pub(super) const SENT: &str = "
 SELECT channel, count(*) FROM deliveries WHERE created_at >= $1 AND accepted_at >= $2 GROUP BY channel";
 pub(super) const UNDELIVERED: &str = "
@@ -99,6 +99,8 @@ pub struct TokenRow {
     pub expires_at: DateTime<Utc>,
     /// The provider refused it: nobody tries before this.
     pub refused_until: Option<DateTime<Utc>>,
+    /// How many of them there have been.
+    pub version: i64,
 }
 
 impl TokenRow {
