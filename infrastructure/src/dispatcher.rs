@@ -11,9 +11,9 @@ mod gate;
 mod health;
 mod observer;
 mod running;
+mod slots;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use application::delivery::{Contract, Outcome, RetrySchedule};
@@ -28,6 +28,7 @@ use crate::db::{Db, DbError};
 use crate::outbox::lease::{self, Tenant, Wanted};
 use attempt::Engine;
 use running::Running;
+use slots::SHARES;
 
 pub use gate::Breaker;
 pub use observer::{Observer, Unwatched};
@@ -42,8 +43,6 @@ const CONCURRENCY: usize = 64;
 const LEASE: Duration = Duration::from_secs(15);
 /// Leases of running sends are renewed this many times in a lease.
 const HEARTBEATS_PER_LEASE: u32 = 4;
-/// Retries are sure of one such part of the slots, and so are fresh deliveries.
-const SHARES: usize = 4;
 /// How long running sends may take to finish when the process stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// How often to look for what other processes wrote.
@@ -93,7 +92,7 @@ pub struct Ports {
 /// What an operator may set.
 #[derive(Clone)]
 pub struct Options {
-    /// Deliveries in flight at the same time.
+    /// Calls under way at the same time.
     pub concurrency: usize,
     /// How long a row stays ours without a heartbeat.
     pub lease: Duration,
@@ -198,7 +197,7 @@ impl Dispatcher {
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        self.engine.stopping.store(true, Ordering::Relaxed);
+        self.engine.slots.close();
         let ended = tokio::time::timeout(self.options.stop_patience, async {
             while !running.is_empty() {
                 running.finished().await;
@@ -227,13 +226,14 @@ impl Dispatcher {
             self.give_way(running, now).await?;
         }
         // Retries have a share of their own, and so have fresh deliveries: neither can starve the other.
-        let share = (self.options.concurrency / SHARES).max(1);
+        let capacity = self.engine.slots.capacity();
+        let share = (capacity / SHARES).max(1);
         let full = is_due(next.retry) && self.take(running, DeliveryState::Retry, share, now).await?;
         if is_due(next.fresh) {
-            self.take(running, DeliveryState::Pending, self.options.concurrency, now).await?;
+            self.take(running, DeliveryState::Pending, capacity, now).await?;
         }
         if full {
-            let most = self.options.concurrency.saturating_sub(share).max(1);
+            let most = capacity.saturating_sub(share).max(1);
             self.take(running, DeliveryState::Retry, most, now).await?;
         }
         // A row that is due but could not be taken is looked at again when an attempt ends or after the period.
@@ -269,7 +269,7 @@ impl Dispatcher {
         most: usize,
         now: DateTime<Utc>,
     ) -> Result<bool, DbError> {
-        let free = self.options.concurrency.saturating_sub(running.len());
+        let free = self.engine.slots.capacity().saturating_sub(running.len());
         let free = match state {
             DeliveryState::Retry => free.min(most.saturating_sub(running.retries())),
             _ => free.min(most),

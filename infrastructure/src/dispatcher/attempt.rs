@@ -16,7 +16,6 @@
 //! delivery, attempt, step and lease token: a commit whose answer got lost is repeated without a second effect, and
 //! another process's commit is never taken for one's own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +33,7 @@ use domain::{Aggregate, StreamId};
 use super::commit::{Trouble, streams};
 use super::gate::Gate;
 use super::observer::Observer;
+use super::slots::Slots;
 use super::{Options, Ports, Provider, health};
 use crate::bus::Bus;
 use crate::event_log::Attachment;
@@ -54,7 +54,7 @@ pub(super) struct Engine {
     /// Why it rests.
     trouble: Mutex<Option<Failure>>,
     observer: Arc<dyn Observer>,
-    pub(super) stopping: AtomicBool,
+    pub(super) slots: Slots,
 }
 
 /// How an attempt began.
@@ -84,16 +84,18 @@ impl Engine {
             gate: Gate::new(options.breaker),
             trouble: Mutex::default(),
             observer: Arc::clone(&options.observer),
-            stopping: AtomicBool::new(false),
+            slots: Slots::new(options.concurrency),
         }
     }
 
     /// Lines 2 to 6 for a leased row.
     pub(super) async fn deliver(&self, row: Leased) {
-        if self.stopping.load(Ordering::Relaxed) {
-            self.release(&row).await;
+        let turn = self.slots.turn(row.state).await;
+        let admitted = turn.is_some() && self.gate.admits(self.now());
+        let Some(turn) = turn.filter(|_| admitted) else {
+            self.release(&row).await; // the dispatcher stops, or the channel rests since the row was leased
             return;
-        }
+        };
         if let Err(rest) = self.provider.prepare().await {
             self.rest(rest.until, &rest.failure);
             self.release(&row).await;
@@ -108,6 +110,7 @@ impl Engine {
             }
         };
         let Begun::Started { attempt, leased_until } = begun else { return };
+        let call = self.slots.call().await;
         if !self.has_time(&row, attempt, leased_until).await {
             tracing::warn!(delivery.id = %row.delivery, "lost the lease before sending; nothing was sent");
             return;
@@ -117,6 +120,7 @@ impl Engine {
         let outcome = self.provider.send(&row.request_body).await;
         self.observer.ended(self.tenant.channel, &outcome, elapsed(called_at, self.now()));
         self.note(&outcome);
+        drop((call, turn)); // somebody else's call need not wait for our words
         self.conclude(&row, attempt, outcome).await;
     }
 

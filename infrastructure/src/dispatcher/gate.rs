@@ -63,6 +63,14 @@ impl Gate {
         }
     }
 
+    /// Whether a delivery that was leased before may still begin.
+    pub(super) fn admits(&self, now: DateTime<Utc>) -> bool {
+        match self.standing() {
+            Standing::Open => true,
+            Standing::Resting(until) => now >= until,
+        }
+    }
+
     /// How it stands.
     pub(super) fn standing(&self) -> Standing {
         self.lock().standing

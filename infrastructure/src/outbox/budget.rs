@@ -15,17 +15,29 @@ use crate::with_tx;
 /// Length of a bucket, in seconds.
 const BUCKET_SECONDS: i64 = 10;
 
-pub(super) const SENT: &str = "
-SELECT CAST(coalesce(sum(sends), 0) AS BIGINT), min(bucket) FROM send_buckets WHERE send_key = $1 AND bucket >= $2";
-
+/// Counts a send unless one of two limits is reached: one statement, because it stands in the log's batch.
 pub(super) const COUNT: &str = "
-INSERT INTO send_buckets (send_key, bucket, sends) VALUES ($1, $2, 1)
+INSERT INTO send_buckets (send_key, bucket, sends)
+SELECT $1, $2, 1
+ WHERE (SELECT coalesce(sum(sends), 0) FROM send_buckets WHERE send_key = $1 AND bucket >= $3) < $4
+   AND (SELECT coalesce(sum(sends), 0) FROM send_buckets WHERE send_key = $1 AND bucket >= $5) < $6
 ON CONFLICT (send_key, bucket) DO UPDATE SET sends = send_buckets.sends + 1";
+
+pub(super) const SENT: &str = "
+SELECT CAST(coalesce(sum(sends), 0) AS BIGINT), min(bucket)
+  FROM send_buckets WHERE send_key = $1 AND bucket >= $2";
 
 /// The limits one send is held to.
 #[derive(Debug, Clone, Default)]
 pub struct Budget {
-    keys: Vec<(Scope, String, Vec<Limit>)>,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    scope: Scope,
+    name: String,
+    limits: Vec<Limit>,
 }
 
 /// Whose limit it is.
@@ -50,43 +62,57 @@ impl Budget {
     /// What `contract` says of an app and of one of its receivers.
     pub fn of(contract: &Contract, app: &str, recipient_key: &str) -> Self {
         let keys = [
-            (Scope::App, app.to_owned(), contract.per_app.clone()),
-            (Scope::Receiver, recipient_key.to_owned(), contract.per_receiver.clone()),
+            Key { scope: Scope::App, name: app.to_owned(), limits: contract.per_app.clone() },
+            Key {
+                scope: Scope::Receiver,
+                name: recipient_key.to_owned(),
+                limits: contract.per_receiver.clone(),
+            },
         ];
-        Self { keys: keys.into_iter().filter(|(_, _, limits)| !limits.is_empty()).collect() }
+        Self { keys: keys.into_iter().filter(|key| !key.limits.is_empty()).collect() }
     }
 
-    /// What is reached already. Writes nothing.
-    pub async fn exhausted(&self, tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<Option<Exhausted>, DbError> {
-        for (scope, key, limits) in &self.keys {
-            for limit in limits {
-                let stretch = buckets(limit.per);
-                let (sent, oldest): (i64, Option<i64>) = with_tx!(tx, conn => sqlx::query_as(SENT)
-                    .bind(key)
-                    .bind(bucket(now) - stretch)
-                    .fetch_one(conn)
-                    .await)?;
-                if sent >= i64::from(limit.max) {
-                    let frees = oldest.unwrap_or_else(|| bucket(now)) + stretch + 1;
-                    let until = DateTime::from_timestamp(frees * BUCKET_SECONDS, 0).unwrap_or(now);
-                    return Ok(Some(Exhausted { scope: *scope, until }));
+    /// Counts one send, or says which limit is reached. A send counted for one key and refused by the next stays
+    /// counted: the limits err on the careful side.
+    pub async fn spend(&self, tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<Option<Exhausted>, DbError> {
+        for key in &self.keys {
+            for pair in key.limits.chunks(2) {
+                let (Some(first), Some(second)) = (pair.first(), pair.last()) else { continue };
+                let rows = with_tx!(tx, conn => sqlx::query(COUNT)
+                    .bind(&key.name)
+                    .bind(bucket(now))
+                    .bind(bucket(now) - buckets(first.per))
+                    .bind(i64::from(first.max))
+                    .bind(bucket(now) - buckets(second.per))
+                    .bind(i64::from(second.max))
+                    .execute(conn)
+                    .await
+                    .map(|done| done.rows_affected()))?;
+                if rows == 0 {
+                    return Ok(Some(key.exhausted(tx, now).await?));
                 }
             }
         }
         Ok(None)
     }
+}
 
-    /// Counts one send.
-    pub async fn count(&self, tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<(), DbError> {
-        for (_, key, _) in &self.keys {
-            with_tx!(tx, conn => sqlx::query(COUNT)
-                .bind(key)
-                .bind(bucket(now))
-                .execute(conn)
-                .await
-                .map(drop))?;
+impl Key {
+    async fn exhausted(&self, tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<Exhausted, DbError> {
+        let mut until = now;
+        for limit in &self.limits {
+            let stretch = buckets(limit.per);
+            let (sent, oldest): (i64, Option<i64>) = with_tx!(tx, conn => sqlx::query_as(SENT)
+                .bind(&self.name)
+                .bind(bucket(now) - stretch)
+                .fetch_one(conn)
+                .await)?;
+            if sent >= i64::from(limit.max) {
+                let frees = oldest.unwrap_or_else(|| bucket(now)) + stretch + 1;
+                until = until.max(DateTime::from_timestamp(frees * BUCKET_SECONDS, 0).unwrap_or(now));
+            }
         }
-        Ok(())
+        Ok(Exhausted { scope: self.scope, until })
     }
 }
 
