@@ -7,7 +7,7 @@
 //! `serve`, `demo` and the acceptance tests start the very same thing here; they differ in settings and ports.
 
 mod callbacks;
-mod channels;
+pub(crate) mod channels;
 mod running;
 mod store;
 #[cfg(test)]

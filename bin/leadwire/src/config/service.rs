@@ -1,11 +1,13 @@
 //! The settings of the service.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use application::channels::Routes;
 use application::delivery::RetrySchedule;
 use infrastructure::db::DbOptions;
+use infrastructure::settler;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -14,7 +16,8 @@ use super::ConfigError;
 use super::auth::{AuthSettings, auth};
 use super::callbacks::{CallbackSettings, callbacks};
 use super::channels::{
-    self, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings, WecomRobotSettings,
+    self, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings,
+    WecomRobotSettings,
 };
 use super::limits::{LimitSettings, limits};
 use super::protection::{ProtectionSettings, protection};
@@ -79,11 +82,13 @@ pub struct DatabaseSettings {
     pub options: DbOptions,
 }
 
-/// Retries.
+/// Retries, and what is done about arrivals that nobody knows of.
 #[derive(Debug, Clone, Default)]
 pub struct DeliverySettings {
     /// The waits between attempts.
     pub schedule: RetrySchedule,
+    /// Policies that differ from the channel's own.
+    pub unknown: settler::Options,
 }
 
 /// Log lines.
@@ -193,8 +198,12 @@ fn delivery(reader: &mut Reader) -> Option<DeliverySettings> {
     });
     let jitter = reader.optional::<u8>("delivery.jitter_percent");
     let busy = reader.optional::<i64>("delivery.busy_answers_max");
+    let unknown = reader.checked("delivery.unknown", |policies: BTreeMap<String, String>| {
+        let policies = policies.iter().map(|(channel, policy)| (channel.as_str(), policy.as_str()));
+        settler::Options::parse(policies).map_err(|error| error.to_string())
+    });
     match RetrySchedule::new(waits?, jitter?, busy?) {
-        Ok(schedule) => Some(DeliverySettings { schedule }),
+        Ok(schedule) => Some(DeliverySettings { schedule, unknown: unknown.unwrap_or_default() }),
         Err(error) => {
             reader.problem("delivery", error.to_string());
             None

@@ -72,6 +72,16 @@ fn every_mistake_is_named_with_its_rule() {
         ),
         ("LEADWIRE_DELIVERY__RETRY_SECONDS", "0", "delivery.retry_seconds: is 1 to 86400 seconds, not 0"),
         ("LEADWIRE_DELIVERY__JITTER_PERCENT", "100", "delivery: the jitter"),
+        (
+            "LEADWIRE_DELIVERY__UNKNOWN",
+            "wechat_subscribe=twice",
+            "delivery.unknown: twice is not a policy: at_most_once or at_least_once",
+        ),
+        (
+            "LEADWIRE_DELIVERY__UNKNOWN",
+            "sms=at_most_once",
+            "delivery.unknown: sms is not an external channel",
+        ),
         ("LEADWIRE_LIMITS__HOLDING_CAP", "0", "limits.holding_cap: is 1 to 1000000 leads, not 0"),
         (
             "LEADWIRE_LIMITS__HOLDING_CAP_BY_ROLE",
@@ -175,6 +185,44 @@ fn the_channel_is_complete_or_absent_and_knows_the_names_of_system_a() {
         fields,
         [("thing1", "customer_name"), ("time2", "assign_time")].map(|(a, b)| (a.into(), b.into()))
     );
+}
+
+#[test]
+fn callbacks_are_taken_of_apps_that_are_configured() {
+    const TOKEN: &str = "LEADWIRE_CALLBACKS__MINI_PROGRAM__TOKEN";
+    const AES_KEY: &str = "LEADWIRE_CALLBACKS__MINI_PROGRAM__AES_KEY";
+    let mini_program = |more: &[(&str, &str)]| {
+        let mut pairs = vec![
+            ("LEADWIRE_WECHAT_SUBSCRIBE__APPID", "wx1"),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__SECRET", "s"),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__TEMPLATE", "t"),
+        ];
+        pairs.extend(more);
+        with_secret(&pairs)
+    };
+    let key = "k".repeat(43);
+    assert_eq!(Settings::load(&mini_program(&[])).unwrap().callbacks.len(), 0);
+    for (more, encrypted) in
+        [(vec![(TOKEN, "token1")], false), (vec![(TOKEN, "token1"), (AES_KEY, &key)], true)]
+    {
+        let callbacks = Settings::load(&mini_program(&more)).unwrap().callbacks;
+        assert_eq!((callbacks.len(), callbacks[0].app.as_str()), (1, "wx1"));
+        assert_eq!(callbacks[0].keys.is_encrypted(), encrypted);
+    }
+    for (sources, expected) in [
+        (mini_program(&[(TOKEN, "t")]), "callbacks.mini_program.token: has 3 to 32 letters and digits"),
+        (mini_program(&[(TOKEN, "token-1")]), "callbacks.mini_program.token: has 3 to 32 letters and digits"),
+        (mini_program(&[(AES_KEY, &key)]), "callbacks.mini_program.token: is needed"),
+        (
+            mini_program(&[(TOKEN, "token1"), (AES_KEY, "short")]),
+            "callbacks.mini_program.aes_key: an EncodingAESKey",
+        ),
+        (with_secret(&[(TOKEN, "token1")]), "wechat_subscribe.appid: is needed where"),
+        (with_secret(&[("LEADWIRE_CALLBACKS__WECOM__TOKEN", "token1")]), "wecom_app.corpid: is needed where"),
+    ] {
+        let found = problems(&sources);
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}: {found:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use projections::{HandleError, ReadModel, queries};
 use tokio::time::{Instant, timeout_at};
 
 use super::ChannelDispatcher;
+use super::upkeep::{self, Upkeep};
 use crate::app::SharedApp;
 use crate::lifecycle::{STOP_PATIENCE, Tasks};
 
@@ -25,6 +26,7 @@ pub struct Running {
     pub(super) app: SharedApp,
     pub(super) policy: PolicyRunner,
     pub(super) dispatchers: Vec<ChannelDispatcher>,
+    pub(super) upkeep: Upkeep,
     pub(super) tasks: Tasks,
 }
 
@@ -60,14 +62,15 @@ impl Running {
         &self.policy
     }
 
-    /// Does by hand what the role `worker` does by itself, until nothing is left: decides, sends what is due, brings the
-    /// read models to the log's head. For tests that choose the moment; they start with the role `api` alone.
+    /// Does by hand what the role `worker` does by itself, until nothing is left: decides, lets go what is due, sends it,
+    /// brings the read models to the log's head. For tests that choose the moment; they start with the role `api` alone.
     pub async fn drain(&self) -> Result<Position, HandleError> {
         let consumer = policy_runner::tuned(self.app.projections.consumer(POLICY));
         loop {
             let head = self.app.bus.log().head().await?;
             super::callbacks::worker(&self.app).drain_once().await?;
             consumer.catch_up(&mut self.policy.handler()).await?;
+            self.upkeep.drain_once().await?;
             for (_, dispatcher) in &self.dispatchers {
                 dispatcher.drain_once().await?;
             }
@@ -88,7 +91,8 @@ impl Running {
             doorbell.mark_unchanged();
             let head = self.app.bus.log().head().await?;
             self.reached(head, deadline).await?;
-            let busy = self.deliveries_under_way().await? + self.callbacks_due().await?;
+            let due = self.callbacks_due().await? + upkeep::due(&self.app).await?;
+            let busy = self.deliveries_under_way().await? + due;
             if busy == 0 && self.app.bus.log().head().await? == head {
                 return Ok(head);
             }
