@@ -14,14 +14,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deliveries::{
-    DecisionsArguments, DeliveriesCommand, DeliveriesList, DeliveriesRetry, DeliveriesShow,
+    ChannelsCommand, ChannelsList, ChannelsPause, ChannelsResume, ChannelsTest, DecisionsArguments,
+    DeliveriesCommand, DeliveriesDiscard, DeliveriesList, DeliveriesProcess, DeliveriesReconcile,
+    DeliveriesRetry, DeliveriesSettle, DeliveriesShow, DeliveriesStats, Narrowed, StatsBy,
 };
 pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, EventsTail, Personal};
 pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
 pub(crate) use staff::{
-    StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword, StaffUnbindWecom, StaffUpdate,
+    StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword,
+    StaffUnbindWecom, StaffUpdate,
 };
 pub(crate) use templates::{TemplatesCommand, TemplatesDraft, TemplatesPreview};
 pub(crate) use tokens::{TokensCommand, TokensCreate, TokensList, TokensRevoke};
@@ -61,9 +64,12 @@ pub(crate) enum Command {
     /// Read models: where they stand, rebuild them
     #[command(subcommand)]
     Projections(ProjectionsCommand),
-    /// Deliveries: list, every attempt of one, send one again
+    /// Deliveries: list, every attempt of one, send again, give up, settle, figures, reconcile
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Channels: how each does, one test message, pause and resume
+    #[command(subcommand)]
+    Channels(ChannelsCommand),
     /// The words of notices: draft, preview, publish, roll back
     #[command(subcommand)]
     Templates(TemplatesCommand),

@@ -1,18 +1,17 @@
-//! `deliveries …`: what became of each, and one more try. `decisions`: why there is one or none.
+//! `deliveries …`: what became of each, and what an operator decides. `decisions`: why there is one or none.
+
+mod decide;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow};
-use domain::Actor;
-use infrastructure::outbox::decide::DecideError;
-use infrastructure::outbox::requeue::requeue;
+use anyhow::{Result, anyhow};
 use projections::policy_runner::decisions_of_event;
 use projections::queries::deliveries::{self, DeliveryDetail, DeliveryFilter, DeliveryRow};
 
-use super::arguments::{
-    DecisionsArguments, DeliveriesCommand, DeliveriesList, DeliveriesRetry, DeliveriesShow,
-};
+use super::arguments::{DecisionsArguments, DeliveriesCommand, DeliveriesList, DeliveriesShow, Narrowed};
+use super::open::Opened;
 use super::{moment, open, say, staff};
 
 /// Runs one of them.
@@ -20,27 +19,37 @@ pub(crate) async fn run(config: Option<PathBuf>, command: DeliveriesCommand) -> 
     match command {
         DeliveriesCommand::List(arguments) => list(config, arguments).await?,
         DeliveriesCommand::Show(arguments) => show(config, &arguments).await?,
-        DeliveriesCommand::Retry(arguments) => retry(config, &arguments).await?,
+        DeliveriesCommand::Process(arguments) => return work::process(config, &arguments).await,
+        DeliveriesCommand::Retry(arguments) => decide::retry(config, arguments).await?,
+        DeliveriesCommand::Discard(arguments) => decide::discard(config, arguments).await?,
+        DeliveriesCommand::Settle(arguments) => decide::settle(config, arguments).await?,
+        DeliveriesCommand::Stats(arguments) => work::stats(config, &arguments).await?,
+        DeliveriesCommand::Reconcile(arguments) => return work::reconcile(config, &arguments).await,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(config: Option<PathBuf>, arguments: DeliveriesList) -> Result<()> {
-    let opened = open::for_reading(config).await?;
-    let recipient = match &arguments.recipient {
-        Some(text) => Some(staff::find(&opened, text).await?),
+/// The filter that the flags mean; the caller adds the state.
+async fn filter(opened: &Opened, narrowed: Narrowed) -> Result<DeliveryFilter> {
+    let recipient = match &narrowed.recipient {
+        Some(text) => Some(staff::find(opened, text).await?),
         None => None,
     };
-    let filter = DeliveryFilter {
-        state: arguments.state,
-        channel: arguments.channel,
-        scene: arguments.scene,
+    Ok(DeliveryFilter {
+        state: None,
+        channel: narrowed.channel,
+        scene: narrowed.scene,
         recipient,
-        class: None,
-        from: arguments.from.map(|moment| moment.0),
-        to: arguments.to.map(|moment| moment.0),
+        class: narrowed.class,
+        from: narrowed.from.map(|moment| moment.0),
+        to: narrowed.to.map(|moment| moment.0),
         cursor: None,
-    };
+    })
+}
+
+async fn list(config: Option<PathBuf>, arguments: DeliveriesList) -> Result<()> {
+    let opened = open::for_reading(config).await?;
+    let filter = DeliveryFilter { state: arguments.state, ..filter(&opened, arguments.filter).await? };
     let found = deliveries::list(opened.store.db(), &filter, arguments.limit).await?;
     if arguments.output.json {
         return say::json(&found);
@@ -98,27 +107,6 @@ async fn show(config: Option<PathBuf>, arguments: &DeliveriesShow) -> Result<()>
         })
         .collect();
     say::table(["ATTEMPT", "STARTED", "ENDED", "OUTCOME", "CODE", "WHY"], &rows)
-}
-
-async fn retry(config: Option<PathBuf>, arguments: &DeliveriesRetry) -> Result<()> {
-    let opened = open::for_writing(config).await?;
-    let by = Actor::System(staff::ACTOR.to_owned());
-    let (clock, ids) = (opened.ports.clock.as_ref(), opened.ports.ids.as_ref());
-    let sent = requeue(&opened.store.bus, (clock, ids), arguments.id, by, &arguments.reason).await;
-    opened.store.close().await;
-    let position = match sent {
-        Err(DecideError::NotFound) => {
-            return Err(anyhow!(
-                "no delivery {} ever needed a provider; `leadwire deliveries list`",
-                arguments.id
-            ));
-        }
-        sent => sent.context("the delivery is not sent again")?,
-    };
-    say::line(format_args!(
-        "{} is due at once; recorded at position {position}. A running worker sends it.",
-        arguments.id
-    ))
 }
 
 /// Prints what was decided for one event.

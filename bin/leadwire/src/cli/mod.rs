@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 not done, 2 wrong arguments or settings.
 
 mod arguments;
+mod channels;
 mod config_check;
 mod deliveries;
 mod events;
@@ -59,6 +60,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Projections(command) => projections::run(config, command).await,
         Command::Deliveries(command) => deliveries::run(config, command).await,
         Command::Templates(command) => templates::run(config, command).await,
+        Command::Channels(command) => channels::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,
         Command::Config(arguments::ConfigCommand::Check(arguments)) => {
             config_check::check(config, &arguments)

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 pub type ChannelDispatcher = (Channel, Arc<Dispatcher>);
 
 /// One dispatcher for every configured channel.
-pub(super) fn dispatchers(
+pub(crate) fn dispatchers(
     store: &Store,
     settings: &Settings,
     ports: &Ports,
@@ -44,7 +44,8 @@ pub(super) fn dispatchers(
     Ok(providers.into_iter().map(dispatcher).collect())
 }
 
-fn providers(
+/// A client for every configured channel.
+pub(crate) fn providers(
     store: &Store,
     settings: &Settings,
     ports: &Ports,

@@ -14,6 +14,7 @@ pub mod import_upload;
 pub mod list;
 pub mod logs;
 pub mod notice;
+pub mod reachability;
 pub mod reads;
 pub mod release;
 pub mod treat;
