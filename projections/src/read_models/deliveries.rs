@@ -62,6 +62,7 @@ pub(crate) const TABLE: Table = Table {
         index("by_recipient", "recipient, requested_position, id"),
         index("by_notification", "notification"),
         index("by_time", "created_at"),
+        index("by_message", "provider_message_id"),
     ],
 };
 
