@@ -87,7 +87,7 @@ pub fn render(settings: &ChannelSettings, channel: Channel, notice: &Notice<'_>)
         Channel::InApp => return None,
         Channel::WechatSubscribe => {
             let settings = settings.wechat_subscribe.as_ref()?;
-            (wechat_subscribe::render_notice(settings, notice), Some(settings.template.clone()))
+            (wechat_subscribe::render(settings, notice), Some(settings.template.clone()))
         }
         Channel::WechatCloud => (wechat_cloud::render(notice), None),
         Channel::WechatOfficial => {

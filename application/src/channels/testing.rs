@@ -17,7 +17,7 @@ pub(super) struct Case {
     action_text: &'static str,
     action_url: String,
     customers: Vec<CustomerId>,
-    values: BTreeMap<&'static str, Value>,
+    pub(super) values: BTreeMap<&'static str, Value>,
 }
 
 fn at() -> DateTime<Utc> {

@@ -4,11 +4,6 @@
 mod codes;
 mod fields;
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
-use domain::contact::OpenId;
-
 pub use super::verdict::Verdict;
 pub use codes::{CODES, outcome, verdict};
 pub use fields::{FieldKind, Value};
@@ -85,19 +80,6 @@ impl Settings {
     }
 }
 
-/// What one message is made of.
-#[derive(Debug, Clone)]
-pub struct Input<'a> {
-    /// Who receives it.
-    pub openid: &'a OpenId,
-    /// Replaces `{customerId}` in the page; empty when the notice is about several customers.
-    pub customer_id: &'a str,
-    /// Shown by time fields whose value is not given.
-    pub at: DateTime<Utc>,
-    /// The values by name, see [`VALUE_NAMES`].
-    pub values: &'a BTreeMap<&'static str, Value>,
-}
-
 /// The request; its keys are written in this order.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
@@ -111,23 +93,12 @@ struct Body {
 
 /// The exact request body, to be stored and sent as it is: fixed order of keys, raw UTF-8, every field of the
 /// template, every value within the rules of its field.
-pub fn render(settings: &Settings, input: &Input<'_>) -> String {
-    let data = shown(&settings.fields, input.values, input.at);
-    body(settings, input.openid.as_str(), input.customer_id, data)
-}
-
-/// The same for a notice.
-pub(super) fn render_notice(settings: &Settings, notice: &Notice<'_>) -> String {
-    let data = shown(&settings.fields, notice.values, notice.at);
-    body(settings, notice.receiver, &notice.only_customer(), data)
-}
-
-fn body(settings: &Settings, openid: &str, customer_id: &str, data: Fields) -> String {
+pub fn render(settings: &Settings, notice: &Notice<'_>) -> String {
     written(&Body {
-        touser: openid.to_owned(),
+        touser: notice.receiver.to_owned(),
         template_id: settings.template.clone(),
-        page: settings.page.replace("{customerId}", customer_id),
-        data,
+        page: settings.page.replace("{customerId}", &notice.only_customer()),
+        data: shown(&settings.fields, notice.values, notice.at),
         miniprogram_state: settings.miniprogram_state.clone(),
         lang: LANGUAGE.to_owned(),
     })
@@ -140,6 +111,7 @@ pub(super) fn mark_possibly_repeated(body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Case, check_body};
     use super::*;
 
     fn settings() -> Settings {
@@ -156,26 +128,26 @@ mod tests {
 
     #[test]
     fn the_body_is_exact() {
-        let openid = OpenId::parse("o-li_1").unwrap();
-        let values = BTreeMap::from([
-            ("customer_name", Value::from("张\"三\"\n")),
-            ("phone_masked", Value::from("138****8999")),
-        ]);
-        let at = "2026-03-01T16:05:00Z".parse().unwrap();
-        let input = Input { openid: &openid, customer_id: "c-1", at, values: &values };
-        let body = render(&settings(), &input);
+        let mut case = Case::one_lead();
+        case.values.insert("customer_name", Value::from("张\"三\"\n"));
+        case.values.remove("assign_time");
+        let body = render(&settings(), &case.notice("o-li_1"));
         assert_eq!(
             body,
             concat!(
-                r#"{"touser":"o-li_1","template_id":"T","page":"pages/customer/detail?id=c-1","#,
+                r#"{"touser":"o-li_1","template_id":"T","#,
+                r#""page":"pages/customer/detail?id=00000000-0000-0000-0000-000000000005","#,
                 r#""data":{"thing1":{"value":"张\"三\""},"phone_number2":{"value":"138****8999"},"#,
                 r#""time4":{"value":"2026年3月2日 00:05"}},"miniprogram_state":"formal","lang":"zh_CN"}"#
             )
         );
-        assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok());
+        check_body(&body);
         let marked = mark_possibly_repeated(&body);
         assert_eq!(marked, body.replace(r#"张\"三\""#, r#"（可能重复）张\"三\""#));
         assert_eq!(mark_possibly_repeated(&marked), marked);
+        let many = render(&settings(), &Case::many_leads().notice("o-li_1"));
+        assert!(many.contains(r#""page":"pages/customer/detail?id=""#), "{many}");
+        assert!(many.contains(r#""thing1":{"value":"3个客户"}"#), "{many}");
     }
 
     fn check(change: impl FnOnce(&mut Settings), refusal: Option<SettingsError>) {
