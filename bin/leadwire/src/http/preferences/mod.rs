@@ -36,17 +36,23 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(show, set)).routes(routes!(show_role, set_role))
 }
 
-/// The role that the path names, by code or Chinese name.
+/// The role that the path names by code or Chinese name, if there is one. Asked for with [`known`](Self::known) once it
+/// is clear that the caller may know, and that the body can be read.
 #[derive(Debug, Clone, Copy)]
-pub struct RolePath(pub Role);
+pub struct RolePath(Option<Role>);
+
+impl RolePath {
+    fn known(self) -> Result<Role, Problem> {
+        self.0.ok_or_else(|| Problem::of(&problem::ROLE_NOT_FOUND))
+    }
+}
 
 impl FromRequestParts<SharedApp> for RolePath {
-    type Rejection = Problem;
+    type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let unknown = || Problem::of(&problem::ROLE_NOT_FOUND);
-        let Path(name) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| unknown())?;
-        Role::from_alias(&name).map(Self).ok_or_else(unknown)
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Self::Rejection> {
+        let name = Path::<String>::from_request_parts(parts, app).await;
+        Ok(Self(name.ok().and_then(|Path(name)| Role::from_alias(&name))))
     }
 }
 
@@ -101,9 +107,10 @@ pub async fn set(
 pub async fn show_role(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    RolePath(role): RolePath,
+    path: RolePath,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let role = path.known()?;
     let found = load(&app, Whose::Role(role)).await?;
     of_role(&app, SHOWN, &found)
 }
@@ -125,10 +132,11 @@ pub async fn show_role(
 pub async fn set_role(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    RolePath(role): RolePath,
+    path: RolePath,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let role = path.known()?;
     let written = write(&app, &caller, &[role.to_string()], Whose::Role(role), request).await?;
     Ok(of_role(&app, SET, &written.found)?.written(written.position, written.replayed))
 }

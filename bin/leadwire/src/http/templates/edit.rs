@@ -73,10 +73,11 @@ pub struct RollBackBody {
 pub async fn draft(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    TemplatePath(template): TemplatePath,
+    path: TemplatePath,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let template = path.known()?;
     let (context, expected) = asked(&app, &caller, template, &request);
     let form = forms::DraftTemplate::parse(request.body).map_err(Problem::fields)?;
     carry_out(&app, &caller, template, (context, expected), Edit::Draft(form.wording), DRAFTED).await
@@ -99,10 +100,11 @@ pub async fn draft(
 pub async fn publish(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    TemplatePath(template): TemplatePath,
+    path: TemplatePath,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let template = path.known()?;
     let (context, expected) = asked(&app, &caller, template, &request);
     forms::Empty::parse(request.body).map_err(Problem::fields)?;
     carry_out(&app, &caller, template, (context, expected), Edit::Publish, PUBLISHED).await
@@ -125,10 +127,11 @@ pub async fn publish(
 pub async fn roll_back(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    TemplatePath(template): TemplatePath,
+    path: TemplatePath,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let template = path.known()?;
     let (context, expected) = asked(&app, &caller, template, &request);
     let form = forms::RollBackTemplate::parse(request.body).map_err(Problem::fields)?;
     carry_out(&app, &caller, template, (context, expected), Edit::RollBack(form.version), ROLLED_BACK).await

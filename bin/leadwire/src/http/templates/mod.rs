@@ -34,17 +34,24 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(edit::roll_back))
 }
 
-/// The template that the path names.
+/// The template that the path names, if there is one. Asked for with [`known`](Self::known) once it is clear that the
+/// caller may know, and that the body can be read.
 #[derive(Debug, Clone, Copy)]
-pub struct TemplatePath(pub &'static Template);
+pub struct TemplatePath(Option<&'static Template>);
+
+impl TemplatePath {
+    /// The template, or 404.
+    pub(super) fn known(self) -> Result<&'static Template, Problem> {
+        self.0.ok_or_else(|| Problem::of(&problem::TEMPLATE_NOT_FOUND))
+    }
+}
 
 impl FromRequestParts<SharedApp> for TemplatePath {
-    type Rejection = Problem;
+    type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let unknown = || Problem::of(&problem::TEMPLATE_NOT_FOUND);
-        let Path(key) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| unknown())?;
-        texts::template(&key).map(Self).ok_or_else(unknown)
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Self::Rejection> {
+        let key = Path::<String>::from_request_parts(parts, app).await;
+        Ok(Self(key.ok().and_then(|Path(key)| texts::template(&key))))
     }
 }
 

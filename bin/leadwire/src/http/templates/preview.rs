@@ -77,10 +77,11 @@ pub struct PreviewView {
 pub async fn preview(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    TemplatePath(template): TemplatePath,
+    path: TemplatePath,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let template = path.known()?;
     let request = request.without_version()?;
     let form = forms::PreviewTemplate::parse(request.body, template).map_err(Problem::fields)?;
     let state = app.bus.load::<NoticeTemplate>(&StreamId::template(template.key)).await;

@@ -150,9 +150,10 @@ pub async fn list(
 pub async fn detail(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    TemplatePath(template): TemplatePath,
+    path: TemplatePath,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::SetNotices)?;
+    let template = path.known()?;
     let found = app.bus.load::<NoticeTemplate>(&StreamId::template(template.key)).await;
     shown(SHOWN, template, &found.map_err(|error| load_problem(&error))?)
 }
