@@ -197,7 +197,7 @@ impl Reaction {
 }
 
 /// What a person was shown, in 64 hexadecimal digits: a proof can be compared with it.
-fn hash(message: &Message) -> String {
+pub(crate) fn hash(message: &Message) -> String {
     let shown = serde_json::to_vec(message).unwrap_or_default(); // texts and JSON values always serialise
     Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,11 +12,10 @@ use domain::notification::{Channel, Decision, Message, NotificationRequested, Pl
 use domain::staff::Staff;
 use domain::{DeliveryId, EventId, NotificationId, StaffId};
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::channels::wechat_subscribe::Value;
 use crate::channels::{self, ChannelSettings, Rendered};
-use crate::policies::reasons;
+use crate::policies::{hash, reasons};
 use crate::texts::{self, Language, MissingVariable, TemplateBook, Variables, digest_list, kinds, render};
 
 /// Most notices that a digest names to clients; what is beyond them is a count.
@@ -179,6 +178,37 @@ pub fn write(
         ("list", collected.list(language).into()),
     ]);
     let message = render(worded, language, &variables, collected.data())?;
+    let rendered = request_of(collected, settings, receiver, &message);
+    Ok(rendered.map(|rendered| Written { message, template_version: worded.version, rendered }))
+}
+
+/// The request of a digest that was written before, byte for byte: for a repair. `None` when the channel does not reach
+/// the person.
+pub fn render_again(
+    request: &NotificationRequested,
+    channel: Channel,
+    settings: &ChannelSettings,
+    staff: &Staff,
+) -> Option<Rendered> {
+    let collected = Collected {
+        notification: request.notification,
+        recipient: request.recipient,
+        channel,
+        first: vec![],
+        members: request.digest_of.clone(),
+        priority: request.priority,
+        cause: request.cause,
+        at: request.at,
+    };
+    request_of(&collected, settings, settings.receiver(channel, staff)?, &request.message)
+}
+
+fn request_of(
+    collected: &Collected,
+    settings: &ChannelSettings,
+    receiver: &str,
+    message: &Message,
+) -> Option<Rendered> {
     let notice = channels::Notice {
         notification: collected.notification,
         delivery: collected.delivery(),
@@ -191,14 +221,7 @@ pub fn write(
         recipient: collected.recipient,
         receiver,
         customers: &[],
-        values: &collected.values(&message),
+        values: &collected.values(message),
     };
-    let rendered = channels::render(settings, collected.channel, &notice);
-    Ok(rendered.map(|rendered| Written { message, template_version: worded.version, rendered }))
-}
-
-/// What the person was shown, in 64 hexadecimal digits: a proof can be compared with it.
-fn hash(message: &Message) -> String {
-    let shown = serde_json::to_vec(message).unwrap_or_default(); // texts and JSON values always serialise
-    Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect()
+    channels::render(settings, collected.channel, &notice)
 }

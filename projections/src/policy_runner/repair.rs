@@ -8,19 +8,21 @@
 use std::collections::{HashMap, HashSet};
 
 use application::bus::{AppendError, Draft, StreamAppend};
-use application::channels::mark_possibly_repeated;
-use application::delivery::{Contract, spread};
+use application::channels::{Rendered, mark_possibly_repeated};
+use application::delivery::{Contract, digest, spread};
 use application::policies::{Outgoing, POLICY};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{
     Conclusion, Decision, Delivery, DeliveryState, Failure, FailureClass, NotificationCommand,
     NotificationEvent,
 };
+use domain::staff::Staff;
 use domain::{
     Actor, Aggregate, CommandId, DeliveryId, EventId, Metadata, NotificationId, Position, StreamId,
 };
-use infrastructure::outbox::STANDBY;
+use infrastructure::event_log::Until;
 use infrastructure::outbox::restore::{RestoreRows, Restored};
+use infrastructure::outbox::{NewWork, STANDBY, recipient_key};
 use serde::Serialize;
 
 use super::PolicyRunner;
@@ -48,7 +50,8 @@ pub struct Repaired {
     pub rows: u64,
     /// Rows among them whose attempt was under way: nobody knows whether it arrived.
     pub unknown: u64,
-    /// Rows that could not be rendered again, e.g. because their channel is no longer configured.
+    /// Rows that could not be put back: their channel is no longer configured or does not reach the person, or
+    /// something happened to their notice meanwhile.
     pub unrepaired: u64,
     /// The first of these.
     pub first_unrepaired: Vec<MissingRow>,
@@ -90,6 +93,7 @@ async fn mend_answers(
     Ok(())
 }
 
+/// Rows of the page's notices, and of the digests that tell of them.
 async fn mend_rows(
     runner: &PolicyRunner,
     page: &Page,
@@ -97,19 +101,75 @@ async fn mend_rows(
     repaired: &mut Repaired,
 ) -> Result<(), HandleError> {
     let at = runner.clock.now();
-    let planned: HashMap<NotificationId, &NewNotice> =
-        page.notices().map(|notice| (notice.id, notice)).collect();
+    let missing = rowless(runner, notices).await?;
+    if !missing.is_empty() {
+        let sent = |notice: &NewNotice| -> Vec<(DeliveryId, NewWork)> {
+            let work = |sent: &Outgoing| (sent.delivery, work(notice, sent, at, runner.fallback_after));
+            notice.outgoing.iter().map(work).collect()
+        };
+        let works: HashMap<DeliveryId, NewWork> = page.notices().flat_map(sent).collect();
+        put_all_back(runner, notices, (missing, works), repaired).await?;
+    }
+    let digests = digests_of(runner, notices).await?;
+    let missing = rowless(runner, &digests).await?;
+    let mut works = HashMap::new();
+    for (id, delivery) in &missing {
+        let Some(stored) = digests.get(id).and_then(|stored| stored.readable.as_ref()) else { continue };
+        if let Some(work) = digest_work(runner, stored, *delivery, at).await? {
+            works.insert(*delivery, work);
+        }
+    }
+    put_all_back(runner, &digests, (missing, works), repaired).await
+}
+
+/// The row of a digest, with the person's bindings as of its request.
+async fn digest_work(
+    runner: &PolicyRunner,
+    stored: &Readable,
+    delivery: DeliveryId,
+    at: DateTime<Utc>,
+) -> Result<Option<NewWork>, HandleError> {
+    let request = &stored.requested;
+    let until = Until::Position(stored.request.position);
+    let staff = runner.bus.load_until::<Staff>(&StreamId::from(request.recipient), until).await;
+    let staff = staff.map_err(|error| HandleError::Log(AppendError::Unavailable(error.to_string())))?;
+    let Some(channel) = stored.state.deliveries.get(&delivery).map(|found| found.channel) else {
+        return Ok(None);
+    };
+    let rendered = digest::render_again(request, channel, &runner.channels, &staff.state);
+    Ok(rendered.map(|Rendered { app, receiver, template, body }| NewWork {
+        delivery,
+        notification: request.notification,
+        channel,
+        recipient: request.recipient,
+        recipient_key: recipient_key(&app, &receiver),
+        ledger: template.map(|template| StreamId::subscription(&app, &receiver, &template)),
+        app,
+        request_body: body,
+        due_at: at,
+        created_at: at,
+        gained: None,
+        held_for: None,
+        subject: None,
+        fallback: None,
+    }))
+}
+
+/// Missing rows, with what is to be done as far as it could be rendered.
+async fn put_all_back(
+    runner: &PolicyRunner,
+    notices: &HashMap<NotificationId, Stored>,
+    (missing, mut works): (Vec<(NotificationId, DeliveryId)>, HashMap<DeliveryId, NewWork>),
+    repaired: &mut Repaired,
+) -> Result<(), HandleError> {
+    let at = runner.clock.now();
     let mut by_notice: HashMap<NotificationId, Vec<Restored>> = HashMap::new();
-    for missing in rowless(runner, notices).await? {
-        let (id, delivery) = missing;
+    for (id, delivery) in missing {
         let stored = notices.get(&id).and_then(|stored| stored.readable.as_ref());
-        let again = planned
-            .get(&id)
-            .zip(stored)
-            .and_then(|(planned, stored)| restored(planned, stored, delivery, at, runner.fallback_after));
+        let again = works.remove(&delivery).zip(stored).and_then(|(work, stored)| restored(work, stored, at));
         match again {
             Some(row) => by_notice.entry(id).or_default().push(row),
-            None => repaired.give_up(row(notices, missing)),
+            None => repaired.give_up(row(notices, (id, delivery))),
         }
     }
     for (id, rows) in by_notice {
@@ -120,12 +180,10 @@ async fn mend_rows(
             repaired.rows += count(missing.len());
             repaired.unknown += count(unknown);
         } else {
-            missing.iter().for_each(|delivery| repaired.give_up(row(notices, (id, *delivery))));
+            for delivery in missing {
+                repaired.give_up(row(notices, (id, delivery)));
+            }
         }
-    }
-    let digests = digests_of(runner, notices).await?;
-    for missing in rowless(runner, &digests).await? {
-        repaired.give_up(row(&digests, missing));
     }
     Ok(())
 }
@@ -147,7 +205,9 @@ async fn put_back(
         else {
             return Ok(false);
         };
-        ended.iter().for_each(|event| state.evolve(event));
+        for event in &ended {
+            state.evolve(event);
+        }
         events.extend(ended);
     }
     let restore = RestoreRows { rows, requests: vec![stored.request.clone()] };
@@ -178,28 +238,21 @@ fn poison(position: Position, error: &serde_json::Error) -> HandleError {
     HandleError::Poison { position, reason: format!("a repair cannot be written: {error}") }
 }
 
-/// The row as the notice knows it; `None` when the delivery cannot be rendered again.
-fn restored(
-    planned: &NewNotice,
-    stored: &Readable,
-    delivery: DeliveryId,
-    at: DateTime<Utc>,
-    fallback_after: std::time::Duration,
-) -> Option<Restored> {
-    let sent: &Outgoing = planned.outgoing.iter().find(|sent| sent.delivery == delivery)?;
+/// The row as the notice knows it.
+fn restored(mut work: NewWork, stored: &Readable, at: DateTime<Utc>) -> Option<Restored> {
+    let (delivery, channel) = (work.delivery, work.channel);
     let found = stored.state.deliveries.get(&delivery)?;
-    let mut work = work(planned, sent, at, fallback_after);
     (work.held_for, work.due_at) = waits(stored, delivery, found, at);
     work.created_at = stored.request.recorded_at;
     if stored.events.iter().any(|event| released_as_repeated(event, delivery)) {
-        work.request_body = mark_possibly_repeated(sent.channel, &work.request_body);
+        work.request_body = mark_possibly_repeated(channel, &work.request_body);
     }
     let was_under_way = found.state == DeliveryState::InFlight;
     let first_attempt_at = stored.events.iter().find_map(|event| match event {
         NotificationEvent::Started(started) if started.delivery == delivery => Some(started.at),
         _ => None,
     });
-    let grace = TimeDelta::from_std(Contract::of(sent.channel).grace).unwrap_or_default();
+    let grace = TimeDelta::from_std(Contract::of(channel).grace).unwrap_or_default();
     Some(Restored {
         work,
         state: if was_under_way { DeliveryState::Unknown } else { found.state },

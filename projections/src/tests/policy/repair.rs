@@ -154,3 +154,25 @@ async fn a_notice_that_was_never_requested_is_requested_unless_its_lead_is_lost(
     assert_eq!((count("pending"), count("held"), count("cancelled")), (2, 4, 3), "{states:?}");
     assert_eq!(office.repair().await.notices, 0);
 }
+
+#[rstest]
+#[tokio::test]
+async fn the_row_of_a_digest_comes_back_too(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let office = Office::open(backend).await;
+    office.collect_daily(LI).await;
+    office.give(1, dawn()).await;
+    office.give(2, dawn()).await;
+    office.answer().await;
+    office.world.clock.advance(chrono::TimeDelta::days(1));
+    office.releaser().drain_once().await.unwrap();
+    let before = office.rows().await;
+    let count = |state: &str| before.0.iter().filter(|row| row.1 == state).count();
+    assert_eq!((count("merged"), count("pending")), (2, 1), "{:?}", before.0);
+    assert!(office.reconciled().await.is_clean());
+    office.execute("DELETE FROM outbox WHERE state = 'pending'").await;
+    assert_eq!(office.reconciled().await.outbox_missing, 1);
+    let repaired = repair(&office.policy(), office.began).await.unwrap();
+    assert_eq!((repaired.rows, repaired.unrepaired), (1, 0));
+    assert_eq!(office.rows().await.1, before.1, "byte for byte");
+    assert!(office.reconciled().await.is_clean());
+}

@@ -1,5 +1,7 @@
 //! Routes, quiet hours, digests and published words, as the rows of the outbox see them.
 
+use std::sync::Arc;
+
 use application::bus::StreamAppend;
 use application::channels::{ChannelSettings, Routes, wechat_cloud, wecom_robot};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,6 +13,8 @@ use domain::preferences::{
 };
 use domain::staff::Role;
 use domain::template::{TemplateEvent, TemplatePublished};
+use infrastructure::bus::Bus;
+use infrastructure::releaser::{Releaser, StoredDigestWriter};
 use infrastructure::upcasters::Upcasters;
 use infrastructure::with_pool;
 use rstest::rstest;
@@ -83,6 +87,19 @@ impl Office {
     pub(super) async fn give(&self, n: u128, at: DateTime<Utc>) {
         let events = [created(n, ADMIN), assigned(LI, ADMIN, Create)];
         self.command_at(vec![StreamAppend::of(customer(n), 0, &events).unwrap()], at).await;
+    }
+
+    /// What somebody gains is told once a day.
+    pub(super) async fn collect_daily(&self, who: u128) {
+        let daily = Digest::Daily { at: "18:00".parse().unwrap() };
+        self.wish(Whose::Staff(staff(who)), collected(daily)).await;
+    }
+
+    /// Lets go what was held.
+    pub(super) fn releaser(&self) -> Releaser {
+        let bus = Bus::new(self.world.log.clone(), Arc::new(Upcasters::none()));
+        let writer = StoredDigestWriter::new(bus.clone(), Arc::new(wechat()));
+        Releaser::new(bus, Arc::new(writer), self.world.clock.clone())
     }
 
     async fn decided(&self, channel: Channel) -> Vec<String> {
