@@ -41,8 +41,8 @@ async fn encrypted_with(on: Backend, mut setup: Setup) -> TestApp {
     setup.more.push((AES_KEY_VARIABLE, AES_KEY.to_owned()));
     let app = TestApp::start_with(on, setup).await;
     let target = CallbackTarget::safe(&app.url(&address()), TOKEN, AES_KEY);
-    app.wechat().set_callback(DEMO_APPID, target).unwrap();
-    app.wechat().verify_callback(DEMO_APPID).await.unwrap();
+    app.wechat().set_callback(DEMO_APPID, target).expect("an address");
+    app.wechat().verify_callback(DEMO_APPID).await.expect("the right echo");
     app
 }
 
@@ -51,8 +51,8 @@ async fn plain(on: Backend) -> TestApp {
     let more = vec![(TOKEN_VARIABLE, TOKEN.to_owned())];
     let app = TestApp::start_with(on, Setup { credits: CREDITS, more, ..Setup::default() }).await;
     let target = CallbackTarget::plain(&app.url(&address()), TOKEN);
-    app.wechat().set_callback(DEMO_APPID, target).unwrap();
-    app.wechat().verify_callback(DEMO_APPID).await.unwrap();
+    app.wechat().set_callback(DEMO_APPID, target).expect("an address");
+    app.wechat().verify_callback(DEMO_APPID).await.expect("the right echo");
     app
 }
 
@@ -92,14 +92,14 @@ async fn sending(app: &TestApp, person: &Person) -> DeliveryRow {
 
 /// What the story itself signs, as somebody who knows the token.
 fn keys(aes_key: Option<&str>) -> CallbackKeys {
-    CallbackKeys::new(TOKEN.into(), aes_key.map(Into::into).as_ref(), DEMO_APPID).unwrap()
+    CallbackKeys::new(TOKEN.into(), aes_key.map(Into::into).as_ref(), DEMO_APPID).expect("keys")
 }
 
 /// Posts a message as WeChat does; status and answer.
 async fn push(app: &TestApp, keys: &CallbackKeys, nonce: &str, message: &str) -> (u16, String) {
     let timestamp = app.now().timestamp().to_string();
     let (query, body) = if keys.is_encrypted() {
-        let sealed = keys.seal(message).unwrap();
+        let sealed = keys.seal(message).expect("an encrypted message");
         let signature = keys.signature(&timestamp, nonce, Some(&sealed));
         (
             format!("msg_signature={signature}&encrypt_type=aes&timestamp={timestamp}&nonce={nonce}"),
@@ -114,8 +114,8 @@ async fn push(app: &TestApp, keys: &CallbackKeys, nonce: &str, message: &str) ->
 
 async fn post(app: &TestApp, query: &str, body: String) -> (u16, String) {
     let url = app.url(&format!("{}?{query}", address()));
-    let answer = http_client().post(url).body(body).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    let answer = http_client().post(url).body(body).send().await.expect("an answer");
+    (answer.status().as_u16(), answer.text().await.expect("a text"))
 }
 
 /// An event about a person, now.

@@ -25,7 +25,7 @@ fn refused(app: &TestApp, refusal: Refusal) -> u64 {
 
 /// Status and code of a problem.
 fn problem(answer: &(u16, String)) -> (u16, String) {
-    let body: Value = serde_json::from_str(&answer.1).unwrap();
+    let body: Value = serde_json::from_str(&answer.1).expect("a problem");
     (answer.0, body["code"].as_str().unwrap_or_default().to_owned())
 }
 

@@ -67,20 +67,22 @@ async fn ask(questions: Vec<Value>) -> Vec<Value> {
     let mut node = Command::new("node");
     node.arg("--no-deprecation").arg(tests.join(PROGRAM)).arg(installed).kill_on_drop(true);
     let mut child = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Node.js");
-    let mut input = child.stdin.take().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let count = questions.len();
     let asking = tokio::spawn(async move {
         for question in questions {
-            input.write_all(format!("{question}\n").as_bytes()).await.unwrap();
+            input.write_all(format!("{question}\n").as_bytes()).await.expect("Node.js listens");
         }
     });
     let mut answers = Vec::with_capacity(count);
-    while let Some(line) = timeout(PATIENCE, output.next_line()).await.expect("an answer in time").unwrap() {
-        answers.push(serde_json::from_str(&line).unwrap());
+    while let Some(line) =
+        timeout(PATIENCE, output.next_line()).await.expect("an answer in time").expect("a line")
+    {
+        answers.push(serde_json::from_str(&line).expect("JSON"));
     }
-    asking.await.unwrap();
-    assert!(child.wait().await.unwrap().success());
+    asking.await.expect("every question");
+    assert!(child.wait().await.expect("an exit").success());
     answers
 }
 

@@ -12,12 +12,14 @@ use wechat_simulator::{DEMO_APPID, DEMO_TEMPLATE, ReleaseOrder, TurnOffOrder};
 use super::{CREDITS, answers, day, encrypted, event, keys, plain, push, success, told};
 
 fn accept(app: &tests::kit::TestApp, openid: &str) {
-    app.wechat().popup(DEMO_APPID, openid, DEMO_TEMPLATE, true).unwrap();
+    app.wechat().popup(DEMO_APPID, openid, DEMO_TEMPLATE, true).expect("a popup");
 }
 
 fn turn_off(app: &tests::kit::TestApp, openid: &str) {
     let template_ids = vec![DEMO_TEMPLATE.to_owned()];
-    app.wechat().turn_off(&TurnOffOrder { appid: None, openid: openid.to_owned(), template_ids }).unwrap();
+    app.wechat()
+        .turn_off(&TurnOffOrder { appid: None, openid: openid.to_owned(), template_ids })
+        .expect("settings");
 }
 
 #[rstest]

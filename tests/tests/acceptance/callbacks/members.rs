@@ -30,8 +30,10 @@ async fn start(on: Backend) -> TestApp {
     ];
     let app = TestApp::start_with(on, Setup { more, ..Setup::default() }).await;
     let url = app.url(&format!("/api/wecom/callback/{DEMO_AGENT}"));
-    app.wechat().set_callback(&app_of_wecom(), CallbackTarget::safe(&url, TOKEN, AES_KEY)).unwrap();
-    app.wechat().verify_callback(&app_of_wecom()).await.unwrap();
+    app.wechat()
+        .set_callback(&app_of_wecom(), CallbackTarget::safe(&url, TOKEN, AES_KEY))
+        .expect("an address");
+    app.wechat().verify_callback(&app_of_wecom()).await.expect("the right echo");
     app
 }
 
@@ -39,7 +41,7 @@ async fn start(on: Backend) -> TestApp {
 async fn answer(app: &TestApp, words: &str) -> Vec<String> {
     app.wechat().clear_ledger();
     let order = WecomWords { app: None, userid: ASKING.to_owned(), words: words.to_owned() };
-    app.wechat().wecom_says(&order).unwrap();
+    app.wechat().wecom_says(&order).expect("a member");
     app.wechat().until_callbacks_idle().await;
     let replies = app.wechat().received_through(ASKING, Channel::WecomReply);
     app.wechat().clear_ledger();
