@@ -17,6 +17,8 @@ mod staff;
 mod tests;
 mod wishes;
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent, is_system_note};
@@ -199,7 +201,10 @@ impl Reaction {
 /// What a person was shown, in 64 hexadecimal digits: a proof can be compared with it.
 pub(crate) fn hash(message: &Message) -> String {
     let shown = serde_json::to_vec(message).unwrap_or_default(); // texts and JSON values always serialise
-    Sha256::digest(shown).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(shown).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // a String takes everything
+        hex
+    })
 }
 
 /// Why an event cannot be answered. The runner parks such an event instead of guessing.

@@ -18,7 +18,7 @@ use application::delivery::digest::{DigestWriter, WriteError};
 use application::ports::Clock;
 use chrono::{DateTime, Utc};
 use domain::{DeliveryId, NotificationId};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -193,15 +193,14 @@ impl Releaser {
     }
 }
 
-fn ended(group: Option<Result<usize, tokio::task::JoinError>>) -> usize {
-    match group {
-        Some(Ok(done)) => done,
-        Some(Err(_)) => {
+/// What a group's task did, when it ended well.
+fn ended(group: Option<Result<usize, JoinError>>) -> usize {
+    group.map_or(0, |group| {
+        group.unwrap_or_else(|_| {
             tracing::error!("releasing a person's messages panicked; they stay held for now");
             0
-        }
-        None => 0,
-    }
+        })
+    })
 }
 
 impl Inner {

@@ -85,14 +85,14 @@ impl Inner {
                 merges.add(row, &state, &events)?;
             }
         }
-        let merged = merges.members.len();
-        if merged == 0 {
+        let count = merges.members.len();
+        if count == 0 {
             return Ok(0);
         }
         let command = named(digest, &merges.members);
         let rows = MergeRows { digest, merged: merges.rows, at };
         self.bus.append_with(draft(command, digest, merges.streams, at), vec![Box::new(rows)]).await?;
-        Ok(merged)
+        Ok(count)
     }
 }
 

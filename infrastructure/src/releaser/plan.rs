@@ -3,9 +3,7 @@
 use application::bus::{StreamAppend, Versioned};
 use application::delivery::digest::{Collected, LISTED_MAX, Member};
 use chrono::{DateTime, Utc};
-use domain::notification::{
-    Message, Notification, NotificationCommand, NotificationEvent, NotificationRequested,
-};
+use domain::notification::{Notification, NotificationCommand, NotificationEvent, NotificationRequested};
 use domain::{Aggregate, DeliveryId, NotificationId, StreamId};
 
 use super::{Inner, MERGED_AT_ONCE, Trouble};
@@ -148,8 +146,11 @@ impl Plan {
         collected.priority = collected.priority.min(request.priority);
         collected.members.push(row.notification);
         if collected.first.len() < LISTED_MAX {
-            let Message { title, content, .. } = request.message.clone();
-            collected.first.push(Member { notification: row.notification, title, content });
+            collected.first.push(Member {
+                notification: row.notification,
+                title: request.message.title.clone(),
+                content: request.message.content.clone(),
+            });
         }
         self.told.push(row.clone());
     }

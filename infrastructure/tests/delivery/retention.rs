@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use application::ports::Clock as _;
+use application::ports::{Clock as _, Ids as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{Channel, DeliveryState};
 use infrastructure::db::Db;
+use infrastructure::ids::TimeOrderedIds;
 use infrastructure::janitor::Janitor;
 use infrastructure::outbox::retention::{Retention, prune};
 use infrastructure::{chores, with_pool, with_tx};
@@ -86,7 +87,7 @@ async fn each_final_state_has_its_time(#[values(Backend::Sqlite, Backend::Postgr
         assert_eq!(kept(&world, told).await, *expected, "{state} for {days} days");
     }
     let gone = rows.iter().filter(|(_, _, expected, _)| *expected == GONE).count();
-    assert_eq!((pruned.rows, pruned.more), (gone as u64, false));
+    assert_eq!((pruned.rows, pruned.more), (u64::try_from(gone).unwrap(), false));
     let again = prune(&world.database.db, world.clock.now(), &Retention::default()).await.unwrap();
     assert_eq!((again.rows, again.bodies), (0, 0));
 }
@@ -116,9 +117,9 @@ async fn counts_and_reports_are_kept_for_a_day(
     let world = World::new(backend).await;
     let (db, now) = (&world.database.db, world.clock.now());
     let mut tx = db.begin_write().await.unwrap();
-    for (n, hours) in [0_u128, 24, 26].into_iter().zip([0, 24, 26]) {
+    for hours in [0, 24, 26] {
         let at: DateTime<Utc> = now - TimeDelta::hours(hours);
-        let (bucket, owner) = (at.timestamp() / 10, uuid::Uuid::from_u128(n));
+        let (bucket, owner) = (at.timestamp() / 10, TimeOrderedIds.next());
         with_tx!(&mut tx, conn => {
             let sql = "INSERT INTO send_buckets (send_key, bucket, sends) VALUES ('app', $1, 1)";
             sqlx::query(sql).bind(bucket).execute(&mut *conn).await.unwrap();

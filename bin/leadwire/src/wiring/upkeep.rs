@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use application::channels::ChannelSettings;
-use application::ports::Clock;
 use infrastructure::db::DbError;
 use infrastructure::janitor::Janitor;
 use infrastructure::outbox::retention::Retention;
@@ -69,7 +68,7 @@ impl Upkeep {
 
 /// How many of releaser and settler have something to do at this moment.
 pub(super) async fn due(app: &SharedApp) -> Result<i64, DbError> {
-    let now = Clock::now(app.clock.as_ref());
+    let now = app.clock.now();
     let moments = [hold::next_due(&app.db).await?, unknown::next_due(&app.db).await?];
     Ok(moments.into_iter().flatten().map(|at| i64::from(at <= now)).sum())
 }
