@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use application::bus::CommandContext;
 use application::staff;
-use domain::contact::OpenId;
+use domain::contact::{OpenId, WecomUserId};
 use domain::staff::{Role, StaffCommand};
 use domain::subscription::{GRANT_MAX, GrantSource};
 use domain::{Actor, CommandId, Metadata, StaffId};
@@ -39,14 +39,38 @@ pub async fn register(app: &App, username: &str, role: Role) -> Result<StaffId> 
 pub async fn bind_wechat(app: &App, id: StaffId, openid: &str, credits: i64) -> Result<()> {
     let settings = app.settings.wechat_subscribe.as_ref().context("WeChat is not configured")?;
     let (appid, template) = (&settings.channel.app, &settings.channel.template);
-    let of_binding = context(app);
+    bind_openid(app, id, appid, openid).await?;
+    grant(app, id, appid, template, credits).await
+}
+
+/// Says who somebody is to one of WeChat's apps.
+pub async fn bind_openid(app: &App, id: StaffId, appid: &str, openid: &str) -> Result<()> {
+    let context = context(app);
     let bind = StaffCommand::BindWechat {
-        app: appid.clone(),
+        app: appid.to_owned(),
         openid: OpenId::parse(openid)?,
-        by: of_binding.metadata.actor.clone(),
-        at: of_binding.at,
+        by: context.metadata.actor.clone(),
+        at: context.at,
     };
-    staff::command(&app.bus, &of_binding, id, bind).await?;
+    staff::command(&app.bus, &context, id, bind).await?;
+    Ok(())
+}
+
+/// Says which member of a `WeCom` corporation somebody is.
+pub async fn bind_wecom(app: &App, id: StaffId, corp: &str, user: &str) -> Result<()> {
+    let context = context(app);
+    let bind = StaffCommand::BindWecom {
+        corp: corp.to_owned(),
+        user: WecomUserId::parse(user)?,
+        by: context.metadata.actor.clone(),
+        at: context.at,
+    };
+    staff::command(&app.bus, &context, id, bind).await?;
+    Ok(())
+}
+
+/// Somebody agrees to so many messages.
+pub async fn grant(app: &App, id: StaffId, appid: &str, template: &str, credits: i64) -> Result<()> {
     let mut left = credits;
     while left > 0 {
         let now = left.min(GRANT_MAX);

@@ -15,7 +15,7 @@ const SEED: u64 = 20_260_301;
 #[tokio::test(flavor = "multi_thread")]
 async fn two_kills_lose_nothing_and_double_nothing(#[case] backend: Backend) -> Result<()> {
     let program = crash::program::current().await?;
-    let options = Options { backend, leads: 60, kills: 2, seed: SEED, program };
+    let options = Options { backend, leads: 60, kills: 2, seed: SEED, escalations: false, program };
     let report = crash::run(&options, |line| println!("{line}")).await?;
     assert_eq!(report.kills().len(), 2);
     assert!(report.is_good(), "{report}");

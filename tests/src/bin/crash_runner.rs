@@ -65,7 +65,8 @@ async fn main() -> Result<ExitCode> {
     say(&format!("seed {seed}; again with --seed {seed}"));
     let mut good = true;
     for backend in database.backends() {
-        let options = Options { backend: *backend, leads, kills, seed, program: program.clone() };
+        let options =
+            Options { backend: *backend, leads, kills, seed, escalations: true, program: program.clone() };
         match crash::run(&options, say).await {
             Ok(report) => {
                 say(&format!("\n{report}"));

@@ -7,7 +7,7 @@ use domain::notification::Channel;
 use domain::{EventId, StaffId};
 
 use super::history::{Creation, Handover, History};
-use super::seats::Seats;
+use super::seats::{ROUTE, Seats};
 
 /// One person learns one thing of one event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,8 @@ pub struct Telling {
     pub scene: &'static str,
     /// Through which channels; none when the person knows.
     pub channels: BTreeSet<Channel>,
+    /// Which channels stand by behind them.
+    pub standby: BTreeSet<Channel>,
     /// What is decided for the others.
     pub otherwise: &'static str,
 }
@@ -39,7 +41,8 @@ pub fn tellings(history: &History, seats: &Seats) -> Vec<Telling> {
 /// The person, also of what they did themselves: it may have been somebody else.
 fn of_binding(cause: EventId, recipient: StaffId) -> Telling {
     let channels = [Channel::InApp].into();
-    Telling { cause, recipient, scene: "ACCOUNT_SECURITY", channels, otherwise: SUPPRESS }
+    let standby = BTreeSet::new();
+    Telling { cause, recipient, scene: "ACCOUNT_SECURITY", channels, standby, otherwise: SUPPRESS }
 }
 
 /// Each supervisor; the creator knows, and the owner is told of the assignment. Not on the phone: nobody has to act.
@@ -50,34 +53,34 @@ fn of_creation(creation: &Creation, seats: &Seats) -> Vec<Telling> {
             creator if creation.by == Some(creator) => (BTreeSet::new(), SUPPRESS),
             _ => ([Channel::InApp].into(), SUPPRESS),
         };
-        Telling { cause: creation.event, recipient, scene: "CUSTOMER_CREATED", channels, otherwise }
+        let (cause, standby) = (creation.event, BTreeSet::new());
+        Telling { cause, recipient, scene: "CUSTOMER_CREATED", channels, standby, otherwise }
     };
     seats.supervisors().map(telling).collect()
 }
 
 fn of_handover(handover: &Handover, seats: &Seats) -> Vec<Telling> {
     let Handover { event, from, to, by, .. } = handover;
-    let telling = |recipient: StaffId, scene, channels| Telling {
-        cause: *event,
-        recipient,
-        scene,
-        channels,
-        otherwise: SUPPRESS,
+    let telling = |recipient: StaffId, scene, route: &[Channel]| {
+        let mut usable =
+            route.iter().copied().filter(|channel| seats.receiver(recipient, *channel).is_some());
+        let channels = usable.next().into_iter().chain([Channel::InApp]).collect();
+        let standby = usable.collect();
+        Telling { cause: *event, recipient, scene, channels, standby, otherwise: SUPPRESS }
     };
-    let gained = inbox_and_phone(*to, seats);
     let Some(from) = from else {
         // Also when they created it themselves.
-        return vec![telling(*to, "CUSTOMER_ASSIGNED", gained)];
+        return vec![telling(*to, "CUSTOMER_ASSIGNED", &ROUTE)];
     };
-    let unless_actor =
-        |person: StaffId, channels| if *by == Some(person) { BTreeSet::new() } else { channels };
+    let unless_actor = |telling: Telling| {
+        if *by == Some(telling.recipient) {
+            Telling { channels: BTreeSet::new(), standby: BTreeSet::new(), ..telling }
+        } else {
+            telling
+        }
+    };
     vec![
-        telling(*to, "CUSTOMER_TRANSFERRED", unless_actor(*to, gained)),
-        telling(*from, "CUSTOMER_TRANSFERRED_OUT", unless_actor(*from, [Channel::InApp].into())),
+        unless_actor(telling(*to, "CUSTOMER_TRANSFERRED", &[Channel::WechatSubscribe])),
+        unless_actor(telling(*from, "CUSTOMER_TRANSFERRED_OUT", &[])),
     ]
-}
-
-fn inbox_and_phone(person: StaffId, seats: &Seats) -> BTreeSet<Channel> {
-    let phone = seats.openid(person).map(|_| Channel::WechatSubscribe);
-    phone.into_iter().chain([Channel::InApp]).collect()
 }

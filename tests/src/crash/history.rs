@@ -21,6 +21,9 @@ const PAGE: i64 = 5000;
 const ROWS: &str = "SELECT position, event_id, stream_id, sequence, event_type, payload, metadata \
                     FROM events WHERE position > $1 ORDER BY position LIMIT $2";
 
+/// What the reason begins with when a channel need not speak because another one did.
+const TOLD_BY: &str = "told_by_";
+
 /// A row of the log: position, event id, stream, sequence, type, payload, metadata.
 pub(super) type Row = (i64, Uuid, String, i64, String, String, String);
 
@@ -79,6 +82,10 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts begun.
     pub attempts: u32,
+    /// Whether it was taken back because another channel told the same.
+    pub told_otherwise: bool,
+    /// Whether it went out marked as possibly repeated.
+    pub possibly_repeated: bool,
 }
 
 /// A recorded decision.
@@ -109,7 +116,7 @@ pub struct History {
     pub creations: Vec<Creation>,
     /// Every change of owner, in order.
     pub handovers: Vec<Handover>,
-    /// Every binding of somebody to WeChat, in order.
+    /// Every binding of somebody to WeChat or `WeCom`, in order.
     pub bindings: Vec<(EventId, StaffId)>,
     /// Every request for a notice, in order.
     pub notices: Vec<NotificationRequested>,
@@ -244,7 +251,8 @@ impl History {
                 self.customer(event, CustomerId(id), fact, metadata);
             }
             ("staff", Some(id)) => {
-                if let StaffEvent::WechatBound(_) = StaffEvent::decode(event_type, payload)? {
+                let fact = StaffEvent::decode(event_type, payload)?;
+                if matches!(fact, StaffEvent::WechatBound(_) | StaffEvent::WecomBound(_)) {
                     self.bindings.push((event, StaffId(id)));
                 }
             }
@@ -293,8 +301,18 @@ impl History {
             NotificationEvent::Uncertain(e) => (e.delivery, DeliveryState::Unknown),
             NotificationEvent::Died(e) => (e.delivery, DeliveryState::Dead),
             NotificationEvent::Requeued(e) => (e.delivery, DeliveryState::Pending),
-            NotificationEvent::Cancelled(e) => (e.delivery, DeliveryState::Cancelled),
-            NotificationEvent::Released(e) => (e.delivery, DeliveryState::Pending),
+            NotificationEvent::Cancelled(e) => {
+                if let Some(found) = self.deliveries.get_mut(&e.delivery) {
+                    found.told_otherwise = e.reason.starts_with(TOLD_BY);
+                }
+                (e.delivery, DeliveryState::Cancelled)
+            }
+            NotificationEvent::Released(e) => {
+                if let Some(found) = self.deliveries.get_mut(&e.delivery) {
+                    found.possibly_repeated = e.possibly_repeated;
+                }
+                (e.delivery, DeliveryState::Pending)
+            }
             NotificationEvent::Merged(e) => (e.delivery, DeliveryState::Merged),
             NotificationEvent::Settled(e) if e.settlement == Settlement::Sent => {
                 (e.delivery, DeliveryState::Accepted)
@@ -319,7 +337,10 @@ impl History {
                 (Decision::Hold { .. } | Decision::Standby { .. }, _) => DeliveryState::Held,
                 (Decision::Suppress { .. }, _) => DeliveryState::Suppressed,
             };
-            let delivery = Delivery { notice, channel: planned.channel, state, attempts: 0 };
+            let channel = planned.channel;
+            let (told_otherwise, possibly_repeated) = (false, false);
+            let delivery =
+                Delivery { notice, channel, state, attempts: 0, told_otherwise, possibly_repeated };
             if self.deliveries.insert(planned.delivery, delivery).is_some() {
                 self.faults.push(format!("delivery {} was requested twice", planned.delivery));
             }

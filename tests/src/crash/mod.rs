@@ -55,6 +55,9 @@ pub struct Options {
     pub kills: usize,
     /// Fixes the plan.
     pub seed: u64,
+    /// Whether there are people for whom another channel stands by behind a message that nobody can know of: such a one
+    /// speaks two minutes after a kill, which a short run has not.
+    pub escalations: bool,
     /// The `leadwire` program.
     pub program: PathBuf,
 }
@@ -79,11 +82,13 @@ async fn run_on(
     let simulator = simulator().await?;
     let wechat = simulator.handle();
     let address = Address::new(&options.program, database, simulator.base_url())
-        .context("cannot prepare the service")?;
-    seats::register(&address, options.leads, wechat).await?;
+        .context("cannot prepare the service")?
+        .with_every_channel(simulator.base_url());
+    seats::register(&address, options, wechat).await?;
     let mut service = Service::start(&address).await?;
     tell(&format!("serving on {} with {}", address.base_url(), options.backend.name()));
-    let seats = Seats::learn(&address).await?;
+    let seats = Seats::learn(&address, options).await?;
+    seats.enter_the_cloud(wechat);
     let plan = Arc::new(Plan::new(options.seed, options.leads, options.kills, &seats));
 
     let load = Load::start(&address, &seats, &plan).await?;

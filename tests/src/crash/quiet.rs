@@ -11,8 +11,9 @@ use super::service::{Address, Service};
 /// How often it looks.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Longest time without any progress: longer than any lease and than the first waits of the retry schedule.
-const STUCK_AFTER: Duration = Duration::from_secs(90);
+/// Longest time without any progress: longer than any lease, than the first waits of the retry schedule, and than the
+/// two minutes after which the next channel speaks for a message that nobody knows of.
+const STUCK_AFTER: Duration = Duration::from_secs(200);
 
 /// Longest time altogether.
 const PATIENCE: Duration = Duration::from_mins(10);

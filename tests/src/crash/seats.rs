@@ -5,8 +5,10 @@ use std::ffi::OsString;
 
 use anyhow::{Context as _, Result, ensure};
 use domain::StaffId;
-use wechat_simulator::SimulatorHandle;
+use domain::notification::Channel;
+use wechat_simulator::{DEMO_CORP, DEMO_OFFICIAL_APPID, SimulatorHandle};
 
+use super::Options;
 use super::client::Api;
 use super::service::Address;
 
@@ -32,8 +34,8 @@ pub struct Person {
     pub id: StaffId,
     /// Name at login.
     pub username: String,
-    /// Where WeChat reaches them.
-    pub openid: Option<String>,
+    /// Who they are to each channel that can reach them.
+    pub receivers: BTreeMap<Channel, String>,
 }
 
 /// Everybody with an account.
@@ -43,9 +45,27 @@ pub struct Seats {
     employees: Vec<Person>,
 }
 
+/// The channels of a lead that is assigned, in the order in which they speak.
+pub const ROUTE: [Channel; 4] =
+    [Channel::WecomApp, Channel::WechatSubscribe, Channel::WechatOfficial, Channel::WechatCloud];
+
+/// Through what employee `number` can be reached, so that every channel of the route is somebody's first one. The cloud
+/// function knows everybody.
+fn reached_through(number: usize, escalations: bool) -> &'static [Channel] {
+    match number % 4 {
+        0 => &ROUTE,
+        1 => &[Channel::WechatOfficial, Channel::WechatCloud],
+        2 => &[Channel::WechatCloud],
+        // Whoever has no second channel has no wait for it.
+        _ if escalations => &[Channel::WechatSubscribe, Channel::WechatOfficial, Channel::WechatCloud],
+        _ => &ROUTE,
+    }
+}
+
 /// Makes the accounts through the command line, before anything serves. Every employee has agreed to more messages
 /// than there can be by far: twice the average of a run in which every lead had all its owners.
-pub async fn register(address: &Address, leads: usize, wechat: &SimulatorHandle) -> Result<()> {
+pub async fn register(address: &Address, options: &Options, wechat: &SimulatorHandle) -> Result<()> {
+    let leads = options.leads;
     address.command(["migrate"]).await?;
     std::fs::write(address.password_file(), PASSWORD).context("cannot write the password file")?;
     let grants = (2 * MESSAGES_PER_LEAD * leads / EMPLOYEES).div_ceil(CREDITS_AT_ONCE).max(1);
@@ -53,14 +73,44 @@ pub async fn register(address: &Address, leads: usize, wechat: &SimulatorHandle)
         create(address, username, role).await?;
     }
     for number in 0..EMPLOYEES {
-        let (username, openid) = (employee(number), openid(number));
+        let username = employee(number);
         create(address, &username, "employee").await?;
-        let credits = CREDITS_AT_ONCE.to_string();
-        let bind = ["staff", "bind-wechat", &username, "--openid", &openid, "--credits", &credits];
-        for _ in 0..grants {
-            address.command(bind).await?;
+        wechat.grant_credits(&openid(number), u32::try_from(2 * grants * CREDITS_AT_ONCE)?)?;
+        for channel in reached_through(number, options.escalations) {
+            bind(address, &username, *channel, number, grants, wechat).await?;
         }
-        wechat.grant_credits(&openid, u32::try_from(grants * CREDITS_AT_ONCE)?)?;
+    }
+    Ok(())
+}
+
+async fn bind(
+    address: &Address,
+    username: &str,
+    channel: Channel,
+    number: usize,
+    grants: usize,
+    wechat: &SimulatorHandle,
+) -> Result<()> {
+    let receiver = receiver(channel, number);
+    match channel {
+        Channel::WechatSubscribe => {
+            let credits = CREDITS_AT_ONCE.to_string();
+            let bind = ["staff", "bind-wechat", username, "--openid", &receiver, "--credits", &credits];
+            for _ in 0..grants {
+                address.command(bind).await?;
+            }
+        }
+        Channel::WechatOfficial => {
+            let app = ["--app", DEMO_OFFICIAL_APPID, "--openid", &receiver];
+            let bind = ["staff", "bind-wechat", username].into_iter().chain(app);
+            address.command(bind).await?;
+            wechat.follow(DEMO_OFFICIAL_APPID, &receiver)?;
+        }
+        Channel::WecomApp => {
+            address.command(["staff", "bind-wecom", username, "--user", &receiver]).await?;
+            wechat.add_wecom_user(DEMO_CORP, &receiver);
+        }
+        Channel::WechatCloud | Channel::WecomRobot | Channel::InApp => {}
     }
     Ok(())
 }
@@ -81,9 +131,18 @@ fn openid(number: usize) -> String {
     format!("o-crash-employee-{number:02}")
 }
 
+/// Who employee `number` is to a channel. The cloud function sends on to the mini program.
+fn receiver(channel: Channel, number: usize) -> String {
+    match channel {
+        Channel::WechatOfficial => format!("f-crash-employee-{number:02}"),
+        Channel::WecomApp => format!("CrashEmployee{number:02}"),
+        _ => openid(number),
+    }
+}
+
 impl Seats {
     /// Learns the ids of the registered people, as any client would.
-    pub async fn learn(address: &Address) -> Result<Self> {
+    pub async fn learn(address: &Address, options: &Options) -> Result<Self> {
         let api = Api::login(address, CLERKS[0].0).await?;
         let listed = api.get("/api/customers/assignable-users").await?;
         let listed = listed.as_array().context("assignable-users is no list")?;
@@ -94,12 +153,16 @@ impl Seats {
             ids.insert(username.to_owned(), id);
         }
         ensure!(ids.len() == CLERKS.len() + EMPLOYEES, "assignable-users lists {} people", ids.len());
-        let person = |username: String, openid| -> Result<Person> {
+        let person = |username: String, receivers| -> Result<Person> {
             let id = *ids.get(&username).with_context(|| format!("{username} is not assignable"))?;
-            Ok(Person { id, username, openid })
+            Ok(Person { id, username, receivers })
         };
-        let clerks = CLERKS.iter().map(|(username, _)| person((*username).to_owned(), None));
-        let employees = (0..EMPLOYEES).map(|number| person(employee(number), Some(openid(number))));
+        let clerks = CLERKS.iter().map(|(username, _)| person((*username).to_owned(), BTreeMap::new()));
+        let receivers = |number| {
+            let channels = reached_through(number, options.escalations);
+            channels.iter().map(|channel| (*channel, receiver(*channel, number))).collect()
+        };
+        let employees = (0..EMPLOYEES).map(|number| person(employee(number), receivers(number)));
         Ok(Self { clerks: clerks.collect::<Result<_>>()?, employees: employees.collect::<Result<_>>()? })
     }
 
@@ -113,9 +176,18 @@ impl Seats {
         self.clerks.iter().map(|person| person.id)
     }
 
-    /// Those whom WeChat reaches.
-    pub fn bound(&self) -> impl Iterator<Item = &Person> {
-        self.everybody().filter(|person| person.openid.is_some())
+    /// Those whom a channel reaches.
+    pub fn reachable(&self) -> impl Iterator<Item = &Person> {
+        self.everybody().filter(|person| !person.receivers.is_empty())
+    }
+
+    /// Tells the sample function who everybody is.
+    pub fn enter_the_cloud(&self, wechat: &SimulatorHandle) {
+        for person in &self.employees {
+            if let Some(openid) = person.receivers.get(&Channel::WechatCloud) {
+                wechat.cloud_user(&person.id.to_string(), openid);
+            }
+        }
     }
 
     /// Who gets leads.
@@ -128,9 +200,9 @@ impl Seats {
         self.clerks.iter().chain(&self.employees)
     }
 
-    /// Where WeChat reaches somebody.
-    pub fn openid(&self, id: StaffId) -> Option<&str> {
-        self.everybody().find(|person| person.id == id)?.openid.as_deref()
+    /// Who somebody is to a channel; `None` when it cannot reach the person.
+    pub fn receiver(&self, id: StaffId, channel: Channel) -> Option<&str> {
+        self.everybody().find(|person| person.id == id)?.receivers.get(&channel).map(String::as_str)
     }
 
     /// A name for reports.
@@ -146,7 +218,7 @@ pub(super) fn six() -> Seats {
     let person = |n: u128| Person {
         id: StaffId(uuid::Uuid::from_u128(n)),
         username: format!("person{n}"),
-        openid: (n > 1).then(|| format!("openid{n}")),
+        receivers: (n > 1).then(|| (Channel::WechatSubscribe, format!("openid{n}"))).into_iter().collect(),
     };
     Seats { clerks: vec![person(0), person(1)], employees: (2..6).map(person).collect() }
 }

@@ -8,11 +8,16 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use domain::notification::Channel;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
-use wechat_simulator::{DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE};
+use wechat_simulator::{
+    DEMO_AGENT, DEMO_APPID, DEMO_CLOUD_ENV, DEMO_CORP, DEMO_OFFICIAL_APPID, DEMO_OFFICIAL_SECRET,
+    DEMO_OFFICIAL_TEMPLATE, DEMO_SECRET, DEMO_TEMPLATE, DEMO_WECOM_SECRET,
+};
 
+use super::seats::ROUTE;
 use crate::scratch::ScratchDatabase;
 
 /// Longest time from the start of the process until it answers. Wide: the machine may be busy with a build.
@@ -62,6 +67,32 @@ impl Address {
         let address =
             Self { program: program.to_owned(), folder: database.folder().to_owned(), port, settings };
         Ok(address)
+    }
+
+    /// The same with every channel that tells one person, all of them at one simulator: a lead that is assigned goes by the
+    /// whole route, one that changes hands by the mini program's messages alone.
+    #[must_use]
+    pub fn with_every_channel(mut self, simulator: &str) -> Self {
+        let route: Vec<&str> = ROUTE.iter().map(|channel| channel.as_str()).collect();
+        self.settings.extend([
+            ("LEADWIRE_WECOM_APP__CORPID", DEMO_CORP.to_owned()),
+            ("LEADWIRE_WECOM_APP__AGENTID", DEMO_AGENT.to_string()),
+            ("LEADWIRE_WECOM_APP__SECRET", DEMO_WECOM_SECRET.to_owned()),
+            ("LEADWIRE_WECOM_APP__KIND", "text".to_owned()),
+            ("LEADWIRE_WECOM_APP__BASE_URL", simulator.to_owned()),
+            ("LEADWIRE_WECHAT_OFFICIAL__APPID", DEMO_OFFICIAL_APPID.to_owned()),
+            ("LEADWIRE_WECHAT_OFFICIAL__SECRET", DEMO_OFFICIAL_SECRET.to_owned()),
+            ("LEADWIRE_WECHAT_OFFICIAL__TEMPLATE", DEMO_OFFICIAL_TEMPLATE.to_owned()),
+            ("LEADWIRE_WECHAT_OFFICIAL__KIND", "template".to_owned()),
+            ("LEADWIRE_WECHAT_OFFICIAL__BASE_URL", simulator.to_owned()),
+            ("LEADWIRE_WECHAT_CLOUD__APPID", DEMO_APPID.to_owned()),
+            ("LEADWIRE_WECHAT_CLOUD__SECRET", DEMO_SECRET.to_owned()),
+            ("LEADWIRE_WECHAT_CLOUD__ENV", DEMO_CLOUD_ENV.to_owned()),
+            ("LEADWIRE_WECHAT_CLOUD__BASE_URL", simulator.to_owned()),
+            ("LEADWIRE_ROUTES__CUSTOMER_ASSIGNED", route.join(",")),
+            ("LEADWIRE_ROUTES__CUSTOMER_TRANSFERRED", Channel::WechatSubscribe.to_string()),
+        ]);
+        self
     }
 
     /// `http://127.0.0.1:PORT`.

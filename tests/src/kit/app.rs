@@ -6,15 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use application::policies::POLICY;
 use application::ports::Clock as _;
 use chrono::TimeDelta;
+use domain::Position;
+use domain::notification::Channel;
 use futures_util::future::join_all;
 use leadwire::config::{Settings, Sources};
 use leadwire::wiring::{Ports, Role};
 use projections::ConsumerState;
+use tokio::runtime::Runtime;
 use wechat_simulator::{
-    DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorHandle,
+    DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorConfig, SimulatorHandle,
+    Switches,
 };
 
-use super::{DoomedNode, MovingClock, Node, Person, Team, lines};
+use super::{DoomedNode, MovingClock, Node, Official, Person, Team, lines};
 use crate::people;
 use crate::scratch::{Backend, ScratchDatabase};
 
@@ -54,6 +58,14 @@ pub struct Setup {
     pub provider_timeout_ms: u64,
     /// What the first process does.
     pub roles: Vec<Role>,
+    /// What is configured beside the mini program's messages, all of it the story's own simulator.
+    pub channels: Vec<Channel>,
+    /// How the service account sends.
+    pub official: Official,
+    /// What nobody knows about the providers.
+    pub switches: Switches,
+    /// Whether the first process may be killed ([`TestApp::kill`]).
+    pub mortal: bool,
     /// More settings, as variables of the environment.
     pub more: Vec<(&'static str, String)>,
 }
@@ -65,6 +77,10 @@ impl Default for Setup {
             credits: CREDITS,
             provider_timeout_ms: PROVIDER_TIMEOUT_MS,
             roles: Role::ALL.to_vec(),
+            channels: Vec::new(),
+            official: Official::default(),
+            switches: Switches::default(),
+            mortal: false,
             more: Vec::new(),
         }
     }
@@ -79,8 +95,12 @@ pub struct TestApp {
     pub(super) database: ScratchDatabase,
     pub(super) simulator: RunningSimulator,
     node: Option<Node>,
+    /// Where the policy began.
+    policy_from: Position,
+    /// Of a process that may be killed.
+    threads: Option<Runtime>,
     clock: Arc<MovingClock>,
-    /// Everybody whom WeChat can reach.
+    /// Everybody whom the channels can reach.
     reachable: Mutex<Vec<Person>>,
 }
 
@@ -93,7 +113,8 @@ impl TestApp {
     /// Starts the service.
     pub async fn start_with(backend: Backend, setup: Setup) -> Self {
         let database = ScratchDatabase::create(backend).await.unwrap_or_else(|error| panic!("{error:#}"));
-        let simulator = Simulator::start("127.0.0.1:0").await.expect("the simulator starts");
+        let config = SimulatorConfig { switches: setup.switches.clone(), ..SimulatorConfig::default() };
+        let simulator = Simulator::start_with(config, "127.0.0.1:0").await.expect("the simulator starts");
         let clock = Arc::new(MovingClock::default());
         let settings = settings(&setup, &database, &simulator);
         lines::start();
@@ -101,17 +122,24 @@ impl TestApp {
         // are made while nobody answers anything, and the policy begins behind them.
         let before = Node::start(settings.clone(), vec![Role::Api], ports(&clock)).await;
         let team = Team::hire(before.app()).await.expect("accounts");
-        let mut app =
-            Self { team, setup, database, simulator, node: Some(before), clock, reachable: Mutex::default() };
-        app.bind_wechat(app.team.everybody()).await;
+        let (node, threads, reachable) = (Some(before), None, Mutex::default());
+        let policy_from = 0;
+        let mut app = Self { team, setup, database, simulator, node, policy_from, threads, clock, reachable };
+        app.bind(app.team.everybody()).await;
         app.skip_policy().await;
         app.take_node().stop().await;
-        app.node = Some(Node::start(settings, app.setup.roles.clone(), ports(&app.clock)).await);
+        if app.setup.mortal {
+            let doomed = DoomedNode::start(settings, app.setup.roles.clone(), ports(&app.clock)).await;
+            let (node, threads) = doomed.into_parts();
+            (app.node, app.threads) = (Some(node), Some(threads));
+        } else {
+            app.node = Some(Node::start(settings, app.setup.roles.clone(), ports(&app.clock)).await);
+        }
         app
     }
 
     /// Lets the policy begin with what happens from now on.
-    async fn skip_policy(&self) {
+    async fn skip_policy(&mut self) {
         let app = self.app();
         let head = app.bus.log().head().await.expect("the log's head");
         let consumers = app.projections.consumers();
@@ -119,6 +147,7 @@ impl TestApp {
         let moved = consumers.checkpoint(&mut lease, head, ConsumerState::Active).await;
         assert!(moved.expect("the policy's row"), "nobody took it");
         consumers.release(&lease).await.expect("the policy's row");
+        self.policy_from = head;
     }
 
     /// Another process on the same database.
@@ -136,7 +165,26 @@ impl TestApp {
 
     /// Another process on the same database, which the story kills.
     pub async fn doomed(&self) -> DoomedNode {
-        DoomedNode::start(self.settings(), ports(&self.clock)).await
+        DoomedNode::start(self.settings(), Role::ALL.to_vec(), ports(&self.clock)).await
+    }
+
+    /// Nothing that should have been decided, asked for or queued is missing, and nothing is there twice.
+    pub async fn is_reconciled(&self) {
+        let found = self.reconcile(self.policy_from).await;
+        assert!(found.is_clean(), "{found:?}");
+    }
+
+    /// Ends the service where it stands, as `kill -9` does; it must be [`Setup::mortal`].
+    pub fn kill(&mut self) {
+        let threads = self.threads.take().expect("a service that may be killed");
+        threads.shutdown_background();
+        drop(self.take_node());
+    }
+
+    /// Starts it anew after [`TestApp::kill`]; this one lives on.
+    pub async fn revive(&mut self) {
+        let node = Node::start(self.settings(), self.setup.roles.clone(), ports(&self.clock)).await;
+        self.node = Some(node);
     }
 
     /// Messages that everybody has agreed to.
@@ -171,23 +219,23 @@ impl TestApp {
         self.wechat().advance(seconds).expect("the simulator's clock moves");
     }
 
-    /// Lets WeChat reach these people, who have agreed to messages; nothing without WeChat.
-    pub(super) async fn bind_wechat(&self, people: impl IntoIterator<Item = &Person>) {
-        if self.setup.wechat == Wechat::Unconfigured {
-            return;
-        }
+    /// Lets every configured channel reach these people, who have agreed to messages.
+    pub(super) async fn bind(&self, people: impl IntoIterator<Item = &Person>) {
         let credits = self.setup.credits;
         let granted = u32::try_from(credits).expect("credits");
         let bound = people.into_iter().map(async |person| {
-            self.wechat().grant_credits(&person.openid, granted).expect("the simulator grants credits");
-            let bound = people::bind_wechat(self.app(), person.id, &person.openid, credits).await;
-            bound.expect("a binding");
+            if self.setup.wechat == Wechat::Configured {
+                self.wechat().grant_credits(&person.openid, granted).expect("the simulator grants credits");
+                let bound = people::bind_wechat(self.app(), person.id, &person.openid, credits).await;
+                bound.expect("a binding");
+            }
+            self.bind_channels(person).await;
             self.reachable.lock().unwrap_or_else(PoisonError::into_inner).push(person.clone());
         });
         join_all(bound).await;
     }
 
-    /// Everybody whom WeChat can reach.
+    /// Everybody whom the channels can reach.
     pub(super) fn reachable(&self) -> Vec<Person> {
         self.reachable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -207,6 +255,9 @@ impl std::ops::Deref for TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
         let forgotten = self.node.is_some() && !std::thread::panicking();
         assert!(!forgotten, "a story ends with finish(), which checks what it leaves behind");
     }
@@ -237,6 +288,7 @@ fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimula
         let variable = |(name, value)| (format!("LEADWIRE_WECHAT_SUBSCRIBE__{name}"), value);
         environment.extend(wechat.map(variable));
     }
+    environment.extend(setup.channel_settings(simulator.base_url()));
     environment.extend(setup.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     Settings::load(&Sources { file: None, environment }).expect("settings")
 }

@@ -13,7 +13,13 @@ use super::{Node, Person};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Paths whose good answers are documents and not envelopes.
-const DOCUMENTS: [&str; 3] = ["/api/openapi.json", "/api/docs", "/api/customers/import-template"];
+const DOCUMENTS: [&str; 5] = [
+    "/api/openapi.json",
+    "/api/docs",
+    "/api/customers/import-template",
+    "/metrics",
+    "/api/wecom/process-queue",
+];
 
 /// Whether the service is ready.
 const READINESS: &str = "/health/ready";

@@ -8,6 +8,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a story that cannot go on ends with a panic that says why")]
 
 mod app;
+mod channels;
 mod checks;
 mod clock;
 mod http;
@@ -23,6 +24,8 @@ mod staff;
 use std::time::Duration;
 
 pub use app::{Setup, TestApp, Wechat};
+pub use channels::Official;
+pub(crate) use channels::road;
 pub use clock::MovingClock;
 pub use http::{Call, Reply, http_client};
 pub use js_client::JsClients;

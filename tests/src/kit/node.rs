@@ -1,10 +1,12 @@
 //! One process of the service, as far as a test can tell: a start of its own, a port of its own, tasks of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
+use domain::Position;
 use leadwire::app::App;
 use leadwire::config::Settings;
 use leadwire::wiring::{Leadwire, Ports, Role, Running};
+use projections::policy_runner::{Reconciliation, reconcile};
 use reqwest::Client;
 
 use super::{PATIENCE, http_client};
@@ -39,6 +41,12 @@ impl Node {
         self.running.local_addr().expect("the service listens")
     }
 
+    /// Decisions, notices and rows of the outbox, computed once more from the events after a position and held against
+    /// what is there.
+    pub(super) async fn reconcile(&self, after: Position) -> Reconciliation {
+        reconcile(self.running.policy(), after).await.expect("the log is reconciled")
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
@@ -61,6 +69,9 @@ impl Node {
     }
 }
 
+/// Threads of a process that a story kills.
+const THREADS: usize = 2;
+
 /// A process that a story kills: it runs on threads of its own, which end between two steps wherever they stand.
 #[derive(Debug)]
 pub struct DoomedNode {
@@ -69,18 +80,61 @@ pub struct DoomedNode {
 }
 
 impl DoomedNode {
-    pub(super) async fn start(settings: Settings, ports: Ports) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    pub(super) async fn start(settings: Settings, roles: Vec<Role>, ports: Ports) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
         let runtime = runtime.expect("threads");
         let handle = runtime.handle().clone();
-        let start = move || handle.block_on(Node::start(settings, Role::ALL.to_vec(), ports));
+        let start = move || handle.block_on(Node::start(settings, roles, ports));
         let node = tokio::task::spawn_blocking(start).await.expect("another process");
         Self { node, runtime }
+    }
+
+    pub(super) fn into_parts(self) -> (Node, tokio::runtime::Runtime) {
+        (self.node, self.runtime)
+    }
+
+    /// Stops all of its threads between two steps, as `kill -STOP` does. They go on with [`Frozen::thaw`].
+    pub async fn freeze(&self) -> Frozen {
+        let all_stand = Arc::new(Barrier::new(THREADS + 1));
+        let gates = (0..THREADS).map(|_| {
+            let (gate, opened) = std::sync::mpsc::channel::<()>();
+            let stands = Arc::clone(&all_stand);
+            self.runtime.spawn(async move {
+                stands.wait();
+                // Ends when the gate is gone as well.
+                let _ = opened.recv();
+            });
+            gate
+        });
+        let gates = gates.collect();
+        let stands = tokio::task::spawn_blocking(move || all_stand.wait());
+        stands.await.expect("its threads stand");
+        Frozen(gates)
+    }
+
+    /// Stops in good order: what is being sent ends first.
+    pub async fn stop(self) {
+        let (node, runtime) = self.into_parts();
+        node.stop().await;
+        runtime.shutdown_background();
     }
 
     /// Ends it where it stands: nothing is finished, nothing given back.
     pub fn kill(self) {
         self.runtime.shutdown_background();
+    }
+}
+
+/// A process whose threads stand still.
+#[derive(Debug)]
+#[must_use = "dropping it lets the threads go on"]
+pub struct Frozen(Vec<std::sync::mpsc::Sender<()>>);
+
+impl Frozen {
+    /// Lets them go on.
+    pub fn thaw(self) {
+        drop(self.0);
     }
 }
 

@@ -46,13 +46,14 @@ impl Node {
         reply.data()["count"].as_i64().expect("a count")
     }
 
-    /// Every delivery through WeChat to a person, newest first.
+    /// Every delivery through the mini program's messages to a person, newest first.
     pub async fn wechat_deliveries(&self, person: &Person) -> Vec<DeliveryRow> {
-        let mut filter = DeliveryFilter {
-            channel: Some(Channel::WechatSubscribe),
-            recipient: Some(person.id),
-            ..DeliveryFilter::default()
-        };
+        self.deliveries(person, Some(Channel::WechatSubscribe)).await
+    }
+
+    /// Every delivery to a person, newest first; through one channel or through all of them.
+    pub async fn deliveries(&self, person: &Person, channel: Option<Channel>) -> Vec<DeliveryRow> {
+        let mut filter = DeliveryFilter { channel, recipient: Some(person.id), ..DeliveryFilter::default() };
         let mut rows: Vec<DeliveryRow> = Vec::new();
         loop {
             let page = deliveries::list(&self.app().db, &filter, DELIVERIES_MAX).await.expect("deliveries");
@@ -65,11 +66,16 @@ impl Node {
         }
     }
 
-    /// Deliveries through WeChat to a person that were meant to be sent, newest first.
-    pub async fn sendings(&self, person: &Person) -> Vec<DeliveryRow> {
-        let mut rows = self.wechat_deliveries(person).await;
+    /// Deliveries through one channel to a person that were meant to be sent, newest first.
+    pub async fn sendings_through(&self, person: &Person, channel: Channel) -> Vec<DeliveryRow> {
+        let mut rows = self.deliveries(person, Some(channel)).await;
         rows.retain(|row| !matches!(row.state, DeliveryState::Suppressed | DeliveryState::Merged));
         rows
+    }
+
+    /// Deliveries through WeChat to a person that were meant to be sent, newest first.
+    pub async fn sendings(&self, person: &Person) -> Vec<DeliveryRow> {
+        self.sendings_through(person, Channel::WechatSubscribe).await
     }
 }
 

@@ -109,7 +109,7 @@ impl TestApp {
         let app = self.app();
         let hired = names.iter().map(|(username, name)| register(app, username, name, Role::Employee));
         let hired = try_join_all(hired).await.expect("more accounts");
-        self.bind_wechat(hired.iter()).await;
+        self.bind(hired.iter()).await;
         hired
     }
 }

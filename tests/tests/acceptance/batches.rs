@@ -1,5 +1,6 @@
 //! Many leads given to one person at once: one command, one summary for each person it concerns.
 
+use domain::notification::Channel;
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::json;
@@ -71,7 +72,7 @@ async fn a_batch_tells_each_person_once_and_only_of_what_moved(#[values(Sqlite, 
         .iter()
         .filter(|decision| transfers.iter().any(|transfer| transfer.event_id == decision.cause))
         .collect();
-    assert_eq!(of_leads.len(), 3 * 2 * 2, "each lead, both owners, both channels");
+    assert_eq!(of_leads.len(), 3 * 2 * Channel::ALL.len(), "each lead, both owners, every channel");
     assert!(of_leads.iter().all(|decision| decision.decision == "merge"), "{of_leads:?}");
     app.finish().await;
 }

@@ -27,7 +27,7 @@ const BOUNDARY: &str = "----leadwire-story";
 const ROWS: usize = 10_000;
 const BAD_EVERY: usize = 100;
 
-fn upload<'n>(node: &'n Node, by: &Person, file: &[u8]) -> Call<'n> {
+pub(super) fn upload<'n>(node: &'n Node, by: &Person, file: &[u8]) -> Call<'n> {
     let head = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"leads.xlsx\"\r\n\
          Content-Type: application/octet-stream\r\n\r\n"

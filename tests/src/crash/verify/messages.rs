@@ -2,52 +2,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use application::delivery::Contract;
 use domain::DeliveryId;
 use domain::notification::{Channel, DeliveryState};
 
 use super::{Check, Seen};
 use crate::crash::history::{Delivery, Handover, History};
 use crate::crash::seats::Seats;
+use crate::kit::road;
 
-/// The template field that shows the lead's name (see the settings of the run).
-const NAME_FIELD: &str = "thing1";
+/// What the name of every lead of a run begins with, and how many digits follow.
+const NAME: &str = "客户";
+const NAME_DIGITS: usize = 5;
 
-/// Who received a message about which lead. Nobody is given the same lead twice, so this is one message.
-type Key = (String, String);
+/// Who received a message about which lead through which channel. Nobody is given the same lead twice, so this is one
+/// message.
+type Key = (Channel, String, String);
 
 /// A delivery to a phone, with the messages that arrived for it.
 struct Sent {
     delivery: DeliveryId,
     state: DeliveryState,
+    attempts: u32,
     key: Key,
     arrived: usize,
     /// Whether the recipient lost the lead later on.
     lost: bool,
+    /// Whether another channel told the same, so that this one need not speak.
+    told_otherwise: bool,
 }
 
 pub(super) fn checks(history: &History, seen: &Seen, seats: &Seats) -> Vec<Check> {
     let mut arrived: BTreeMap<Key, usize> = BTreeMap::new();
     for received in &seen.ledger {
-        let name = received.data.get(NAME_FIELD).cloned().unwrap_or_default();
-        *arrived.entry((received.openid.clone(), name)).or_default() += 1;
+        let name = received.data.values().find_map(|words| name_in(words)).unwrap_or_default();
+        let key = (road(received.channel), received.openid.clone(), name.to_owned());
+        *arrived.entry(key).or_default() += 1;
     }
     let names = history.names();
     let mut sent = Vec::new();
     for (delivery, found) in &history.deliveries {
-        let Delivery { notice, channel: Channel::WechatSubscribe, state, .. } = *found else { continue };
-        if state == DeliveryState::Suppressed {
+        let Delivery { notice, channel, state, attempts, told_otherwise, .. } = *found;
+        if channel == Channel::InApp || matches!(state, DeliveryState::Suppressed | DeliveryState::Merged) {
             continue;
         }
         let notice = &history.notices[notice];
-        let openid = seats.openid(notice.recipient).unwrap_or_default().to_owned();
+        let receiver = seats.receiver(notice.recipient, channel).unwrap_or_default().to_owned();
         let name = notice.customers.first().and_then(|id| names.get(id)).copied().unwrap_or_default();
-        let key = (openid, name.to_owned());
+        let key = (channel, receiver, name.to_owned());
         let arrived = arrived.get(&key).copied().unwrap_or(0);
         let moved = |handover: &Handover| {
             handover.from == Some(notice.recipient) && notice.customers == [handover.customer]
         };
         let lost = history.handovers.iter().any(moved);
-        sent.push(Sent { delivery: *delivery, state, key, arrived, lost });
+        sent.push(Sent { delivery: *delivery, state, attempts, key, arrived, lost, told_otherwise });
     }
     vec![
         settled(&sent),
@@ -57,12 +65,22 @@ pub(super) fn checks(history: &History, seen: &Seen, seats: &Seats) -> Vec<Check
         doubles(&arrived),
         strays(&sent, &arrived),
         attempts(history),
+        recognised(&sent),
+        twice(history),
     ]
 }
 
+/// The lead's name in a text.
+fn name_in(words: &str) -> Option<&str> {
+    words.match_indices(NAME).find_map(|(at, _)| {
+        let name = words.get(at..at + NAME.len() + NAME_DIGITS)?;
+        name[NAME.len()..].bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
+    })
+}
+
 fn show(sent: &Sent) -> String {
-    let Sent { delivery, state, key: (openid, name), arrived, .. } = sent;
-    format!("{name} to {openid} is {state} and arrived {arrived} times (delivery {delivery})")
+    let Sent { delivery, state, key: (channel, receiver, name), arrived, .. } = sent;
+    format!("{name} to {receiver} by {channel} is {state} and arrived {arrived} times (delivery {delivery})")
 }
 
 fn settled(sent: &[Sent]) -> Check {
@@ -80,13 +98,20 @@ fn settled(sent: &[Sent]) -> Check {
     }
 }
 
-/// A message is taken back before it left, because the lead moved on; not for anything else.
+/// A message is taken back before it left, because the lead moved on or another channel told it; not for anything else.
+/// Between two attempts of a channel that recognises repetitions the first one may have arrived.
 fn cancelled(sent: &[Sent]) -> Check {
     let cancelled = || sent.iter().filter(|one| one.state == DeliveryState::Cancelled);
     Check {
         name: "what was taken back never arrived and was no longer true",
         found: format!("{} taken back", cancelled().count()),
-        violations: cancelled().filter(|one| one.arrived > 0 || !one.lost).map(show).collect(),
+        violations: cancelled()
+            .filter(|one| {
+                let unasked = one.arrived > 0 && one.attempts == 0;
+                unasked || one.arrived > 1 || !(one.lost || one.told_otherwise)
+            })
+            .map(show)
+            .collect(),
     }
 }
 
@@ -119,7 +144,9 @@ fn doubles(arrived: &BTreeMap<Key, usize>) -> Check {
         name: "nobody received a message twice",
         found: format!("{} messages received", arrived.values().sum::<usize>()),
         violations: doubled
-            .map(|((openid, name), count)| format!("{openid} received {count} messages about {name}"))
+            .map(|((channel, receiver, name), count)| {
+                format!("{receiver} received {count} messages about {name} by {channel}")
+            })
             .collect(),
     }
 }
@@ -129,9 +156,11 @@ fn strays(sent: &[Sent], arrived: &BTreeMap<Key, usize>) -> Check {
     let strays = arrived.keys().filter(|key| !wanted.contains(key));
     Check {
         name: "nobody received what was not meant for them",
-        found: format!("{} people", arrived.keys().map(|(openid, _)| openid).collect::<BTreeSet<_>>().len()),
+        found: format!("{} receivers", arrived.keys().map(|(_, to, _)| to).collect::<BTreeSet<_>>().len()),
         violations: strays
-            .map(|(openid, name)| format!("{openid} received a message about {name}"))
+            .map(|(channel, receiver, name)| {
+                format!("{receiver} received a message about {name} by {channel}")
+            })
             .collect(),
     }
 }
@@ -149,6 +178,46 @@ fn attempts(history: &History) -> Check {
         found: format!("{started} attempts in all"),
         violations: repeated
             .map(|(id, delivery)| format!("delivery {id} is unknown after {} attempts", delivery.attempts))
+            .collect(),
+    }
+}
+
+/// A channel whose provider recognises repetitions ends as accepted: a message is unknown only where repeating is not safe.
+fn recognised(sent: &[Sent]) -> Check {
+    let recognises = |channel| Contract::of(channel).dedupe.is_some();
+    let all = || sent.iter().filter(|one| recognises(one.key.0));
+    let repeated = all().filter(|one| one.attempts > 1).count();
+    Check {
+        name: "what may be repeated safely is never left unknown",
+        found: format!("{repeated} messages took more than one attempt"),
+        violations: all().filter(|one| one.state == DeliveryState::Unknown).map(show).collect(),
+    }
+}
+
+/// Two channels tell the same only when nobody can know of the first, and the second one says so.
+fn twice(history: &History) -> Check {
+    let mut told: BTreeMap<usize, Vec<&Delivery>> = BTreeMap::new();
+    for delivery in history.deliveries.values() {
+        let went_out = matches!(
+            delivery.state,
+            DeliveryState::Accepted | DeliveryState::Delivered | DeliveryState::Unknown
+        );
+        if went_out && delivery.channel != Channel::InApp {
+            told.entry(delivery.notice).or_default().push(delivery);
+        }
+    }
+    let several = told.values().filter(|deliveries| deliveries.len() > 1);
+    let unmarked = several
+        .clone()
+        .filter(|deliveries| deliveries.iter().filter(|delivery| !delivery.possibly_repeated).count() > 1);
+    Check {
+        name: "whoever may be told twice is told so",
+        found: format!("{} told by a second channel", several.clone().count()),
+        violations: unmarked
+            .map(|deliveries| {
+                let channels: Vec<_> = deliveries.iter().map(|one| one.channel.as_str()).collect();
+                format!("{} told the same", channels.join(" and "))
+            })
             .collect(),
     }
 }

@@ -49,6 +49,8 @@ pub struct Seen {
     pub decided: Vec<Decided>,
     /// The events that the policy could not answer.
     pub parked: Vec<String>,
+    /// What the program's own check of everything found wrong.
+    pub unreconciled: Option<String>,
 }
 
 impl Seen {
@@ -70,7 +72,9 @@ impl Seen {
         let listed_owners = listed_owners(&api).await?;
         let unknown = unknown_deliveries(address, seats).await?;
         let (decided, parked) = (reader.decisions().await?, reader.parked().await?);
-        Ok(Self { answers, ledger, listed_owners, inboxes, unknown, decided, parked })
+        let unreconciled = address.json(&["deliveries", "reconcile"]).await.err();
+        let unreconciled = unreconciled.map(|error| format!("{error:#}"));
+        Ok(Self { answers, ledger, listed_owners, inboxes, unknown, decided, parked, unreconciled })
     }
 }
 
@@ -96,7 +100,7 @@ async fn listed_owners(api: &Api) -> Result<BTreeMap<CustomerId, StaffId>> {
 async fn unknown_deliveries(address: &Address, seats: &Seats) -> Result<BTreeSet<DeliveryId>> {
     let limit = PAGE.to_string();
     let mut unknown = BTreeSet::new();
-    for person in seats.bound() {
+    for person in seats.reachable() {
         let of_person = ["--recipient", &person.username, "--limit", &limit];
         let list = [["deliveries", "list", "--state", "unknown"], of_person].concat();
         let listed = address.json(&list).await?;
@@ -115,6 +119,11 @@ pub fn verify(history: &History, seen: &Seen, seats: &Seats, plan: &Plan) -> Vec
         leads(history, plan),
         owners(history, seen, seats),
         listed(history, seen, seats),
+        Check {
+            name: "the program's own reconciliation is clean",
+            found: "deliveries reconcile".to_owned(),
+            violations: seen.unreconciled.iter().cloned().collect(),
+        },
     ];
     checks.extend(notices::checks(history, seen, seats));
     checks.extend(messages::checks(history, seen, seats));

@@ -86,7 +86,11 @@ fn decisions(tellings: &[Telling], decided: &[Decided], seats: &Seats) -> Check 
     let mut violations = Vec::new();
     for telling in tellings {
         for channel in Channel::ALL {
-            let wanted = if telling.channels.contains(channel) { "deliver" } else { telling.otherwise };
+            let wanted = match channel {
+                channel if telling.channels.contains(channel) => "deliver",
+                channel if telling.standby.contains(channel) => "standby",
+                _ => telling.otherwise,
+            };
             let found = found.remove(&(key(telling), channel.as_str())).unwrap_or_default();
             if found != [wanted] {
                 violations

@@ -69,12 +69,15 @@ fn story() -> Story {
     let accepted =
         DeliveryAccepted { delivery, attempt: 1, provider_message_id: None, at: AT.parse().unwrap() };
     log.notification(notification, &accepted.into());
-    let decided = |cause, recipient, scene: &str, channel: &str, decision: &str| Decided {
-        cause,
-        recipient: staff(recipient),
-        scene: scene.to_owned(),
-        channel: channel.to_owned(),
-        decision: decision.to_owned(),
+    let decided = |cause, recipient, scene: &str, told: &[&str]| -> Vec<Decided> {
+        let decide = |channel: &Channel| Decided {
+            cause,
+            recipient: staff(recipient),
+            scene: scene.to_owned(),
+            channel: channel.to_string(),
+            decision: if told.contains(&channel.as_str()) { "deliver" } else { "suppress" }.to_owned(),
+        };
+        Channel::ALL.iter().map(decide).collect()
     };
     let owners = BTreeMap::from([(customer(), staff(EMPLOYEE))]);
     let people = seats::six();
@@ -85,15 +88,14 @@ fn story() -> Story {
         listed_owners: owners,
         inboxes: people.everybody().map(|person| (person.id, has_one(person.id))).collect(),
         unknown: [].into(),
-        decided: vec![
-            decided(created, CLERK, "CUSTOMER_CREATED", "in_app", "suppress"),
-            decided(created, CLERK, "CUSTOMER_CREATED", "wechat_subscribe", "suppress"),
-            decided(created, OTHER_CLERK, "CUSTOMER_CREATED", "in_app", "deliver"),
-            decided(created, OTHER_CLERK, "CUSTOMER_CREATED", "wechat_subscribe", "suppress"),
-            decided(assigned, EMPLOYEE, "CUSTOMER_ASSIGNED", "in_app", "deliver"),
-            decided(assigned, EMPLOYEE, "CUSTOMER_ASSIGNED", "wechat_subscribe", "deliver"),
-        ],
+        decided: [
+            decided(created, CLERK, "CUSTOMER_CREATED", &[]),
+            decided(created, OTHER_CLERK, "CUSTOMER_CREATED", &["in_app"]),
+            decided(assigned, EMPLOYEE, "CUSTOMER_ASSIGNED", &["in_app", "wechat_subscribe"]),
+        ]
+        .concat(),
         parked: Vec::new(),
+        unreconciled: None,
     };
     Story { rows: log.rows, seen }
 }
@@ -162,9 +164,9 @@ impl Log {
                 planned(Channel::WechatSubscribe, phone),
             ],
             template_version: 1,
-        template: String::new(),
-        rendered_hash: String::new(),
-        digest_of: vec![],
+            template: String::new(),
+            rendered_hash: String::new(),
+            digest_of: vec![],
             at: AT.parse().unwrap(),
         };
         self.notification(notification, &request.into());
