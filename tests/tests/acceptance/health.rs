@@ -39,6 +39,7 @@ async fn readiness_is_public_and_its_details_are_for_admins(#[values(Sqlite, Pos
         checks["consumers"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();
     let expected = [
         "assignment_log",
+        "consents",
         "customer_list",
         "deliveries",
         "follow_ups",

@@ -2,16 +2,17 @@
 //! each notice (product.md G9).
 
 use application::access::Action;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use projections::policy_runner::{self, Reconciliation};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{permitted, policy};
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
+use crate::http::query::Parameters;
 use crate::http::refusals::db_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
@@ -33,9 +34,19 @@ pub struct ReconciliationDocument {
     found: Reconciliation,
 }
 
+/// What may be left out.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReconciliationQuery {
+    /// Events up to this position are not looked at: those of before the policy was there.
+    #[param(minimum = 0, default = 0)]
+    pub after: Option<i64>,
+}
+
 /// Checks everything from the first event on: what should have been decided, requested and queued against what was.
 #[utoipa::path(
     get, path = "/api/deliveries/reconciliation", operation_id = "reconcile_deliveries", tag = "deliveries",
+    params(ReconciliationQuery),
     responses(
         (status = 200, description = "What the check found", body = Enveloped<ReconciliationDocument>),
         schemas::ReadProblems
@@ -44,9 +55,13 @@ pub struct ReconciliationDocument {
 pub async fn reconciliation(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
+    RawQuery(query): RawQuery,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::ViewDeliveries)?;
-    let found = policy_runner::reconcile(&policy(&app), 0).await.map_err(|error| db_problem(&error))?;
+    let mut parameters = Parameters::of(query.as_deref());
+    let after = parameters.whole("after", 0..=i64::MAX).unwrap_or(0);
+    parameters.finish()?;
+    let found = policy_runner::reconcile(&policy(&app), after).await.map_err(|error| db_problem(&error))?;
     let clean = found.is_clean();
     Answer::ok(if clean { CLEAN } else { UNCLEAN }, &ReconciliationDocument { clean, found })
 }
