@@ -51,16 +51,16 @@ pub enum Setting<'d> {
 
 impl std::fmt::Display for Setting<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let rule = |f: &mut std::fmt::Formatter<'_>, layer, rule: &Rule| {
-            let scene = rule.scene.as_deref().unwrap_or(EVERY);
-            let channel = rule.channel.map_or(EVERY, Channel::as_str);
+        let named = |f: &mut std::fmt::Formatter<'_>, layer, said: &Rule| {
+            let scene = said.scene.as_deref().unwrap_or(EVERY);
+            let channel = said.channel.map_or(EVERY, Channel::as_str);
             write!(f, "{layer}:{scene}×{channel}")
         };
         match self {
             Self::Critical => f.write_str("locked:critical"),
             Self::Inbox => f.write_str("locked:inbox"),
-            Self::Own(own) => rule(f, "preference", own),
-            Self::Role(role) => rule(f, "role_default", role),
+            Self::Own(said) => named(f, "preference", said),
+            Self::Role(said) => named(f, "role_default", said),
             Self::Urgent => f.write_str("default:urgent"),
             Self::Default => f.write_str("default"),
         }
@@ -99,15 +99,15 @@ pub fn resolve<'d>(
     if is_critical(scene) {
         return Resolved { mode: Mode::On, setting: Setting::Critical };
     }
-    let found = own.rule(scene, channel).map(|rule| (rule, Setting::Own(rule)));
-    let found = found.or_else(|| role.rule(scene, channel).map(|rule| (rule, Setting::Role(rule))));
+    let found = own.rule(scene, channel).map(|said| (said, Setting::Own(said)));
+    let found = found.or_else(|| role.rule(scene, channel).map(|said| (said, Setting::Role(said))));
     match found {
-        Some((rule, _))
-            if rule.mode == Mode::Digest && rule.scene.is_none() && priority == Priority::High =>
+        Some((said, _))
+            if said.mode == Mode::Digest && said.scene.is_none() && priority == Priority::High =>
         {
             Resolved { mode: Mode::On, setting: Setting::Urgent }
         }
-        Some((rule, setting)) => Resolved { mode: rule.mode, setting },
+        Some((said, setting)) => Resolved { mode: said.mode, setting },
         None => Resolved { mode: Mode::On, setting: Setting::Default },
     }
 }
