@@ -38,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
 /// A member of staff as system A's console knows one. Which WeChat account it is stays with us.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the JSON by itself")]
 pub struct UserDocument {
     /// Id.
     #[serde(rename = "_id")]
