@@ -98,7 +98,7 @@ fn plain(text: String) -> Response {
 /// Answers WeChat's question whether the address is ours.
 #[utoipa::path(
     get, path = "/api/wechat/callback/{app}", operation_id = "verify_wechat_callback", tag = "callbacks", security(()),
-    params(schemas::CallbackPath, schemas::CallbackVerification),
+    params(("app" = String, Path, description = "The appid; for WeCom the number of the application"), schemas::CallbackVerification),
     responses((status = 200, description = "`echostr` as it came", body = String, content_type = "text/plain"), schemas::CallbackProblems)
 )]
 pub async fn verify_wechat(
@@ -120,7 +120,7 @@ pub async fn verify_wechat(
 /// encrypts is believed.
 #[utoipa::path(
     post, path = "/api/wechat/callback/{app}", operation_id = "push_wechat_callback", tag = "callbacks", security(()),
-    params(schemas::CallbackPath, schemas::CallbackSignature), request_body(content = String, content_type = "text/xml"),
+    params(("app" = String, Path, description = "The appid; for WeCom the number of the application"), schemas::CallbackSignature), request_body(content = String, content_type = "text/xml"),
     responses((status = 200, description = "`success`", body = String, content_type = "text/plain"), schemas::CallbackProblems)
 )]
 pub async fn push_wechat(
@@ -139,7 +139,7 @@ pub async fn push_wechat(
 /// Answers WeCom's question whether the address is ours.
 #[utoipa::path(
     get, path = "/api/wecom/callback/{app}", operation_id = "verify_wecom_callback", tag = "callbacks", security(()),
-    params(schemas::CallbackPath, schemas::EncryptedVerification),
+    params(("app" = String, Path, description = "The appid; for WeCom the number of the application"), schemas::EncryptedVerification),
     responses((status = 200, description = "`echostr` decrypted", body = String, content_type = "text/plain"), schemas::CallbackProblems)
 )]
 pub async fn verify_wecom(
@@ -161,7 +161,7 @@ pub async fn verify_wecom(
 /// Takes a push of WeCom. A text of a member is answered with the member it asks for.
 #[utoipa::path(
     post, path = "/api/wecom/callback/{app}", operation_id = "push_wecom_callback", tag = "callbacks", security(()),
-    params(schemas::CallbackPath, schemas::EncryptedSignature), request_body(content = String, content_type = "text/xml"),
+    params(("app" = String, Path, description = "The appid; for WeCom the number of the application"), schemas::EncryptedSignature), request_body(content = String, content_type = "text/xml"),
     responses((status = 200, description = "`success`, or an encrypted answer as XML", body = String, content_type = "text/plain"), schemas::CallbackProblems)
 )]
 pub async fn push_wecom(

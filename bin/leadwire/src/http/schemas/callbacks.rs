@@ -4,14 +4,6 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::ProblemSchema;
 
-/// The app that the path names.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct CallbackPath {
-    /// The appid; for WeCom the number of the application.
-    pub app: String,
-}
-
 /// What proves a plain callback; an encrypted one has `msg_signature` and `encrypt_type` too.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -13,9 +13,11 @@ pub use bodies::{
     FollowUpBody, FreezeBody, LoginBody, MarkAllReadBody, MarkReadBody, PoolAssignBody, ProfileSchema,
     ReleaseBody, UpdateCustomerBody, WebsiteLeadBody,
 };
-pub use bodies::{ChangePasswordBody, CreateUserBody, ServiceTokenBody, UpdateUserBody, WechatCodeBody, WecomBindingBody};
+pub use bodies::{
+    ChangePasswordBody, CreateUserBody, ServiceTokenBody, UpdateUserBody, WechatCodeBody, WecomBindingBody,
+};
 pub use callbacks::{
-    CallbackPath, CallbackProblems, CallbackSignature, CallbackVerification, EncryptedSignature,
+    CallbackProblems, CallbackSignature, CallbackVerification, EncryptedSignature,
     EncryptedVerification, SubscribeConfirmBody,
 };
 pub use parameters::{
