@@ -5,8 +5,8 @@
 //! its rule.
 
 mod auth;
-mod channels;
 mod callbacks;
+mod channels;
 mod keys;
 mod limits;
 mod print;
@@ -25,9 +25,7 @@ pub use limits::LimitSettings;
 pub use print::effective;
 pub use protection::ProtectionSettings;
 pub use reader::Sources;
-pub use service::{
-    DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings,
-};
+pub use service::{DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings};
 pub use tool::ToolSettings;
 
 #[cfg(test)]

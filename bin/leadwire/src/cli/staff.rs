@@ -143,7 +143,12 @@ async fn set_password(opened: &Opened, arguments: &StaffSetPassword) -> Result<(
 
 async fn bind_wechat(database: &Opened, arguments: &StaffBindWechat) -> Result<()> {
     let id = find(database, &arguments.staff).await?;
-    let app = configured(arguments.app.as_ref(), database.settings.wechat_app.as_ref(), "--app", "wechat_subscribe.appid")?;
+    let app = configured(
+        arguments.app.as_ref(),
+        database.settings.wechat_app.as_ref(),
+        "--app",
+        "wechat_subscribe.appid",
+    )?;
     let openid = OpenId::parse(&arguments.openid).context("--openid")?;
     let bind = context(database);
     let (by, at) = (bind.metadata.actor.clone(), bind.at);
@@ -153,7 +158,12 @@ async fn bind_wechat(database: &Opened, arguments: &StaffBindWechat) -> Result<(
     say::line(format_args!("{} {words} in {app}.", arguments.staff))?;
     let Some(count) = arguments.credits else { return Ok(()) };
     let configured_template = database.settings.wechat_template.as_ref();
-    let template = configured(arguments.template.as_ref(), configured_template, "--template", "wechat_subscribe.template")?;
+    let template = configured(
+        arguments.template.as_ref(),
+        configured_template,
+        "--template",
+        "wechat_subscribe.template",
+    )?;
     let grant = context(database);
     let source = GrantSource::Operator;
     let granted: StaffResult =
