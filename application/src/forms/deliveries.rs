@@ -145,6 +145,7 @@ impl RetryFilter {
 }
 
 /// What ended without arriving.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of every reader of a field")]
 fn retryable(value: Value) -> Result<DeliveryState, Rule> {
     const STATES: [DeliveryState; 3] = [DeliveryState::Dead, DeliveryState::Rejected, DeliveryState::Unknown];
     let allowed = || STATES.iter().map(|state| state.as_str().to_owned()).collect();

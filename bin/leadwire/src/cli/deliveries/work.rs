@@ -129,9 +129,10 @@ pub(super) async fn reconcile(config: Option<PathBuf>, arguments: &DeliveriesRec
     let opened =
         if arguments.repair { open::for_writing(config).await? } else { open::for_reading(config).await? };
     let policy = policy(&opened, &settings);
-    let repaired = match arguments.repair {
-        true => Some(policy_runner::repair(&policy, 0).await.context("the repair stopped; run it again")?),
-        false => None,
+    let repaired = if arguments.repair {
+        Some(policy_runner::repair(&policy, 0).await.context("the repair stopped; run it again")?)
+    } else {
+        None
     };
     let found = policy_runner::reconcile(&policy, 0).await?;
     opened.store.close().await;
