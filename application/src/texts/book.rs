@@ -76,15 +76,11 @@ impl<'t> From<&'t Template> for Worded<'t> {
 impl<'t> Worded<'t> {
     /// The words in `language`.
     pub fn words(&self, language: Language) -> Reading<'t> {
-        match self.published.map(|wording| wording.words(language)) {
-            Some(words) => {
-                Reading { title: &words.title, content: &words.content, action_text: &words.action_text }
-            }
-            None => {
-                let words = self.template.words(language);
-                Reading { title: words.title, content: words.content, action_text: words.action_text }
-            }
+        if let Some(words) = self.published.map(|wording| wording.words(language)) {
+            return Reading { title: &words.title, content: &words.content, action_text: &words.action_text };
         }
+        let words = self.template.words(language);
+        Reading { title: words.title, content: words.content, action_text: words.action_text }
     }
 }
 

@@ -104,6 +104,7 @@ default = ["wecom_app", "wechat_subscribe", "wechat_official", "wechat_cloud"]
 retry_seconds = [1, 5, 15, 30, 60, 120, 300, 600, 900]
 jitter_percent = 20
 busy_answers_max = 3
+fallback_seconds = 300
 
 [log]
 format = "text"

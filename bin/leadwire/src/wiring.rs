@@ -126,7 +126,8 @@ impl Leadwire {
             store.projections.consumers().clone(),
             channels.clone(),
             ports.clock.clone(),
-        );
+        )
+        .with_fallback_after(settings.delivery.fallback_after);
         let upkeep = Upkeep::new(&store, channels, &settings, &ports);
         let metrics = Arc::new(Metrics::default());
         let dispatchers = channels::dispatchers(&store, &settings, &ports, &metrics)?;

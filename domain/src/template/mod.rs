@@ -262,6 +262,7 @@ impl Words {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Size {
     Chars(usize),
     Bytes(usize),

@@ -100,8 +100,9 @@ fn only_the_latest_versions_are_kept_and_the_one_people_read_is_among_them() {
 
 #[test]
 fn words_that_cannot_be_shown_are_refused_by_place_and_rule() {
+    type Case = (&'static str, fn(&mut Words, String), String, Part, WordsFault);
     let long = |n| "长".repeat(n);
-    let cases: [(&str, fn(&mut Words, String), String, Part, WordsFault); 7] = [
+    let cases: [Case; 7] = [
         ("blank title", |w, s| w.title = s, " ".into(), Part::Title, WordsFault::Blank),
         ("blank content", |w, s| w.content = s, "\n".into(), Part::Content, WordsFault::Blank),
         ("blank button", |w, s| w.action_text = s, String::new(), Part::ActionText, WordsFault::Blank),

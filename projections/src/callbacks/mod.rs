@@ -65,10 +65,9 @@ impl SendingApps {
     fn channel(&self, source: Source, app: &str) -> Option<Channel> {
         let is = |configured: &Option<String>| configured.as_deref() == Some(app);
         match source {
-            Source::Wecom => None,
             Source::Wechat if is(&self.mini_program) => Some(Channel::WechatSubscribe),
             Source::Wechat if is(&self.official) => Some(Channel::WechatOfficial),
-            Source::Wechat => None,
+            Source::Wechat | Source::Wecom => None,
         }
     }
 }

@@ -85,11 +85,7 @@ async fn deliveries_of_log(world: &World) -> BTreeMap<DeliveryId, Told> {
             let now = notice.delivery(planned.delivery).unwrap();
             let mine = || events.iter().filter(|e| e.subject().is_some_and(|(id, _)| id == planned.delivery));
             let last = |wanted: fn(&NotificationEvent) -> bool| {
-                mine()
-                    .filter(|event| wanted(event))
-                    .last()
-                    .and_then(|event| event.subject())
-                    .map(|(_, at)| at)
+                mine().rfind(|event| wanted(event)).and_then(NotificationEvent::subject).map(|(_, at)| at)
             };
             let called = mine().find(|e| matches!(e, NotificationEvent::Started(_)));
             let because = match (&planned.decision, now.state) {
@@ -102,7 +98,7 @@ async fn deliveries_of_log(world: &World) -> BTreeMap<DeliveryId, Told> {
             };
             let inbox = (planned.channel == Channel::InApp).then_some(request.at);
             let times = [
-                called.and_then(|event| event.subject()).map(|(_, at)| at),
+                called.and_then(NotificationEvent::subject).map(|(_, at)| at),
                 last(|e| matches!(e, NotificationEvent::Accepted(_))).or(inbox),
                 last(|e| matches!(e, NotificationEvent::Confirmed(_))).or(inbox),
             ];

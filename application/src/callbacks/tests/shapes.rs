@@ -11,7 +11,7 @@ fn xml(event: &str, rest: &str) -> String {
     format!("<xml>{HEAD}<Event><![CDATA[{event}]]></Event>{rest}</xml>")
 }
 
-fn json_event(event: &str, rest: serde_json::Value) -> String {
+fn json_event(event: &str, rest: &serde_json::Value) -> String {
     let mut body = json!({ "ToUserName": "gh_1", "FromUserName": "o1", "CreateTime": 1_620_963_428,
                            "MsgType": "event", "Event": event });
     for (name, value) in rest.as_object().unwrap() {
@@ -47,13 +47,13 @@ fn a_popup_is_read_in_every_shape() {
     };
     let container = |inner: &str| format!("<SubscribeMsgPopupEvent>{inner}</SubscribeMsgPopupEvent>");
     let rows = [
-        (json_event(event, json!({ "List": one })), first()),
-        (json_event(event, json!({ "List": two })), both()),
-        (json_event(event, json!({ "CreateTime": "1620963428", "List": [one] })), first()),
-        (json_event(event, json!({ "SubscribeMsgPopupEvent": { "List": one } })), first()),
-        (json_event(event, json!({ "SubscribeMsgPopupEvent": { "List": two } })), both()),
-        (json_event(event, json!({ "SubscribeMsgPopupEvent": one })), first()),
-        (json_event(event, json!({ "SubscribeMsgPopupEvent": two })), both()),
+        (json_event(event, &json!({ "List": one })), first()),
+        (json_event(event, &json!({ "List": two })), both()),
+        (json_event(event, &json!({ "CreateTime": "1620963428", "List": [one] })), first()),
+        (json_event(event, &json!({ "SubscribeMsgPopupEvent": { "List": one } })), first()),
+        (json_event(event, &json!({ "SubscribeMsgPopupEvent": { "List": two } })), both()),
+        (json_event(event, &json!({ "SubscribeMsgPopupEvent": one })), first()),
+        (json_event(event, &json!({ "SubscribeMsgPopupEvent": two })), both()),
         (xml(event, &container(&element("T1", "accept"))), first()),
         (xml(event, &container(&(element("T1", "accept") + &element("T2", "reject")))), both()),
     ];
@@ -88,7 +88,7 @@ fn a_sent_event_keeps_an_id_that_no_float_can_hold() {
     let of_json = |id: serde_json::Value, code: serde_json::Value, status: &str| {
         json_event(
             event,
-            json!({ "List": { "TemplateId": "TPL", "MsgID": id, "ErrorCode": code, "ErrorStatus": status } }),
+            &json!({ "List": { "TemplateId": "TPL", "MsgID": id, "ErrorCode": code, "ErrorStatus": status } }),
         )
     };
     let of_xml = xml(
@@ -132,7 +132,7 @@ fn texts_and_everything_else_are_read() {
 #[test]
 fn what_is_no_callback_is_refused() {
     let event = "subscribe_msg_popup_event";
-    let accepted = |entry: serde_json::Value| json_event(event, json!({ "List": entry }));
+    let accepted = |entry: serde_json::Value| json_event(event, &json!({ "List": entry }));
     let rows = [
         (String::new(), Unreadable::Malformed),
         ("success".to_owned(), Unreadable::Malformed),
@@ -160,14 +160,14 @@ fn what_is_no_callback_is_refused() {
         (
             json_event(
                 "subscribe_msg_sent_event",
-                json!({ "List": { "TemplateId": "T", "ErrorCode": "0" } }),
+                &json!({ "List": { "TemplateId": "T", "ErrorCode": "0" } }),
             ),
             Unreadable::Field("MsgID"),
         ),
         (
             json_event(
                 "subscribe_msg_sent_event",
-                json!({ "List": { "TemplateId": "T", "MsgID": 1.5e30, "ErrorCode": "0" } }),
+                &json!({ "List": { "TemplateId": "T", "MsgID": 1.5e30, "ErrorCode": "0" } }),
             ),
             Unreadable::Field("MsgID"),
         ),
@@ -176,7 +176,7 @@ fn what_is_no_callback_is_refused() {
     for (body, expected) in rows {
         assert_eq!(read(&body).err(), Some(expected), "{body}");
     }
-    let late = json_event("subscribe", json!({ "CreateTime": "soon" }));
+    let late = json_event("subscribe", &json!({ "CreateTime": "soon" }));
     assert_eq!(read(&late).err(), Some(Unreadable::Field("CreateTime")));
 }
 

@@ -10,7 +10,7 @@ use crate::delivery::{Answer, Outcome};
 /// Every documented code.
 pub const CODES: &[(i64, Verdict)] = &[
     (0, Verdict::Accepted),
-    (-1, Verdict::Busy),
+    (-1, Verdict::Uncertain), // "busy", and nobody rules out that it was carried out (wechat-apis.md section 8)
     (40001, Verdict::Token),
     (40014, Verdict::Token),
     (42001, Verdict::Token),

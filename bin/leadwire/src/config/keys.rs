@@ -114,6 +114,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("delivery.retry_seconds", Kind::Numbers),
     ("delivery.jitter_percent", Kind::Number),
     ("delivery.busy_answers_max", Kind::Number),
+    ("delivery.fallback_seconds", Kind::Number),
     ("delivery.unknown", Kind::Table),
     ("log.format", Kind::Text),
     ("log.filter", Kind::Text),

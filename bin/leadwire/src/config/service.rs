@@ -8,6 +8,7 @@ use application::channels::Routes;
 use application::delivery::RetrySchedule;
 use infrastructure::db::DbOptions;
 use infrastructure::settler;
+use projections::policy_runner;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -27,6 +28,8 @@ use super::reader::{Reader, Sources};
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
 /// Bounds of the connections of one process.
 const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=256;
+/// Bounds of the time a channel has before the next one speaks, in seconds.
+const FALLBACK_SECONDS: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
 /// Bounds of one wait between two attempts, in seconds.
 const RETRY_SECONDS: std::ops::RangeInclusive<u64> = 1..=24 * 60 * 60;
 /// Everything `leadwire serve` needs.
@@ -83,12 +86,24 @@ pub struct DatabaseSettings {
 }
 
 /// Retries, and what is done about arrivals that nobody knows of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DeliverySettings {
     /// The waits between attempts.
     pub schedule: RetrySchedule,
     /// Policies that differ from the channel's own.
     pub unknown: settler::Options,
+    /// How long a channel has before the next one of the route speaks.
+    pub fallback_after: Duration,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self {
+            schedule: RetrySchedule::default(),
+            unknown: settler::Options::default(),
+            fallback_after: policy_runner::FALLBACK_AFTER,
+        }
+    }
 }
 
 /// Log lines.
@@ -202,8 +217,15 @@ fn delivery(reader: &mut Reader) -> Option<DeliverySettings> {
         let policies = policies.iter().map(|(channel, policy)| (channel.as_str(), policy.as_str()));
         settler::Options::parse(policies).map_err(|error| error.to_string())
     });
+    let fallback = reader.checked("delivery.fallback_seconds", |seconds: u64| {
+        within(seconds, &FALLBACK_SECONDS, "seconds").map(Duration::from_secs)
+    });
     match RetrySchedule::new(waits?, jitter?, busy?) {
-        Ok(schedule) => Some(DeliverySettings { schedule, unknown: unknown.unwrap_or_default() }),
+        Ok(schedule) => Some(DeliverySettings {
+            schedule,
+            unknown: unknown.unwrap_or_default(),
+            fallback_after: fallback?,
+        }),
         Err(error) => {
             reader.problem("delivery", error.to_string());
             None

@@ -198,9 +198,9 @@ fn who_gives_a_delivery_up_gives_its_route_up() {
 
 #[test]
 fn what_is_held_for_a_time_is_released_or_merged_and_a_standby_is_neither() {
-    let hold = Decision::Hold { until: at(60), reason: "quiet_hours".into() };
+    let until_later = Decision::Hold { until: at(60), reason: "quiet_hours".into() };
     let held = vec![NotificationEvent::from(request(vec![
-        planned(WECOM, Channel::WecomApp, hold),
+        planned(WECOM, Channel::WecomApp, until_later),
         planned(WECHAT, Channel::WechatSubscribe, Decision::Standby { after: Channel::WecomApp }),
     ]))];
     let into = NotificationId(uuid::Uuid::from_u128(9));

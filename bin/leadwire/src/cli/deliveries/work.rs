@@ -79,6 +79,7 @@ fn policy(opened: &Opened, settings: &Settings) -> PolicyRunner {
     let store = &opened.store;
     let (consumers, clock) = (store.projections.consumers().clone(), opened.ports.clock.clone());
     PolicyRunner::new(store.bus.clone(), consumers, Arc::new(settings.channels()), clock)
+        .with_fallback_after(settings.delivery.fallback_after)
 }
 
 pub(super) async fn stats(config: Option<PathBuf>, arguments: &DeliveriesStats) -> Result<()> {

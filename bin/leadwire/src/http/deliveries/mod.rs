@@ -57,6 +57,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
 pub(crate) fn policy(app: &App) -> PolicyRunner {
     let channels = Arc::new(app.settings.channels());
     PolicyRunner::new(app.bus.clone(), app.projections.consumers().clone(), channels, app.clock.clone())
+        .with_fallback_after(app.settings.delivery.fallback_after)
 }
 
 /// Refuses everybody who may not do this.

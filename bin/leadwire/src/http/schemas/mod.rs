@@ -17,8 +17,8 @@ pub use bodies::{
     ChangePasswordBody, CreateUserBody, ServiceTokenBody, UpdateUserBody, WechatCodeBody, WecomBindingBody,
 };
 pub use callbacks::{
-    CallbackProblems, CallbackSignature, CallbackVerification, EncryptedSignature,
-    EncryptedVerification, SubscribeConfirmBody,
+    CallbackProblems, CallbackSignature, CallbackVerification, EncryptedSignature, EncryptedVerification,
+    SubscribeConfirmBody,
 };
 pub use parameters::{
     CommandHeaders, CustomerListQuery, IdPath, NotificationListQuery, ReadHeaders, VersionHeader,
