@@ -18,7 +18,7 @@ use wechat_simulator::{
     Switches,
 };
 
-use super::{DoomedNode, MovingClock, Node, Official, Person, Team, lines};
+use super::{DoomedNode, MovingClock, Node, Official, Person, Team, eventually, lines};
 use crate::people;
 use crate::scratch::{Backend, ScratchDatabase};
 
@@ -183,8 +183,12 @@ impl TestApp {
 
     /// Starts it anew after [`TestApp::kill`]; this one lives on.
     pub async fn revive(&mut self) {
-        let node = Node::start(self.settings(), self.setup.roles.clone(), ports(&self.clock)).await;
-        self.node = Some(node);
+        // A thread that was in the middle of a statement keeps the file of SQLite for a moment.
+        let node = eventually("the dead process lets the database go", async || {
+            let started = Node::try_start(self.settings(), &self.setup.roles, ports(&self.clock)).await;
+            started.inspect_err(|error| eprintln!("not yet: {error}")).ok()
+        });
+        self.node = Some(node.await);
     }
 
     /// Messages that everybody has agreed to.

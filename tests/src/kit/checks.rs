@@ -66,6 +66,8 @@ impl TestApp {
             let notice = &history.notices[delivery.notice];
             let customer = match notice.customers.as_slice() {
                 [only] => only.to_string(),
+                // Its one call names the first lead of a batch.
+                [first, ..] if delivery.channel == Channel::WechatCloud => first.to_string(),
                 _ => String::new(),
             };
             let receiver =

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use domain::Position;
 use leadwire::app::App;
 use leadwire::config::Settings;
-use leadwire::wiring::{Leadwire, Ports, Role, Running};
+use leadwire::wiring::{Leadwire, Ports, Role, Running, StartError};
 use projections::policy_runner::{Reconciliation, reconcile};
 use reqwest::Client;
 
@@ -26,9 +26,18 @@ impl std::fmt::Debug for Node {
 
 impl Node {
     pub(super) async fn start(settings: Settings, roles: Vec<Role>, ports: Ports) -> Self {
-        let running = Leadwire::start_with(settings, &roles, ports).await.expect("the service starts");
+        Self::try_start(settings, &roles, ports).await.expect("the service starts")
+    }
+
+    /// Starts, or says why not.
+    pub(super) async fn try_start(
+        settings: Settings,
+        roles: &[Role],
+        ports: Ports,
+    ) -> Result<Self, StartError> {
+        let running = Leadwire::start_with(settings, roles, ports).await?;
         let address = running.local_addr().expect("the service listens");
-        Self { running, base_url: format!("http://{address}"), client: http_client() }
+        Ok(Self { running, base_url: format!("http://{address}"), client: http_client() })
     }
 
     /// What the handlers see.
