@@ -71,6 +71,7 @@ pub async fn register(address: &Address, options: &Options, wechat: &SimulatorHa
     let grants = (2 * MESSAGES_PER_LEAD * leads / EMPLOYEES).div_ceil(CREDITS_AT_ONCE).max(1);
     for (username, role) in CLERKS {
         create(address, username, role).await?;
+        wechat.grant_credits(&clerk_openid(username), u32::try_from(leads)?)?;
     }
     for number in 0..EMPLOYEES {
         let username = employee(number);
@@ -131,6 +132,10 @@ fn openid(number: usize) -> String {
     format!("o-crash-employee-{number:02}")
 }
 
+fn clerk_openid(username: &str) -> String {
+    format!("o-crash-{username}")
+}
+
 /// Who employee `number` is to a channel. The cloud function sends on to the mini program.
 fn receiver(channel: Channel, number: usize) -> String {
     match channel {
@@ -157,7 +162,10 @@ impl Seats {
             let id = *ids.get(&username).with_context(|| format!("{username} is not assignable"))?;
             Ok(Person { id, username, receivers })
         };
-        let clerks = CLERKS.iter().map(|(username, _)| person((*username).to_owned(), BTreeMap::new()));
+        let clerks = CLERKS.iter().map(|(username, _)| {
+            // The cloud function knows everybody, and they keep the leads they create for nobody else.
+            person((*username).to_owned(), [(Channel::WechatCloud, clerk_openid(username))].into())
+        });
         let receivers = |number| {
             let channels = reached_through(number, options.escalations);
             channels.iter().map(|channel| (*channel, receiver(*channel, number))).collect()
@@ -183,7 +191,7 @@ impl Seats {
 
     /// Tells the sample function who everybody is.
     pub fn enter_the_cloud(&self, wechat: &SimulatorHandle) {
-        for person in &self.employees {
+        for person in self.everybody() {
             if let Some(openid) = person.receivers.get(&Channel::WechatCloud) {
                 wechat.cloud_user(&person.id.to_string(), openid);
             }

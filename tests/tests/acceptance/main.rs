@@ -20,6 +20,7 @@ mod moves;
 mod permissions;
 mod preferences;
 mod privacy;
+mod quiet;
 mod races;
 mod readers;
 mod replay;
