@@ -5,8 +5,8 @@
 //! 2 prepare (token)                   crash: the same
 //! 3 commit DeliveryStarted,           crash before the commit: as 1
 //!   CreditReserved, row in_flight     crash after it: the lease ends, `take_over` gets the row and records
-//! 4 send                              DeliveryUncertain. Nobody can know whether bytes left, so it is never sent
-//! 5 (answer in memory)                again by itself and its credit stays reserved
+//! 4 send                              that nobody can know whether bytes left: the same bytes again where the provider
+//! 5 (answer in memory)                recognises them, DeliveryUncertain elsewhere; the credit stays reserved
 //! 6 commit the conclusion, the        crash before the commit: as 3 to 5
 //!   credit, row closed or waiting     crash after it: done; the row has its next due moment
 //! ```
