@@ -84,7 +84,8 @@ impl World {
         Ok(json!({ "errcode": 0, "errmsg": "ok", "resp_data": resp_data }))
     }
 
-    /// The function: a key it has answered gets the same answer; a no is not kept, so that it can be tried again.
+    /// The function: a key it has answered gets the same answer. A no is not kept, so that it can be tried again; "busy"
+    /// is, because the message may have been sent all the same.
     fn run(&mut self, app: &App, event: &Value, how: Circumstance) -> String {
         let key = text(event, "idempotencyKey").filter(|key| !key.is_empty());
         if let Some(answer) = key.and_then(|key| self.cloud.answered.get(key)).cloned() {
@@ -102,16 +103,12 @@ impl World {
             Some(ASSIGN_NOTIFY) => self.notify_assigned(app, &event["notificationData"], event, how),
             _ => Err(failure(&json!("UNKNOWN_TYPE"), "未知的调用类型")),
         };
-        match answer {
-            Err(failure) => failure.to_string(),
-            Ok(success) => {
-                let answer = success.to_string();
-                if let Some(key) = key {
-                    self.cloud.answered.insert(key.to_owned(), answer.clone());
-                }
-                answer
-            }
+        let is_over = answer.as_ref().map_or_else(|no| no.pointer("/error/code") == Some(&json!(-1)), |_| true);
+        let answer = answer.unwrap_or_else(|failure| failure).to_string();
+        if let Some(key) = key.filter(|_| is_over) {
+            self.cloud.answered.insert(key.to_owned(), answer.clone());
         }
+        answer
     }
 
     fn cloud_user_of(&self, event: &Value) -> Option<String> {

@@ -250,9 +250,9 @@ mod tests {
             (&["NO_CREDIT", "43101"], Verdict::Never(Consent)),
             (&["INVALID_PARAMS", "47003"], Verdict::Never(Content)),
             (&["UNKNOWN_TYPE", "NO_TEMPLATE", "40037", "-501007"], Verdict::Never(Config)),
-            (&["BUSY", "-1", "42001", "40001", "oops", "12345"], Verdict::Busy),
+            (&["BUSY", "42001", "40001", "oops", "12345"], Verdict::Busy),
             (&["45009"], Verdict::UntilTomorrow),
-            (&["-504002", "-502001", "0"], Verdict::Uncertain),
+            (&["-1", "-504002", "-502001", "0"], Verdict::Uncertain),
         ];
         for (codes, expected) in rows {
             for code in *codes {

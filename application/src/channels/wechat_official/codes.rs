@@ -76,7 +76,8 @@ mod tests {
                 (&[45009, 48006], Verdict::UntilTomorrow),
                 (&[45011], Verdict::UntilNextMinute),
                 (&[43108], Verdict::Crowded),
-                (&[-1, 99_999], Verdict::Busy),
+                (&[-1], Verdict::Uncertain),
+                (&[99_999], Verdict::Busy),
             ],
         );
     }
