@@ -187,9 +187,9 @@ impl Service {
             customers: vec![customer],
             deliveries: vec![delivery],
             template_version: 1,
-        template: String::new(),
-        rendered_hash: String::new(),
-        digest_of: vec![],
+            template: String::new(),
+            rendered_hash: String::new(),
+            digest_of: vec![],
             at: app.clock.now(),
         }
         .into();
