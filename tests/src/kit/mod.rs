@@ -30,7 +30,7 @@ pub use clock::MovingClock;
 pub use http::{Call, Reply, http_client};
 pub use js_client::JsClients;
 pub use leads::{lead, phone};
-pub use node::{DoomedNode, Node};
+pub use node::{DoomedNode, Frozen, Node};
 pub use socket::Socket;
 pub use staff::{PASSWORD, Person, Team};
 

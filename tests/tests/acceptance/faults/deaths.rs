@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use domain::notification::DeliveryState::{Accepted, Unknown};
 use leadwire::wiring::Role;
 use rstest::rstest;
-use tests::kit::{Setup, TestApp, eventually};
+use sqlx::{Connection as _, PgConnection};
+use tests::kit::{DoomedNode, Frozen, Setup, TestApp, eventually};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 use wechat_simulator::{Fault, FaultRule};
 
@@ -115,6 +116,28 @@ async fn what_was_recorded_as_sent_is_not_sent_again(
     app.finish().await;
 }
 
+/// Transactions that somebody has begun and not ended.
+const OPEN: &str = "SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()";
+
+/// Looks for open transactions before the process is let go on for a moment.
+const LOOKS: usize = 20;
+
+/// A process that stands still within a transaction would hold up everybody else; that is another story (F8).
+async fn freeze_between_transactions(app: &TestApp, process: &DoomedNode) -> Frozen {
+    let mut database = PgConnection::connect(app.database_url()).await.expect("the database answers");
+    loop {
+        let frozen = process.freeze().await;
+        for _ in 0..LOOKS {
+            let open: i64 = sqlx::query_scalar(OPEN).fetch_one(&mut database).await.expect("a count");
+            if open == 0 {
+                return frozen;
+            }
+        }
+        frozen.thaw();
+    }
+}
+
 /// F6. The first process stands still as a whole (as under `kill -STOP`, or a paused machine): its heartbeat, too.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,7 +151,7 @@ async fn whoever_wakes_after_a_second_worker_took_over_can_conclude_nothing(
     app.wechat().add_fault(FaultRule::once(way.endpoint(), answer_when_woken)).expect("a rule");
     app.lead_of(&team.manager, &team.employee, 1).await;
     app.wechat().until_waiting(1).await;
-    let frozen = first.freeze().await;
+    let frozen = freeze_between_transactions(&app, &first).await;
 
     app.advance(LONGER_THAN_LEASES);
     let second = app.second().await;
