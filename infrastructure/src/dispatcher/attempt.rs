@@ -26,6 +26,7 @@ use application::delivery::{
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{
     Conclusion, DeliveryState, Failure, FailureClass, Notification, NotificationCommand, NotificationError,
+    NotificationEvent,
 };
 use domain::subscription::{SubscriptionCommand, SubscriptionLedger};
 use domain::{Aggregate, StreamId};
@@ -371,11 +372,7 @@ fn later(at: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
 }
 
 /// The row's own end, and what the events say of the channels behind it.
-fn followed(
-    close: CloseRow,
-    events: &[domain::notification::NotificationEvent],
-    row: &Leased,
-) -> Vec<Box<dyn Attachment>> {
+fn followed(close: CloseRow, events: &[NotificationEvent], row: &Leased) -> Vec<Box<dyn Attachment>> {
     vec![Box::new(close), Box::new(Follow::others(events, row.delivery))]
 }
 

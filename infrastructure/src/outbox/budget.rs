@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use crate::db::{DbError, Tx};
 use crate::with_tx;
 
-/// Length of a bucket, in seconds.
-const BUCKET_SECONDS: i64 = 10;
+/// Length of a bucket of `send_buckets`, in seconds.
+pub const BUCKET_SECONDS: i64 = 10;
 
 /// Counts a send unless one of two limits is reached: one statement, because it stands in the log's batch.
 pub(super) const COUNT: &str = "

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::DeliveryState;
 
+use super::budget::BUCKET_SECONDS;
 use crate::db::{Db, DbError};
 use crate::with_tx;
 
@@ -29,8 +30,6 @@ const HEALTH_KEPT: Duration = DAY;
 const PAGE: i64 = 500;
 /// Pages of one run; what is left waits for the next one.
 const PAGES_MAX: usize = 400;
-/// Length of a bucket of sends.
-const BUCKET_SECONDS: i64 = 10;
 
 // The conditions repeat the words of the partial indexes, because SQLite uses such an index only then.
 

@@ -82,7 +82,7 @@ async fn mend_answers(
     let requested = notices.values().filter(|notice| notice.requests == 0).count();
     repaired.decisions += count(missing);
     repaired.notices += count(requested);
-    if missing == 0 && repaired.notices == 0 {
+    if missing == 0 && requested == 0 {
         return Ok(());
     }
     let known = notices.iter().filter(|(_, notice)| notice.requests > 0);

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::StaffId;
 use domain::notification::{Channel, DeliveryState};
 use infrastructure::db::{Db, DbError};
+use infrastructure::outbox::budget::BUCKET_SECONDS;
 use infrastructure::with_pool;
 use serde::Serialize;
 use sqlx::FromRow;
@@ -18,9 +19,6 @@ pub const HEALTH_SECONDS: i64 = 60;
 
 /// A delivery that was accepted today was asked for at most so many days ago; narrows the search.
 const SENT_DAYS: TimeDelta = TimeDelta::days(7);
-
-/// Seconds of one bucket of `send_buckets`.
-const BUCKET_SECONDS: i64 = 10;
 
 pub(super) const DEPTH: &str = "
 SELECT channel, state, count(*), min(created_at) FROM outbox
