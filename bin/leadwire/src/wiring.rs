@@ -12,7 +12,7 @@ mod running;
 mod store;
 #[cfg(test)]
 mod tests;
-mod upkeep;
+pub(crate) mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -70,8 +70,12 @@ impl Notification {
 
     pub(super) fn settle(&self, settled: DeliverySettled) -> Decided {
         let found = self.delivery(settled.delivery)?;
-        if found.state != DeliveryState::Unknown || found.settlement.is_some() {
+        if found.state != DeliveryState::Unknown {
             return Err(NotificationError::NotSettleable(found.state));
+        }
+        // What the channel's policy decided for want of knowledge gives way to somebody who knows that it arrived.
+        if let Some(earlier) = found.settlement.filter(|_| settled.settlement != Settlement::Sent) {
+            return Err(NotificationError::AlreadySettled(earlier));
         }
         let at = settled.at;
         let follows = match settled.settlement {

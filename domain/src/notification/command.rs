@@ -158,9 +158,12 @@ pub enum NotificationError {
     /// It is not held for a time.
     #[error("投递当前状态为 {0}，不是等待放行")]
     NotHeld(DeliveryState),
-    /// Only an unknown arrival that nobody decided on can be settled.
+    /// Only an unknown arrival can be settled.
     #[error("投递当前状态为 {0}，不能认定结果")]
     NotSettleable(DeliveryState),
+    /// It was decided already; only that it arrived can still be said.
+    #[error("该投递的结果已认定为 {0}，只能再认定为已送达")]
+    AlreadySettled(Settlement),
     /// No channel stands by behind it.
     #[error("没有可切换的备用渠道")]
     NoStandby,

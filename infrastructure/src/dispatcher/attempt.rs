@@ -135,7 +135,8 @@ impl Engine {
     /// A waiting row whose time is over: the next channel speaks.
     pub(super) async fn give_way(&self, row: &Leased) {
         let detail = "no attempt succeeded before the next channel's turn".to_owned();
-        let failure = Failure { class: FailureClass::Busy, code: None, detail };
+        let no_time = Failure { class: FailureClass::Busy, code: None, detail };
+        let failure = self.lock_trouble().clone().unwrap_or(no_time);
         // A wait that ends after the row's time: there is no next attempt.
         let outcome = Outcome::Retry { failure, after: Some(Duration::MAX), counted: false };
         self.conclude(row, row.attempt, outcome).await;
@@ -340,8 +341,14 @@ impl Engine {
     fn rested(&self, until: DateTime<Utc>, failure: &Failure) {
         *self.lock_trouble() = Some(failure.clone());
         self.observer.rested(self.tenant.channel, failure.class, until);
-        tracing::warn!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
-            "the channel rests until {until}: {}", failure.detail);
+        if matches!(failure.class, FailureClass::Config | FailureClass::Token) {
+            // An alarm: it does not end by itself.
+            tracing::error!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
+                "the channel cannot send until somebody mends its settings; next try {until}: {}", failure.detail);
+        } else {
+            tracing::warn!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
+                "the channel rests until {until}: {}", failure.detail);
+        }
     }
 
     /// Lets other processes see how this one finds the channel.

@@ -94,7 +94,7 @@ impl Setup {
                     ],
                 ),
                 Channel::WecomRobot => {
-                    set("WECOM_ROBOT", &[("KEY", DEMO_ROBOT), ("CORPID", DEMO_CORP), ("KIND", "text")])
+                    set("WECOM_ROBOT", &[("KEY", DEMO_ROBOT), ("CORPID", DEMO_CORP), ("KIND", "text")]);
                 }
             }
         }

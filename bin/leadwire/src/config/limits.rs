@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use application::customers::Limits;
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use domain::staff::{Role, normalise_username};
 use serde::Deserialize;
 
@@ -37,9 +38,7 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     let per_day = reader.checked("limits.claims_per_day", |n| within(n, &CLAIMS_PER_DAY, "leads"));
     let gap = reader.checked("limits.claim_gap_seconds", |n| within(n, &CLAIM_GAP_SECONDS, "seconds"));
     let cool_off = reader.checked("limits.cool_off_hours", |n| within(n, &COOL_OFF_HOURS, "hours"));
-    let zone = reader.checked("limits.zone", |text: String| {
-        text.parse().map_err(|_| "is not a time zone such as Asia/Shanghai".to_owned())
-    });
+    let zone = zone(reader);
     let website_owner = reader.text("limits.website_owner").map(|name| normalise_username(&name));
     if matches!(website_owner, Some(Err(_))) {
         reader.problem("limits.website_owner", "is not a user name: it holds a blank or is too long");
@@ -61,6 +60,13 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
         zone: zone?,
     };
     Some(LimitSettings { limits, website_owner: website_owner.and_then(Result::ok) })
+}
+
+/// Reads where the people of the installation live: their days begin at its midnight.
+pub(super) fn zone(reader: &mut Reader) -> Option<Tz> {
+    reader.checked("limits.zone", |text: String| {
+        text.parse().map_err(|_| "is not a time zone such as Asia/Shanghai".to_owned())
+    })
 }
 
 /// A cap as the file has it, or as a variable has it.

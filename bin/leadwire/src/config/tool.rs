@@ -1,6 +1,9 @@
 //! The settings of a command that works on the database and serves nothing: fewer are needed, so fewer can stop it.
 
+use chrono_tz::Tz;
+
 use super::ConfigError;
+use super::limits::zone;
 use super::reader::{Reader, Sources};
 use super::service::{self, DatabaseSettings, LogSettings};
 
@@ -14,6 +17,8 @@ pub struct ToolSettings {
     pub database: DatabaseSettings,
     /// Log lines.
     pub log: LogSettings,
+    /// Where the people of the installation live: figures by day are by its days.
+    pub zone: Tz,
     /// The mini program, when one is configured.
     pub wechat_app: Option<String>,
     /// Its template for assignment notices, when one is configured.
@@ -31,7 +36,7 @@ impl ToolSettings {
     }
 
     fn read(reader: &mut Reader) -> Option<Self> {
-        let database = service::database(reader);
+        let (database, zone) = (service::database(reader), zone(reader));
         let mut log = service::log(reader)?;
         if !reader.is_changed("log.filter") {
             QUIET.clone_into(&mut log.filter);
@@ -39,6 +44,7 @@ impl ToolSettings {
         Some(Self {
             database: database?,
             log,
+            zone: zone?,
             wechat_app: reader.text("wechat_subscribe.appid"),
             wechat_template: reader.text("wechat_subscribe.template"),
             wecom_corp: reader.text("wecom_app.corpid").or_else(|| reader.text("wecom_robot.corpid")),

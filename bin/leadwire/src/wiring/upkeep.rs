@@ -25,7 +25,7 @@ const JANITOR_TASK: &str = "janitor";
 
 /// The three of them.
 #[derive(Debug, Clone)]
-pub(super) struct Upkeep {
+pub(crate) struct Upkeep {
     releaser: Arc<Releaser>,
     settler: Arc<Settler>,
     janitor: Arc<Janitor>,
@@ -33,7 +33,7 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     /// They do nothing yet.
-    pub(super) fn new(
+    pub(crate) fn new(
         store: &Store,
         channels: Arc<ChannelSettings>,
         settings: &Settings,
@@ -60,7 +60,7 @@ impl Upkeep {
     }
 
     /// Decides by hand on everything that is due.
-    pub(super) async fn drain_once(&self) -> Result<(), DbError> {
+    pub(crate) async fn drain_once(&self) -> Result<(), DbError> {
         self.settler.drain_once().await?;
         self.releaser.drain_once().await.map(drop)
     }

@@ -121,9 +121,18 @@ fn a_doubt_is_settled_once_and_each_choice_has_its_consequence() {
     ]);
     let mut twice = unknown();
     twice.push(settled(Settlement::Closed));
-    given::<Notification>(twice)
+    given::<Notification>(twice.clone())
+        .when(settle(Settlement::Escalated))
+        .then_expect_error(NotificationError::AlreadySettled(Settlement::Closed));
+    let [wechat, cloud] = both_dismissed("told_by_wecom_app", 4);
+    given::<Notification>(twice).when(settle(Settlement::Sent)).then_expect_events(vec![
+        settled(Settlement::Sent),
+        wechat,
+        cloud,
+    ]);
+    given::<Notification>(history([sent(WECOM)]))
         .when(settle(Settlement::Sent))
-        .then_expect_error(NotificationError::NotSettleable(DeliveryState::Unknown));
+        .then_expect_error(NotificationError::NotSettleable(DeliveryState::InFlight));
     given::<Notification>(past([started(1), concluded(1, Conclusion::Uncertain(failure()))]))
         .when(NotificationCommand::Settle {
             delivery: delivery(WECHAT),

@@ -164,7 +164,7 @@ pub(crate) enum StatsBy {
     Channel,
     /// By type of notice.
     Type,
-    /// By day (UTC).
+    /// By day of `limits.zone`.
     Day,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use application::policies::POLICY;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use projections::policy_runner::{self, PolicyRunner};
 use projections::queries::deliveries::due;
 use projections::queries::statistics::{self, By, Period};
@@ -20,9 +20,13 @@ use super::super::{open, say, serve};
 use crate::config::{Settings, Sources};
 use crate::metrics::Metrics;
 use crate::wiring::channels::dispatchers;
+use crate::wiring::upkeep::Upkeep;
 
 /// Most deliveries of a channel whose end is told.
 const TOLD_MAX: i64 = 10_000;
+
+/// How often the channels are gone through: a route has fewer.
+const ROUNDS_MAX: usize = 8;
 
 /// Days of the figures when nobody says.
 const DAYS: i64 = 7;
@@ -53,23 +57,33 @@ pub(super) async fn process(config: Option<PathBuf>, arguments: &DeliveriesProce
     Ok(ExitCode::SUCCESS)
 }
 
-/// Decides what is to be decided, sends what is due, and brings the lists up to date. How many were due, and how many of
-/// them were accepted.
+/// Decides what is to be decided, lets go what was held until now, sends what is due, and brings the lists up to date.
+/// How many were due, and how many of them were accepted.
 async fn once(opened: &Opened, settings: &Settings) -> Result<(usize, usize)> {
     let store = &opened.store;
     let policy = policy(opened, settings);
     let consumer = policy_runner::tuned(store.projections.consumer(POLICY));
     consumer.catch_up(&mut policy.handler()).await.context("the policy cannot answer what happened")?;
+    let upkeep = Upkeep::new(store, Arc::new(settings.channels()), settings, &opened.ports);
+    let dispatchers = dispatchers(store, settings, &opened.ports, &Arc::new(Metrics::default()))?;
     let (mut total, mut success) = (0, 0);
-    for (channel, dispatcher) in dispatchers(store, settings, &opened.ports, &Arc::new(Metrics::default()))? {
-        let before = due::of_channel(store.db(), channel, opened.ports.clock.now(), TOLD_MAX).await?;
-        if !before.is_empty() && say::is_watched() {
-            say::remark(format_args!("{channel}: {} are due", before.len()));
+    // A channel that fails makes the next one of the route speak, which may have had its turn.
+    for _ in 0..ROUNDS_MAX {
+        upkeep.drain_once().await.context("held and unknown deliveries cannot be looked for")?;
+        let due_before = total;
+        for (channel, dispatcher) in &dispatchers {
+            let before = due::of_channel(store.db(), *channel, opened.ports.clock.now(), TOLD_MAX).await?;
+            if !before.is_empty() && say::is_watched() {
+                say::remark(format_args!("{channel}: {} are due", before.len()));
+            }
+            dispatcher.drain_once().await?;
+            let after = due::again(store.db(), &before).await?;
+            total += before.len();
+            success += after.iter().filter(|row| row.is_accepted()).count();
         }
-        dispatcher.drain_once().await?;
-        let after = due::again(store.db(), &before).await?;
-        total += before.len();
-        success += after.iter().filter(|row| row.is_accepted()).count();
+        if total == due_before {
+            break;
+        }
     }
     store.projections.catch_up_all().await.context("the read models cannot be brought up to date")?;
     Ok((total, success))
@@ -92,7 +106,7 @@ pub(super) async fn stats(config: Option<PathBuf>, arguments: &DeliveriesStats) 
         StatsBy::Type => By::Type,
         StatsBy::Day => By::Day,
     };
-    let groups = statistics::of_deliveries(opened.store.db(), by, period, &Utc).await?;
+    let groups = statistics::of_deliveries(opened.store.db(), by, period, &opened.settings.zone).await?;
     let authorisations = statistics::authorisations(opened.store.db(), period).await?;
     if arguments.output.json {
         let figures =
@@ -148,13 +162,16 @@ pub(super) async fn reconcile(config: Option<PathBuf>, arguments: &DeliveriesRec
             ))?;
         }
         say::line(format_args!(
-            "{} events, {} decisions expected: {} missing, {} for nobody; {} notices missing, {} doubled.",
+            "{} events, {} decisions expected: {} missing, {} for nobody; {} notices missing, {} doubled; \
+             {} messages without their row; {} events parked.",
             found.events,
             found.expected,
             found.missing,
             found.unexpected,
             found.notices_missing,
-            found.notices_doubled
+            found.notices_doubled,
+            found.outbox_missing,
+            found.parked
         ))?;
     }
     if clean {

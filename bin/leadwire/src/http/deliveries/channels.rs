@@ -5,8 +5,7 @@ use application::bus::Executed;
 use application::delivery::Contract;
 use application::forms;
 use axum::extract::State;
-use chrono::{DateTime, Days, NaiveTime, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use domain::notification::{Channel, DeliveryState};
 use infrastructure::channel_control;
 use projections::queries::deliveries::channels::{self as query, Depth, HealthRow, Pause, TokenRow};
@@ -23,7 +22,7 @@ use crate::http::problem::Problem;
 use crate::http::refusals::db_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
-use crate::http::time::Millis;
+use crate::http::time::{Millis, calendar};
 
 const LISTED: Text = Text::new("获取渠道状态成功", "Here is how the channels do");
 const PAUSED: Text = Text::new("渠道已暂停", "The channel is paused");
@@ -181,7 +180,8 @@ pub async fn channels(
     let settings = app.settings.channels();
     let mut pauses = query::pauses(&app.db).await.map_err(failed)?;
     let health = query::health(&app.db, now).await.map_err(failed)?;
-    let sent = query::accepted_since(&app.db, midnight(now, app.limits().zone)).await.map_err(failed)?;
+    let sent =
+        query::accepted_since(&app.db, calendar::day_start(now, app.limits().zone)).await.map_err(failed)?;
     let tokens = query::tokens(&app.db).await.map_err(failed)?;
     let mut documents = Vec::new();
     for queue in queues(&app, now).await? {
@@ -272,14 +272,6 @@ async fn gauges(
         gauges.push(Gauge { max: limit.max, per_seconds, used: used.map_err(|error| db_problem(&error))? });
     }
     Ok(gauges)
-}
-
-/// When the day began.
-fn midnight(now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
-    let day = now.with_timezone(&zone).date_naive();
-    let begun = day.and_time(NaiveTime::MIN).and_local_timezone(zone).earliest();
-    // Where the clock skips midnight, the day began a moment before its first hour.
-    begun.map_or_else(|| now.checked_sub_days(Days::new(1)).unwrap_or(now), |begun| begun.to_utc())
 }
 
 impl QueueDocument {

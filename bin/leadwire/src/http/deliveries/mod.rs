@@ -19,7 +19,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use domain::DeliveryId;
 use domain::channel_control::{ChannelControlError, REASON_CHARS_MAX};
-use domain::notification::{Channel, NotificationError};
+use domain::notification::{Channel, DeliveryState, NotificationError};
 use infrastructure::channel_control::ControlError;
 use infrastructure::outbox::decide::DecideError;
 use projections::ReadModel;
@@ -119,6 +119,10 @@ fn refused(refusal: NotificationError) -> Problem {
         NotificationError::NotWaiting(state)
         | NotificationError::NotCancellable(state)
         | NotificationError::NotHeld(state) => (Some(state), "this cannot be done with it"),
+        NotificationError::AlreadySettled(_) => (
+            Some(DeliveryState::Unknown),
+            "it was decided on already; only that it arrived can still be said",
+        ),
         NotificationError::NoStandby => return Problem::of(&problem::NO_STANDBY),
         NotificationError::NotFound | NotificationError::StaleAttempt | NotificationError::UnderWay => {
             (None, "an attempt is under way, please try again")
@@ -151,7 +155,7 @@ fn control_problem(error: ControlError) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use domain::notification::DeliveryState;
+    use domain::notification::Settlement;
 
     use super::*;
 
@@ -163,6 +167,7 @@ mod tests {
             (E::NotRequeueable(DeliveryState::Accepted), 409, "DELIVERY_STATE"),
             (E::NotDiscardable(DeliveryState::InFlight), 409, "DELIVERY_STATE"),
             (E::NotSettleable(DeliveryState::Dead), 409, "DELIVERY_STATE"),
+            (E::AlreadySettled(Settlement::Closed), 409, "DELIVERY_STATE"),
             (E::NoStandby, 409, "NO_STANDBY"),
             (E::StaleAttempt, 409, "DELIVERY_STATE"),
         ] {
