@@ -13,6 +13,7 @@ use domain::staff::Staff;
 use super::{View, Wishes};
 use crate::channels::ChannelSettings;
 use crate::preferences::{self, Resolved};
+use crate::texts::kinds;
 
 /// Why a channel does not tell a person. Words of the decision record, on screens and in exports.
 pub mod reasons {
@@ -26,6 +27,8 @@ pub mod reasons {
     pub const ACTOR_IS_RECIPIENT: &str = "actor_is_recipient";
     /// This type of notice does not go through this channel in this installation.
     pub const NOT_ROUTED: &str = "not_routed";
+    /// The cloud function knows one sentence: "you have a new customer". Anything else it would tell wrongly.
+    pub const CHANNEL_TELLS_LEADS_ONLY: &str = "channel_tells_leads_only";
     /// The person's own list of channels leaves this one out; of a role, `role_default_route`.
     pub const PREFERENCE_ROUTE: &str = "preference_route";
     /// The person turned it off; a colon and the rule follow. Of a role, `role_default_off`.
@@ -94,6 +97,9 @@ impl About<'_> {
         let Wishes { own, role } = self.wishes;
         if let Err(reason) = reach(self.view.channels, channel, self.person) {
             return suppress(reason);
+        }
+        if channel == Channel::WechatCloud && !kinds::LEAD_GAINED.contains(&self.scene) {
+            return suppress(reasons::CHANNEL_TELLS_LEADS_ONLY);
         }
         let resolved = preferences::resolve(own, role, self.scene, channel, self.priority);
         if resolved.mode == Mode::Off {

@@ -202,6 +202,18 @@ fn what_is_not_urgent_goes_to_the_inbox_unless_the_installation_routes_it() {
 }
 
 #[test]
+fn the_cloud_function_tells_of_gained_leads_only_whatever_is_routed_to_it() {
+    let list: &[Channel] = &[WechatCloud, WecomApp];
+    let routed = everything().routed(&[(kinds::CUSTOMER_STATUS_CHANGED, list), ("default", list)]);
+    let event = lead(vec![created(ADMIN), assigned(NEW, ADMIN, Create), status_changed(ADMIN)]);
+    let (reactions, outgoing) = routed.answer_at(&event, at());
+    let reason = "channel_tells_leads_only".to_owned();
+    assert!(reactions[0].decisions.contains(&(WechatCloud, Decision::Suppress { reason })));
+    assert_eq!(outgoing.iter().map(|sent| sent.channel).collect::<Vec<_>>(), [WecomApp]);
+    assert_eq!(routed.decided(NEW, at())[..1], ["after wechat_cloud"]);
+}
+
+#[test]
 fn a_night_holds_the_first_channel_until_it_is_over_and_not_a_second_longer() {
     let asleep = everything().wishes(ME, nights());
     let beijing = |clock: &str| -> DateTime<Utc> { format!("2026-03-02T{clock}+08:00").parse().unwrap() };
