@@ -39,7 +39,7 @@ fn a_document_is_read_whole_and_what_is_left_out_says_nothing() {
 }
 
 #[test]
-fn every_violation_of_a_document_is_named_with_its_place() {
+fn every_violation_of_rules_and_quiet_hours_is_named_with_its_place() {
     let window = |key: &str, value: Value| {
         let window = with(json!({ "days": ["mon"], "from": "22:00", "to": "08:00" }), key, value);
         json!({ "quiet": { "windows": [window] } })
@@ -80,6 +80,15 @@ fn every_violation_of_a_document_is_named_with_its_place() {
             "quiet.windows",
             "never_ends",
         ),
+    ];
+    for (body, path, rule) in table {
+        assert_eq!(violations(SetPreferences::parse(body.clone())), one(path, rule), "{body}");
+    }
+}
+
+#[test]
+fn every_violation_of_digests_and_routes_is_named_with_its_place() {
+    let table = [
         (json!({ "digest": {} }), "digest.kind", "required"),
         (json!({ "digest": { "kind": "weekly", "at": "09:00" } }), "digest.kind", "unknown_code"),
         (json!({ "digest": { "kind": "daily" } }), "digest.at", "required"),
