@@ -15,6 +15,7 @@ use reqwest::{Client, RequestBuilder};
 
 pub(crate) use answer::{action, answered, made_safe};
 pub(crate) use authorised::{Authorised, JSON};
+use domain::contact;
 use url::Url;
 
 /// Most bytes of an answer that are read; real ones have a few hundred.
@@ -26,6 +27,8 @@ const IDLE_SECONDS: u64 = 15;
 const DETAIL_CHARS_MAX: usize = 200;
 /// Letters and digits in a row that are taken for a token or an openid.
 const SECRET_RUN_MIN: usize = 24;
+/// Digits of a mobile number in China; it begins with 1.
+const MOBILE_DIGITS: usize = 11;
 
 /// How long to wait for a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +124,8 @@ fn failed(error: &reqwest::Error) -> Exchange {
     }
 }
 
-/// A text of a provider that may be stored and shown: short, one line, and without anything that could be a token
-/// or an openid. A request id (`rid: …`) stays, because a provider's support asks for it.
+/// A text of a provider that may be stored and shown: short, one line, and without anything that could be a token,
+/// an openid or the number of a mobile phone (the words of a cloud function are its owner's). A request id (`rid: …`) stays, because a provider's support asks for it.
 pub fn safe_detail(text: &str) -> String {
     let (words, rid) = match text.rfind("rid: ") {
         Some(at) => (&text[..at], Some(&text[at..])),
@@ -140,7 +143,11 @@ pub fn safe_detail(text: &str) -> String {
         } else {
             // Digits alone are no secret: WeCom's support asks for the long number of its hint.
             let is_secret = run >= SECRET_RUN_MIN && rest[..run].contains(|c: char| !c.is_ascii_digit());
-            safe.push_str(if is_secret { "***" } else { &rest[..run] });
+            if is_secret {
+                safe.push_str("***");
+            } else {
+                push_without_mobile(&mut safe, &rest[..run]);
+            }
             rest = &rest[run..];
         }
     }
@@ -150,6 +157,20 @@ pub fn safe_detail(text: &str) -> String {
         short.extend(rid.chars().take(DETAIL_CHARS_MAX));
     }
     short
+}
+
+/// Writes letters and digits; a number of a mobile phone among them, with or without 86 before it, is masked.
+fn push_without_mobile(safe: &mut String, run: &str) {
+    for part in run.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let national = digits.strip_prefix("86").filter(|rest| rest.len() == MOBILE_DIGITS).unwrap_or(digits);
+        if national.len() == MOBILE_DIGITS && national.starts_with('1') {
+            safe.push_str(&contact::mask(national));
+            safe.push_str(&part[digits.len()..]);
+        } else {
+            safe.push_str(part);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +187,9 @@ mod tests {
             ("slow, hint: [1592021214123456789012345]", "slow, hint: [1592021214123456789012345]"),
             ("key 00000000-0000-4000-8000-000000000001", "key ***"),
             ("openid oABCdefGHIjklMNOpqrSTUvwx012 bad", "openid *** bad"),
+            ("13800001111 has no account", "138****1111 has no account"),
+            ("no+8613800001111, no_13800001111_", "no+138****1111, no_138****1111_"),
+            ("at 1714112445, message 3136031112138", "at 1714112445, message 3136031112138"),
             (&format!("x?access_token={token}&y"), "x?access_token=***&y"),
             (&format!("rid: {token}"), ""),
         ];
