@@ -103,7 +103,8 @@ impl World {
             Some(ASSIGN_NOTIFY) => self.notify_assigned(app, &event["notificationData"], event, how),
             _ => Err(failure(&json!("UNKNOWN_TYPE"), "未知的调用类型")),
         };
-        let is_over = answer.as_ref().map_or_else(|no| no.pointer("/error/code") == Some(&json!(-1)), |_| true);
+        let is_over =
+            answer.as_ref().map_or_else(|no| no.pointer("/error/code") == Some(&json!(-1)), |_| true);
         let answer = answer.unwrap_or_else(|failure| failure).to_string();
         if let Some(key) = key.filter(|_| is_over) {
             self.cloud.answered.insert(key.to_owned(), answer.clone());
