@@ -6,7 +6,7 @@
 //! - At least once: it is sent once more, and the second time treated as above.
 //!
 //! Either way the credit of a subscribe message stays reserved: nobody knows whether WeChat spent it. A proof that comes
-//! later spends it, an operator's word gives it back.
+//! later spends it, and so does an operator who says that it arrived.
 //!
 //! Any number of processes may run one: the decision is an event of the notice, and its sequence lets one of them be
 //! first. If the process dies on any line, the row is as due as before, or decided.

@@ -1,11 +1,14 @@
 //! One decision about one delivery that is not an attempt: an operator's, the channel policy's, or a provider's later
-//! word. The notice's event and the rows that follow it commit together.
+//! word. The notice's event, the rows that follow it and the credit it frees or spends commit together.
 
 use application::bus::{
     AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, CommandContext, Draft, LoadError, StreamAppend,
 };
 use chrono::{DateTime, Utc};
-use domain::notification::{Notification, NotificationCommand, NotificationError, NotificationEvent};
+use domain::notification::{
+    Notification, NotificationCommand, NotificationError, NotificationEvent, Settlement,
+};
+use domain::subscription::{SubscriptionCommand, SubscriptionLedger};
 use domain::{Aggregate, DeliveryId, Metadata, NotificationId, Position, StreamId};
 use uuid::Uuid;
 
@@ -17,6 +20,9 @@ use crate::event_log::Attachment;
 use crate::with_pool;
 
 pub(super) const NOTIFICATION_OF: &str = "SELECT notification_id FROM outbox WHERE delivery_id = $1";
+
+pub(super) const LEDGER_OF: &str =
+    "SELECT ledger, maybe_arrived FROM outbox WHERE delivery_id = $1 AND ledger IS NOT NULL";
 
 /// Why nothing was decided.
 #[derive(Debug, thiserror::Error)]
@@ -95,10 +101,11 @@ pub async fn ask(
         if events.is_empty() && context.fingerprint.is_none() {
             return Ok(Decided { position: None, replayed: false });
         }
-        let streams = match events.as_slice() {
+        let mut streams = match events.as_slice() {
             [] => vec![],
             events => vec![StreamAppend::of(stream.clone(), notice.sequence, events)?],
         };
+        streams.extend(credit(bus, delivery, &events, context.at).await?);
         let draft = Draft {
             metadata: context.metadata.clone(),
             recorded_at: context.at,
@@ -129,6 +136,38 @@ async fn first_answer(bus: &Bus, context: &CommandContext) -> Result<Option<Deci
         return Err(DecideError::Append(AppendError::KeyReused));
     }
     Ok(Some(Decided { position: Some(receipt.position), replayed: true }))
+}
+
+/// What the decision says of the credit that an attempt reserved: whoever says that it arrived says that the credit is
+/// spent, and what is given up before it can have arrived spent none. Otherwise nobody knows, and it stays reserved.
+async fn credit(
+    bus: &Bus,
+    delivery: DeliveryId,
+    events: &[NotificationEvent],
+    at: DateTime<Utc>,
+) -> Result<Option<StreamAppend>, DecideError> {
+    let arrived = events.iter().find_map(|event| match event {
+        NotificationEvent::Settled(e) if e.settlement == Settlement::Sent => Some(true),
+        NotificationEvent::Discarded(_) => Some(false),
+        _ => None,
+    });
+    let Some(arrived) = arrived else { return Ok(None) };
+    let found = ledger_of(bus.log().db(), delivery).await?;
+    let command = match found {
+        Some(_) if arrived => SubscriptionCommand::Consume { delivery, at },
+        Some((_, false)) => SubscriptionCommand::Return { delivery, at },
+        Some((_, true)) | None => return Ok(None),
+    };
+    let Some(stream) = found.and_then(|(ledger, _)| StreamId::parse(&ledger)) else { return Ok(None) };
+    let ledger = bus.load::<SubscriptionLedger>(&stream).await?;
+    // Neither is ever refused; without a reservation of this delivery there is nothing to do.
+    let events = ledger.state.decide(command).unwrap_or_default();
+    Ok(if events.is_empty() { None } else { Some(StreamAppend::of(stream, ledger.sequence, &events)?) })
+}
+
+/// The ledger of a delivery that costs a credit, and whether it may have arrived.
+async fn ledger_of(db: &Db, delivery: DeliveryId) -> Result<Option<(String, bool)>, DbError> {
+    Ok(with_pool!(db, pool => sqlx::query_as(LEDGER_OF).bind(delivery.0).fetch_optional(pool).await)?)
 }
 
 fn attachments(events: &[NotificationEvent]) -> Vec<Box<dyn Attachment>> {

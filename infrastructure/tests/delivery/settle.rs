@@ -186,6 +186,55 @@ async fn the_credit_of_an_unknown_arrival_stays_reserved(
     assert_eq!(world.credits("li").await, (1, 1), "nobody knows whether WeChat spent it");
 }
 
+/// A person's decision.
+async fn says(world: &World, delivery: DeliveryId, command: NotificationCommand) {
+    let metadata = Metadata {
+        command: CommandId::from_key("test", &format!("{delivery}")),
+        correlation: "operator".to_owned(),
+        causation: None,
+        actor: Actor::System("cli".to_owned()),
+    };
+    decide(&world.process.bus, delivery, command, metadata, world.clock.now()).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_says_that_it_arrived_says_that_its_credit_is_spent(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    world.grant("li", 2).await;
+    world.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, Fault::ResetAfter {})).unwrap();
+    let notice = world.request("li").await;
+    world.dispatcher().drain_once().await.unwrap();
+    assert_eq!(world.credits("li").await, (1, 1));
+    let (delivery, at) = (notice.delivery, world.clock.now());
+    let (settlement, by, reason) =
+        (Settlement::Sent, Actor::System("cli".to_owned()), "asked her".to_owned());
+    says(&world, delivery, NotificationCommand::Settle { delivery, settlement, by, reason, at }).await;
+    assert_eq!(world.credits("li").await, (1, 0));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_given_up_gives_its_credit_back_unless_it_may_have_arrived(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values((Fault::Http4xx { status: 403, process: false }, (2, 0)), (Fault::ResetAfter {}, (1, 1)))]
+    (fault, credits): (Fault, (i64, usize)),
+) {
+    let world = World::new(backend).await;
+    world.grant("li", 2).await;
+    world.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, fault)).unwrap();
+    let notice = world.request("li").await;
+    world.dispatcher().drain_once().await.unwrap();
+    assert_eq!(world.credits("li").await, (1, 1), "it waits with its credit, or nobody knows");
+    let (delivery, at) = (notice.delivery, world.clock.now());
+    let (by, reason) = (Actor::System("cli".to_owned()), "told by phone".to_owned());
+    says(&world, delivery, NotificationCommand::Discard { delivery, by, reason, at }).await;
+    assert_eq!(world.credits("li").await, credits);
+    assert_eq!(world.row(notice).await.0, "cancelled");
+}
+
 #[rstest]
 #[tokio::test]
 async fn what_cannot_be_decided_keeps_nobody_waiting(
