@@ -51,10 +51,14 @@ pub(crate) fn without_password(address: &str) -> String {
         return address.to_owned();
     }
     let Ok(mut url) = Url::parse(address) else { return HIDDEN.to_owned() };
+    let has_password = |url: &Url| url.query_pairs().any(|(name, _)| name == "password");
+    if url.password().is_none() && !has_password(&url) {
+        return address.to_owned();
+    }
     if url.password().is_some() && url.set_password(Some("hidden")).is_err() {
         return HIDDEN.to_owned();
     }
-    if url.query_pairs().any(|(name, _)| name == "password") {
+    if has_password(&url) {
         url.set_query(None);
     }
     url.to_string()

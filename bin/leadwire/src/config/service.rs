@@ -259,8 +259,11 @@ where
 
 pub(super) fn http_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim_end_matches('/')).ok();
-    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| "is not an http or https address".to_owned())
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.ok_or_else(|| "is not an http or https address".to_owned())?;
+    // Addresses are shown, logged and sent to people.
+    let is_bare = url.username().is_empty() && url.password().is_none();
+    if is_bare { Ok(url) } else { Err("names a user or a password, which no address here may".to_owned()) }
 }
 
 fn origin(text: &str) -> Result<String, String> {

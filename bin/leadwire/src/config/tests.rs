@@ -246,6 +246,23 @@ fn no_secret_is_ever_printed() {
 }
 
 #[test]
+fn an_address_with_a_password_is_refused_and_never_printed() {
+    for setting in ["LEADWIRE_WECHAT_SUBSCRIBE__BASE_URL", "LEADWIRE_SERVER__PUBLIC_URL"] {
+        let sources = with_secret(&[
+            ("MINIPROGRAM_APPSECRET", "s"),
+            ("MINIPROGRAM_APPID", "wx1"),
+            ("LEADWIRE_WECHAT_SUBSCRIBE__TEMPLATE", "T"),
+            (setting, "https://proxy:hunter2@wechat.internal"),
+        ]);
+        let told = format!("{:?} {:?}", problems(&sources), effective(&sources));
+        assert!(told.contains("names a user or a password"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let bare = "http://127.0.0.1:3001";
+    assert_eq!(print::without_password(bare), bare);
+}
+
+#[test]
 fn a_command_on_the_database_needs_no_secret() {
     let settings = ToolSettings::load(&environment(&[("MINIPROGRAM_APPID", "wx1")])).unwrap();
     assert_eq!(settings.wechat_app.as_deref(), Some("wx1"));
