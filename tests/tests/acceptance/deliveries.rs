@@ -2,11 +2,15 @@
 //! that was seen, given up with a reason, unknown ones settled; nothing disappears.
 
 use domain::notification::DeliveryState::{self, Accepted, Dead, Rejected, Unknown};
+use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tests::kit::{Person, Setup, TestApp};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 use wechat_simulator::{Endpoint, Fault, FaultRule};
+
+/// A code that nobody documented: a no, and perhaps for now only.
+const SAYS_LATER: i64 = 77_777;
 
 /// A service whose provider need say "busy" only once.
 async fn impatient(on: Backend) -> TestApp {
@@ -50,12 +54,12 @@ async fn a_dead_letter_shows_its_attempts_is_sent_once_more_and_given_up(
 ) {
     let app = impatient(on).await;
     let (admin, employee) = (app.team.admin.clone(), app.team.employee.clone());
-    fails(&app, code(-1));
+    fails(&app, code(SAYS_LATER));
     let dead = ended(&app, 1, Dead).await;
     let listed = app.get("/api/deliveries?state=dead&channel=wechat_subscribe").by(&admin).send().await;
     let items = listed.data()["items"].as_array().expect("items").clone();
     assert_eq!(items.len(), 1);
-    assert_eq!((&items[0]["_id"], &items[0]["failure"]["code"]), (&json!(dead), &json!(-1)));
+    assert_eq!((&items[0]["_id"], &items[0]["failure"]["code"]), (&json!(dead), &json!(SAYS_LATER)));
     assert_eq!(items[0]["recipient"]["username"], json!(employee.username));
     let detail = shown(&app, &dead).await;
     let tries = detail["tries"].as_array().expect("attempts");
@@ -112,6 +116,33 @@ async fn many_are_sent_once_more_by_who_confirms_how_many(#[values(Sqlite, Postg
     assert_eq!(states, [Accepted; 3]);
     let repeated = app.post("/api/deliveries/retry", &ask(Some(3))).by(&admin).key("all").send().await;
     assert_eq!((repeated.is_replay(), &repeated.data()["requeued"]), (true, &json!(3)));
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twins_under_one_key_hear_one_answer(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = TestApp::start(on).await;
+    let admin = app.team.admin.clone();
+    fails(&app, code(40003));
+    for n in 1..=3 {
+        ended(&app, n, Rejected).await;
+    }
+    app.wechat().clear_faults();
+    let all = json!({ "filter": { "channel": "wechat_subscribe" }, "expectedCount": 3 });
+    let ask = || app.post("/api/deliveries/retry", &all).by(&admin).key("twins").send();
+    let twins = join_all((0..6).map(|_| ask())).await;
+    let first = ask().await;
+    assert_eq!((first.status, first.is_replay()), (200, true), "{}", first.message());
+    assert_eq!(first.data()["count"], json!(3));
+    for twin in twins {
+        // Who comes while the first is under way may hear that the number is another one, and asks again.
+        if twin.status != 409 {
+            assert_eq!((twin.status, twin.data()), (200, first.data()));
+        }
+    }
+    app.settle().await;
+    assert_eq!(app.wechat().received_by(&app.team.employee.openid).len(), 3);
     app.finish().await;
 }
 
@@ -185,6 +216,34 @@ async fn a_paused_channel_holds_what_waits_and_says_so(#[values(Sqlite, Postgres
     assert_eq!(app.messages(&employee).len(), before + 1);
     let metrics = app.get("/metrics").send().await;
     assert_eq!(metrics.status, 200);
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_dispatcher_ever_had_exists_and_nothing_can_be_done_about_it(
+    #[values(Sqlite, Postgres)] on: Backend,
+) {
+    let app = TestApp::start(on).await;
+    let admin = app.team.admin.clone();
+    app.lead_of(&app.team.manager, &app.team.employee, 1).await;
+    app.settle().await;
+    for state in ["suppressed", "delivered"] {
+        let listed = app.get(&format!("/api/deliveries?state={state}&limit=1")).by(&admin).send().await;
+        let id = listed.data()["items"][0]["_id"].as_str().expect("an id").to_owned();
+        let body = json!({ "reason": "试试" });
+        for (what, body) in [
+            ("retry", body.clone()),
+            ("discard", body),
+            ("settle", json!({ "as": "sent", "reason": "试试" })),
+        ] {
+            let reply = app.post(&format!("/api/deliveries/{id}/{what}"), &body).by(&admin).send().await;
+            assert_eq!(reply.problem(), (409, "DELIVERY_STATE"), "{what} {state}");
+            assert_eq!(reply.body["error"]["details"]["state"], json!(state));
+        }
+    }
+    let nobody = "00000000-0000-0000-0000-000000000000/retry";
+    assert_eq!(act(&app, &admin, nobody, json!({})).await, (404, "DELIVERY_NOT_FOUND".to_owned()));
     app.finish().await;
 }
 

@@ -4,9 +4,10 @@ use application::access::{Action, Caller};
 use application::bus::CommandContext;
 use application::forms::{self, SettleAs};
 use axum::extract::State;
-use domain::notification::{NotificationCommand, Settlement};
+use domain::notification::{DeliveryState, NotificationCommand, NotificationError, Settlement};
 use domain::{Actor, DeliveryId};
-use infrastructure::outbox::decide;
+use infrastructure::outbox::decide::{self, DecideError};
+use projections::queries::deliveries as query;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +18,7 @@ use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::problem::Problem;
+use crate::http::refusals::db_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
 
@@ -148,6 +150,28 @@ pub(crate) fn settlement(
     NotificationCommand::Settle { delivery, settlement, by, reason, at }
 }
 
+/// How the rules refuse `command` in a state.
+fn when_nothing_was_sent(command: &NotificationCommand) -> fn(DeliveryState) -> NotificationError {
+    match command {
+        NotificationCommand::Requeue { .. } => NotificationError::NotRequeueable,
+        NotificationCommand::Discard { .. } => NotificationError::NotDiscardable,
+        _ => NotificationError::NotSettleable,
+    }
+}
+
+/// Why nothing is done about a delivery that no dispatcher ever had: suppressed, of the inbox, or none at all.
+async fn without_work(
+    app: &App,
+    delivery: DeliveryId,
+    refusal: fn(DeliveryState) -> NotificationError,
+) -> Problem {
+    match query::by_id(&app.db, delivery).await {
+        Ok(Some(found)) => decide_problem(&DecideError::Refused(refusal(found.delivery.state))),
+        Ok(None) => decide_problem(&DecideError::NotFound),
+        Err(error) => db_problem(&error),
+    }
+}
+
 async fn put(
     app: &App,
     caller: &Caller,
@@ -156,8 +180,11 @@ async fn put(
     context: &CommandContext,
     text: Text,
 ) -> Result<Answer, Problem> {
-    let decided = decide::ask(&app.bus, delivery, command, context).await;
-    let decided = decided.map_err(|error| decide_problem(&error))?;
+    let refusal = when_nothing_was_sent(&command);
+    let decided = match decide::ask(&app.bus, delivery, command, context).await {
+        Err(DecideError::NotFound) => return Err(without_work(app, delivery, refusal).await),
+        decided => decided.map_err(|error| decide_problem(&error))?,
+    };
     let answer = Answer::ok(text, &Acted { id: delivery })?;
     let Some(position) = decided.position else { return Ok(answer) };
     app.writes.noted(caller.id, position);

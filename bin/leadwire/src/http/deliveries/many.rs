@@ -105,7 +105,9 @@ pub async fn retry_many(
         return Answer::ok(COUNTED, &Retried { count, ..Retried::default() });
     }
     if form.expected != Some(count) {
-        return Err(changed(count));
+        // The twin of this request may have changed the number.
+        let (first, position) = first_answer(&app, &context).await?.ok_or_else(|| changed(count))?;
+        return Ok(Answer::ok(REQUEUED, &first)?.written(position, true));
     }
     if count > RETRIES_MAX {
         return Err(too_many(count));
@@ -114,11 +116,15 @@ pub async fn retry_many(
     let found = query::retryable(&app.db, &filter, limit).await.map_err(|error| db_problem(&error))?;
     let reason = form.reason.unwrap_or_else(|| BY_HAND.to_owned());
     let (done, last) = requeue(&app, &caller, &context, &found, &reason, count).await?;
-    let position = remember(&app, &context, done).await?.or(last);
+    let remembered = remember(&app, &context, done).await?;
+    let (done, position, replayed) = match remembered {
+        Remembered::First(position) => (done, position.or(last), false),
+        Remembered::Twin(first, position) => (first, Some(position), true),
+    };
     let answer = Answer::ok(REQUEUED, &done)?;
     let Some(position) = position else { return Ok(answer) };
     app.writes.noted(caller.id, position);
-    Ok(answer.written(position, false))
+    Ok(answer.written(position, replayed))
 }
 
 fn filter(form: RetryFilter) -> DeliveryFilter {
@@ -184,16 +190,28 @@ async fn first_answer(app: &App, context: &CommandContext) -> Result<Option<(Ret
     if receipt.fingerprint != *fingerprint {
         return Err(append_problem(&AppendError::KeyReused));
     }
-    let first = serde_json::from_value(receipt.result).map_err(|error| {
-        tracing::error!(error = %error, "a receipt cannot be read");
-        Problem::of(&problem::INTERNAL)
-    })?;
-    Ok(Some((first, receipt.position)))
+    Ok(Some((kept(receipt.result)?, receipt.position)))
 }
 
-/// Keeps the answer, so that a repetition with the same key gets it again.
-async fn remember(app: &App, context: &CommandContext, done: Retried) -> Result<Option<Position>, Problem> {
-    let Some(fingerprint) = context.fingerprint.clone() else { return Ok(None) };
+/// The answer that a receipt keeps.
+fn kept(result: serde_json::Value) -> Result<Retried, Problem> {
+    serde_json::from_value(result).map_err(|error| {
+        tracing::error!(error = %error, "a receipt cannot be read");
+        Problem::of(&problem::INTERNAL)
+    })
+}
+
+/// Whose answer counts.
+enum Remembered {
+    /// This one. With a key it is kept at the position.
+    First(Option<Position>),
+    /// That of a twin with the same key, which ended first.
+    Twin(Retried, Position),
+}
+
+/// Keeps the answer, so that a repetition with the same key gets it again, however close behind it is.
+async fn remember(app: &App, context: &CommandContext, done: Retried) -> Result<Remembered, Problem> {
+    let Some(fingerprint) = context.fingerprint.clone() else { return Ok(Remembered::First(None)) };
     let draft = Draft {
         metadata: context.metadata.clone(),
         recorded_at: context.at,
@@ -202,8 +220,8 @@ async fn remember(app: &App, context: &CommandContext, done: Retried) -> Result<
         receipt: Some((fingerprint, json!(done))),
     };
     match app.bus.append(draft).await {
-        Ok(Appended::Committed { last }) => Ok(Some(last)),
-        Ok(Appended::Replayed(receipt)) => Ok(Some(receipt.position)),
+        Ok(Appended::Committed { last }) => Ok(Remembered::First(Some(last))),
+        Ok(Appended::Replayed(receipt)) => Ok(Remembered::Twin(kept(receipt.result)?, receipt.position)),
         Err(error) => Err(append_problem(&error)),
     }
 }
