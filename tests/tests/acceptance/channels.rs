@@ -2,9 +2,11 @@
 //! under whatever nobody knows of the providers; and whoever was not told through a channel can be told why
 //! (notifications.md section 3, wechat-apis.md section 0).
 
+mod ways;
+
 use chrono::TimeDelta;
 use domain::notification::DeliveryState::{
-    self, Accepted, Cancelled, Delivered, Held, Rejected, Retry, Suppressed, Unknown,
+    self, Accepted, Cancelled, Held, Rejected, Retry, Suppressed, Unknown,
 };
 use domain::notification::{Channel, Settlement};
 use domain::staff::StaffCommand;
@@ -12,11 +14,11 @@ use domain::{Actor, StaffId};
 use projections::queries::deliveries::DeliveryRow;
 use rstest::rstest;
 use serde_json::json;
-use tests::kit::{Official, Person, Setup, TestApp, eventually};
+use tests::kit::{Person, Setup, TestApp};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
-use wechat_simulator::{
-    Check, DEMO_CORP, DuplicateAnswer, Endpoint, Fault, FaultRule, Received, Switches, ValidationOrder,
-};
+use wechat_simulator::{DEMO_CORP, Endpoint, Fault, FaultRule, Received};
+
+pub(crate) use ways::{Way, Weather, accepted, sending};
 
 /// The route of notifications.md section 3.
 const ROUTE: [Channel; 4] =
@@ -27,94 +29,6 @@ const AFTER_GRACE: TimeDelta = TimeDelta::seconds(121);
 
 /// The time of a channel is over, and the next one speaks.
 const AFTER_FALLBACK: TimeDelta = TimeDelta::seconds(301);
-
-/// A channel and the API it uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    WecomApp,
-    WecomRobot,
-    Subscribe,
-    Cloud,
-    OfficialTemplate,
-    OfficialSubscribe,
-}
-
-impl Way {
-    pub(super) fn channel(self) -> Channel {
-        match self {
-            Self::WecomApp => Channel::WecomApp,
-            Self::WecomRobot => Channel::WecomRobot,
-            Self::Subscribe => Channel::WechatSubscribe,
-            Self::Cloud => Channel::WechatCloud,
-            Self::OfficialTemplate | Self::OfficialSubscribe => Channel::WechatOfficial,
-        }
-    }
-
-    /// Only this channel is configured.
-    pub(super) fn alone(self) -> Setup {
-        let official = if self == Self::OfficialSubscribe { Official::Subscribe } else { Official::Template };
-        Setup { official, ..Setup::through(&[self.channel()]) }
-    }
-
-    pub(super) fn endpoint(self) -> Endpoint {
-        self.alone().endpoint(self.channel())
-    }
-
-    /// Whether the provider recognises a repetition.
-    pub(super) fn recognises(self) -> bool {
-        matches!(self, Self::WecomApp | Self::Cloud | Self::OfficialTemplate)
-    }
-}
-
-/// How what nobody knows is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weather {
-    /// As it is likeliest.
-    Likely,
-    /// The other way.
-    Other,
-}
-
-impl Weather {
-    pub(super) fn switches(self) -> Switches {
-        if self == Self::Likely {
-            return Switches::default();
-        }
-        let order = vec![Check::Credit, Check::Content, Check::Template, Check::Openid];
-        Switches {
-            validation_order: ValidationOrder::try_from(order).expect("each check once"),
-            failed_send_consumes_credit: true,
-            msgid_present: false,
-            blank_value_is_empty: false,
-            emoji_counts_two: false,
-            mini_program_token_is_unsupported: false,
-            template_duplicate_same_msgid: false,
-            system_error_delivers: true,
-            rolling_windows: false,
-            wecom_duplicate_answer: DuplicateAnswer::NoMsgid,
-            wecom_duplicates_by_bytes: false,
-            wecom_reused_task_id_refused: false,
-            wecom_card_counts_bytes: true,
-            ..Switches::default()
-        }
-    }
-}
-
-/// The only sending to a person through a channel.
-pub(super) async fn sending(app: &TestApp, person: &Person, channel: Channel) -> DeliveryRow {
-    let mut rows = app.sendings_through(person, channel).await;
-    assert_eq!(rows.len(), 1, "{channel}: {rows:?}");
-    rows.remove(0)
-}
-
-/// Waits until the only sending to a person through a channel is accepted.
-pub(super) async fn accepted(app: &TestApp, person: &Person, channel: Channel) -> DeliveryRow {
-    eventually("the message is accepted", async || {
-        let row = sending(app, person, channel).await;
-        matches!(row.state, Accepted | Delivered).then_some(row)
-    })
-    .await
-}
 
 /// How many messages came to a person, by channel of the route.
 fn received(app: &TestApp, person: &Person) -> [usize; 4] {
