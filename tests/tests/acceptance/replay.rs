@@ -89,6 +89,9 @@ impl Workload<'_> {
             assert!(reply.status < 300, "{what}: {reply:?}");
             self.snap(&id, reply.position()).await;
         }
+        let accept = json!({ "action": "accept" });
+        let consent = self.app.post("/api/wechat/subscribe/confirm", &accept).by(&team.employee);
+        assert_eq!(consent.send().await.status, 200);
         let deleted = self.app.call(Method::DELETE, &format!("/api/customers/{gone}")).by(&team.admin);
         assert_eq!(deleted.send().await.status, 204);
     }
