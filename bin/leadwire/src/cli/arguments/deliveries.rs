@@ -41,7 +41,7 @@ pub(crate) enum DeliveriesCommand {
     Settle(DeliveriesSettle),
     /// Figures by channel, type or day
     #[command(after_help = "Example:
-  leadwire deliveries stats --by day --from 2026-11-01")]
+  leadwire deliveries stats --by day --from '2026-11-01 Asia/Shanghai'")]
     Stats(DeliveriesStats),
     /// Check what should have been decided, requested and queued against what was
     #[command(after_help = "Example:

@@ -5,6 +5,7 @@ use application::access::Action;
 use axum::extract::{RawQuery, State};
 use projections::policy_runner::{self, Reconciliation};
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{permitted, policy};
@@ -16,6 +17,10 @@ use crate::http::query::Parameters;
 use crate::http::refusals::db_problem;
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
+
+/// Checks at the same time in this process: each reads the whole log and asks the policy about every event again, so a
+/// few people in a hurry would take the machine from everybody else. Whoever goes away gives up the place in the queue.
+static TURNS: Semaphore = Semaphore::const_new(1);
 
 const CLEAN: Text = Text::new("核对完成，无缺失、无重复", "Checked: nothing is missing, nothing is doubled");
 const UNCLEAN: Text = Text::new(
@@ -61,7 +66,32 @@ pub async fn reconciliation(
     let mut parameters = Parameters::of(query.as_deref());
     let after = parameters.whole("after", 0..=i64::MAX).unwrap_or(0);
     parameters.finish()?;
+    let _turn = turn().await;
     let found = policy_runner::reconcile(&policy(&app), after).await.map_err(|error| db_problem(&error))?;
     let clean = found.is_clean();
     Answer::ok(if clean { CLEAN } else { UNCLEAN }, &ReconciliationDocument { clean, found })
+}
+
+/// Waits until this check may begin; it goes on until the permit is dropped. `None` cannot be: nobody closes it.
+async fn turn() -> Option<SemaphorePermit<'static>> {
+    TURNS.acquire().await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_check_at_a_time_and_who_leaves_the_queue_holds_up_nobody() {
+        let first = turn().await;
+        let mut second = Box::pin(turn());
+        let mut third = Box::pin(turn());
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second);
+        drop(first);
+        assert!(third.as_mut().now_or_never().flatten().is_some());
+    }
 }
