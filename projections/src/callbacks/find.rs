@@ -40,9 +40,17 @@ SELECT delivery_id, notification_id, state FROM outbox
 
 const LAST_ATTEMPT: &str = "SELECT max(started_at) FROM delivery_attempts WHERE delivery = $1";
 
+/// Calls of the cloud function for the person of a delivery: the function sends from the same app, and no answer of its
+/// says under which id.
+const CLOUD_CALLS: &str = "
+SELECT count(*) FROM deliveries d
+  JOIN deliveries c ON c.recipient = d.recipient AND c.channel = 'wechat_cloud'
+  JOIN delivery_attempts a ON a.delivery = c.id
+ WHERE d.id = $1 AND a.started_at >= $2 AND a.started_at <= $3";
+
 /// Every statement of this module, for the test that prepares them on both databases.
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[BY_MESSAGE_ID, BY_LEDGER, LAST_ATTEMPT];
+pub(crate) const STATEMENTS: &[&str] = &[BY_MESSAGE_ID, BY_LEDGER, LAST_ATTEMPT, CLOUD_CALLS];
 
 /// What a report is about.
 pub(super) enum Found {
@@ -85,6 +93,9 @@ impl CallbackWorker {
             }
         }
         Ok(match fitting.as_slice() {
+            [(delivery, _)] if self.cloud_called(*delivery, report.at).await? => {
+                Found::TooEarly("the cloud function may have sent this message")
+            }
             [(delivery, notification)] => Found::One(DeliveryId(*delivery), NotificationId(*notification)),
             [] => Found::TooEarly("no delivery has the id of this message"),
             _ => Found::TooEarly("more than one delivery without an answer may be meant"),
@@ -113,5 +124,17 @@ impl CallbackWorker {
             sqlx::query_scalar(LAST_ATTEMPT).bind(delivery).fetch_one(pool).await
         })?;
         Ok(started.is_some_and(|started| at >= started - CLOCKS_APART && at <= started + REPORT_WITHIN))
+    }
+
+    /// Whether the cloud function may be the sender: then a proof of its message would silence the lead that the person
+    /// was not told of.
+    async fn cloud_called(&self, delivery: Uuid, at: DateTime<Utc>) -> Result<bool, DbError> {
+        let calls: i64 = with_pool!(self.bus.log().db(), pool => sqlx::query_scalar(CLOUD_CALLS)
+            .bind(delivery)
+            .bind(at - REPORT_WITHIN)
+            .bind(at + CLOCKS_APART)
+            .fetch_one(pool)
+            .await)?;
+        Ok(calls > 0)
     }
 }

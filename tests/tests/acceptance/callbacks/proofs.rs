@@ -1,6 +1,7 @@
 //! Proofs that a message went out, or did not: whichever comes first, the proof or the answer it proves.
 
 use chrono::TimeDelta;
+use domain::notification::Channel;
 use domain::notification::DeliveryState::{Accepted, Delivered, Rejected, Unknown};
 use domain::notification::FailureClass::Busy;
 use projections::queries::deliveries::DeliveryRow;
@@ -134,6 +135,38 @@ async fn a_proof_of_somebody_elses_message_is_taken_for_nobodys(#[values(Sqlite,
     })
     .await;
     app.wechat().clear_faults();
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_cloud_function_sent_proves_no_message_without_an_answer(
+    #[values(Sqlite, Postgres)] on: Backend,
+) {
+    let app = encrypted_with(on, Setup::through(&[Channel::WechatSubscribe, Channel::WechatCloud])).await;
+    let (manager, employee) = (app.team.manager.clone(), app.team.employee.clone());
+    let once = |fault| app.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, fault)).unwrap();
+    once(Fault::ResetBefore {});
+    app.lead_of(&manager, &employee, 1).await;
+    told(&app).await;
+    assert_eq!(sending(&app, &employee).await.state, Unknown);
+
+    // The next lead is told by the function, to the same person, from the same app, with the same template.
+    once(Fault::Errcode { errcode: 47003, errmsg: None, process: false });
+    app.lead_of(&manager, &employee, 2).await;
+    for _ in 0..5 {
+        told(&app).await;
+        app.advance(TimeDelta::seconds(5));
+    }
+    told(&app).await;
+    let rows = app.sendings(&employee).await;
+    let states: Vec<_> = rows.iter().map(|row| row.state).collect();
+    assert_eq!(states, [Rejected, Unknown], "nobody has told of the first lead yet");
+
+    // Its standby does, when the time for a proof is over.
+    app.advance(TimeDelta::seconds(121));
+    told(&app).await;
+    assert_eq!(app.received(&employee, Channel::WechatCloud).len(), 2);
     app.finish().await;
 }
 
