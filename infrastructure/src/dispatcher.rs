@@ -10,6 +10,7 @@ mod commit;
 mod gate;
 mod health;
 mod observer;
+mod receiver;
 mod running;
 mod slots;
 

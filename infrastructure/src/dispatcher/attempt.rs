@@ -35,7 +35,7 @@ use super::commit::{Trouble, streams};
 use super::gate::Gate;
 use super::observer::Observer;
 use super::slots::Slots;
-use super::{Options, Ports, Provider, health};
+use super::{Options, Ports, Provider};
 use crate::bus::Bus;
 use crate::event_log::Attachment;
 use crate::outbox::budget::{Budget, Exhausted, Scope};
@@ -100,6 +100,9 @@ impl Engine {
         if let Err(rest) = self.provider.prepare().await {
             self.rest(rest.until, &rest.failure);
             self.release(&row).await;
+            return;
+        }
+        if self.is_refused_receiver(&row).await {
             return;
         }
         let begun = match self.tried(|| self.begin(&row)).await {
@@ -223,7 +226,7 @@ impl Engine {
     }
 
     /// Line 6.
-    async fn conclude(&self, row: &Leased, attempt: i64, outcome: Outcome) {
+    pub(super) async fn conclude(&self, row: &Leased, attempt: i64, outcome: Outcome) {
         let (at, chance) = (self.now(), self.ports.randomness.unit());
         match self.tried(|| self.end(row, attempt, &outcome, at, chance)).await {
             Ok(state) => {
@@ -303,7 +306,7 @@ impl Engine {
         }
     }
 
-    async fn release(&self, row: &Leased) {
+    pub(super) async fn release(&self, row: &Leased) {
         if let Err(error) = lease::release(self.bus.log().db(), row).await {
             tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
         }
@@ -351,20 +354,11 @@ impl Engine {
         }
     }
 
-    /// Lets other processes see how this one finds the channel.
-    pub(super) async fn publish(&self) {
-        let trouble = self.lock_trouble().clone();
-        let (db, standing) = (self.bus.log().db(), self.gate.standing());
-        if let Err(error) = health::publish(db, &self.tenant, standing, trouble.as_ref(), self.now()).await {
-            tracing::warn!(%error, channel = %self.tenant.channel, "the channel's state cannot be shown");
-        }
-    }
-
-    fn lock_trouble(&self) -> std::sync::MutexGuard<'_, Option<Failure>> {
+    pub(super) fn lock_trouble(&self) -> std::sync::MutexGuard<'_, Option<Failure>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub(super) fn now(&self) -> DateTime<Utc> {
         self.ports.clock.now()
     }
 }

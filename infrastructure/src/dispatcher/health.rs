@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::notification::Failure;
 
+use super::attempt::Engine;
 use super::gate::Standing;
 use crate::db::{Db, DbError};
 use crate::outbox::lease::Tenant;
@@ -15,8 +16,19 @@ ON CONFLICT (channel, app, owner) DO UPDATE SET state = excluded.state, until = 
        failure_class = excluded.failure_class, failure_code = excluded.failure_code, detail = excluded.detail,
        updated_at = excluded.updated_at";
 
+impl Engine {
+    /// Lets other processes see how this one finds the channel.
+    pub(super) async fn publish(&self) {
+        let trouble = self.lock_trouble().clone();
+        let (db, standing) = (self.bus.log().db(), self.gate.standing());
+        if let Err(error) = publish(db, &self.tenant, standing, trouble.as_ref(), self.now()).await {
+            tracing::warn!(%error, channel = %self.tenant.channel, "the channel's state cannot be shown");
+        }
+    }
+}
+
 /// Writes the row of this dispatcher. `failure` is why it rests.
-pub(super) async fn publish(
+async fn publish(
     db: &Db,
     tenant: &Tenant,
     standing: Standing,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{Channel, DeliveryState};
-use domain::{DeliveryId, EventId, NotificationId, StreamId};
+use domain::{DeliveryId, EventId, NotificationId, StaffId, StreamId};
 use uuid::Uuid;
 
 use super::lease_sql::{
@@ -57,6 +57,8 @@ pub struct Leased {
     pub correlation: String,
     /// The event that requested it.
     pub causation: Option<EventId>,
+    /// The person; `None` in rows older than this column.
+    pub recipient: Option<StaffId>,
     /// Nobody else sends to this recipient now.
     pub recipient_key: String,
     /// Stream of the recipient's credits.
@@ -100,6 +102,7 @@ struct Row {
     notification_id: Uuid,
     correlation: String,
     causation: Option<Uuid>,
+    recipient: Option<Uuid>,
     recipient_key: String,
     ledger: Option<String>,
     request_body: Option<String>,
@@ -133,6 +136,7 @@ impl Row {
             ledger: ledger.transpose()?,
             correlation: self.correlation,
             causation: self.causation.map(EventId),
+            recipient: self.recipient.map(StaffId),
             recipient_key: self.recipient_key,
             request_body: self.request_body.unwrap_or_default(),
             due_at: self.due_at,

@@ -5,7 +5,7 @@ pub(super) const LOCK_LEASES: &str = "SELECT pg_advisory_xact_lock(1225502544648
 
 macro_rules! row {
     () => {
-        "delivery_id, notification_id, correlation, causation, recipient_key, ledger, request_body, state, attempt, busy_answers,
+        "delivery_id, notification_id, correlation, causation, recipient, recipient_key, ledger, request_body, state, attempt, busy_answers,
        maybe_arrived, first_attempt_at, fallback_at, lease_token, lease_expires_at, due_at, position"
     };
 }

@@ -2,6 +2,7 @@
 //! under whatever nobody knows of the providers; and whoever was not told through a channel can be told why
 //! (notifications.md section 3, wechat-apis.md section 0).
 
+mod waiting;
 mod ways;
 
 use chrono::TimeDelta;
@@ -197,10 +198,14 @@ async fn whoever_cannot_be_reached_through_one_channel_is_told_by_the_next_at_on
 
 /// Takes a person's membership of the corporation back.
 async fn unbind_wecom(app: &TestApp, person: &Person) {
+    unbind(app, person).await;
+    app.settle().await;
+}
+
+pub(crate) async fn unbind(app: &TestApp, person: &Person) {
     let (by, at) = (Actor::System("test".to_owned()), app.now());
     let (corp, reason) = (DEMO_CORP.to_owned(), "离职".to_owned());
     app.staff_command(person, StaffCommand::UnbindWecom { corp, reason, by, at }).await;
-    app.settle().await;
 }
 
 #[rstest]
