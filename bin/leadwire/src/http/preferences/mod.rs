@@ -36,7 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(show, set)).routes(routes!(show_role, set_role))
 }
 
-/// The role that the path names by code or Chinese name, if there is one. Asked for with [`known`](Self::known) once it
+/// The role that the path names by code or Chinese name, if there is one. Asked for with `known` once it
 /// is clear that the caller may know, and that the body can be read.
 #[derive(Debug, Clone, Copy)]
 pub struct RolePath(Option<Role>);

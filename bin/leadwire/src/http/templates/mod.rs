@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(edit::roll_back))
 }
 
-/// The template that the path names, if there is one. Asked for with [`known`](Self::known) once it is clear that the
+/// The template that the path names, if there is one. Asked for with `known` once it is clear that the
 /// caller may know, and that the body can be read.
 #[derive(Debug, Clone, Copy)]
 pub struct TemplatePath(Option<&'static Template>);
