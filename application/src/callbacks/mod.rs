@@ -1,7 +1,7 @@
 //! What WeChat and WeCom tell us by themselves: consents, rejections, proofs of arrival, questions of members
 //! (wechat-apis.md section 7).
 //!
-//! [`read`] turns a decrypted body, XML or JSON, into a [`Message`]; [`effects`] says what follows from it, and
+//! [`read`] turns a decrypted body, XML or JSON, into a [`Message`]; [`effects()`] says what follows from it, and
 //! [`members`] answers whoever asks for a member. All of it is pure: signatures, storage and the consumer are
 //! elsewhere.
 
