@@ -5,6 +5,7 @@
 //! process can never put an old token over a newer one. A token that the provider refused is replaced only if it is
 //! still the stored one: fifty sends that fail together lead to one question.
 
+pub(crate) mod answer;
 mod row;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,6 +2,7 @@
 //! under whatever nobody knows of the providers; and whoever was not told through a channel can be told why
 //! (notifications.md section 3, wechat-apis.md section 0).
 
+mod busy;
 mod waiting;
 mod ways;
 
@@ -316,46 +317,6 @@ async fn a_channel_that_does_not_get_through_in_time_gives_way(#[values(Sqlite, 
     );
     assert_eq!(app.received(&team.employee, Channel::WechatOfficial).len(), 1);
     app.is_reconciled().await;
-    app.finish().await;
-}
-
-#[rstest]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_answer_with_a_hidden_effect_is_repeated_only_where_the_provider_notices(
-    #[values(Sqlite, Postgres)] on: Backend,
-    #[values(Way::WecomApp, Way::Cloud, Way::OfficialTemplate)] way: Way,
-    #[values(Weather::Likely, Weather::Other)] weather: Weather,
-) {
-    let app = TestApp::start_with(on, Setup { switches: weather.switches(), ..way.alone() }).await;
-    let team = app.team.clone();
-    app.wechat().add_fault(FaultRule::once(way.endpoint(), code(-1))).expect("a rule");
-    app.lead_of(&team.manager, &team.employee, 1).await;
-    app.settle().await;
-    app.advance(TimeDelta::seconds(40));
-    let row = accepted(&app, &team.employee, way.channel()).await;
-    assert_eq!(row.attempts, 2);
-    assert_eq!(app.received(&team.employee, way.channel()).len(), 1);
-    app.finish().await;
-}
-
-#[rstest]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_answer_is_not_repeated_where_nobody_would_notice_the_repetition(
-    #[values(Sqlite, Postgres)] on: Backend,
-    #[values(Way::Subscribe, Way::OfficialSubscribe)] way: Way,
-    #[values(Weather::Likely, Weather::Other)] weather: Weather,
-) {
-    let app = TestApp::start_with(on, Setup { switches: weather.switches(), ..way.alone() }).await;
-    let team = app.team.clone();
-    app.wechat().add_fault(FaultRule::once(way.endpoint(), code(-1))).expect("a rule");
-    app.lead_of(&team.manager, &team.employee, 1).await;
-    app.settle().await;
-    app.advance(AFTER_GRACE);
-    app.settle().await;
-    let row = sending(&app, &team.employee, way.channel()).await;
-    assert_eq!((row.state, row.attempts, row.settlement), (Unknown, 1, Some(Settlement::Closed)));
-    let arrived = usize::from(weather == Weather::Other);
-    assert_eq!(app.received(&team.employee, way.channel()).len(), arrived);
     app.finish().await;
 }
 
