@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -71,6 +72,18 @@ id!(
     /// One follow-up on a customer.
     FollowUpId
 );
+id!(
+    /// A rule 流转规则 that hands idle leads on.
+    TransferRuleId
+);
+id!(
+    /// One run of a transfer rule.
+    TransferRunId
+);
+id!(
+    /// A rule 回收规则 that puts idle leads into the public pool.
+    RecycleRuleId
+);
 
 fn derive(parts: &[&str]) -> Uuid {
     // The unit separator keeps ("a", "bc") and ("ab", "c") apart.
@@ -107,6 +120,21 @@ impl DeliveryId {
     /// One delivery per channel of a notice (product.md G6).
     pub fn of(notification: NotificationId, channel: &str) -> Self {
         Self(derive(&["delivery", &notification.to_string(), channel]))
+    }
+}
+
+impl TransferRunId {
+    /// The run of a rule in one period: every process that starts it, and the one that resumes it, means the same
+    /// run (transfer-and-recycle.md section 2). A run by hand has a random id instead.
+    pub fn of_period(rule: TransferRuleId, period: DateTime<Utc>) -> Self {
+        Self(derive(&["transfer_run", &rule.to_string(), &period.timestamp_micros().to_string()]))
+    }
+}
+
+impl CommandId {
+    /// The move of one lead in one run: however often a run is resumed, a lead moves once in it.
+    pub fn of_move(run: TransferRunId, customer: CustomerId) -> Self {
+        Self(derive(&["transfer_move", &run.to_string(), &customer.to_string()]))
     }
 }
 
@@ -205,6 +233,24 @@ impl From<StaffId> for StreamId {
 impl From<NotificationId> for StreamId {
     fn from(id: NotificationId) -> Self {
         Self::new("notification", id.0)
+    }
+}
+
+impl From<TransferRuleId> for StreamId {
+    fn from(id: TransferRuleId) -> Self {
+        Self::new("transfer_rule", id.0)
+    }
+}
+
+impl From<TransferRunId> for StreamId {
+    fn from(id: TransferRunId) -> Self {
+        Self::new("transfer_run", id.0)
+    }
+}
+
+impl From<RecycleRuleId> for StreamId {
+    fn from(id: RecycleRuleId) -> Self {
+        Self::new("recycle_rule", id.0)
     }
 }
 

@@ -20,10 +20,11 @@ pub mod subscription;
 pub mod template;
 #[cfg(test)]
 mod testing;
+pub mod transfer_rule;
 
 pub use aggregate::{Aggregate, DecodeError, StoredEvent};
 pub use envelope::{Actor, Metadata, Recorded};
 pub use ids::{
-    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NotificationId, Position, Sequence,
-    StaffId, StreamId,
+    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NotificationId, Position,
+    RecycleRuleId, Sequence, StaffId, StreamId, TransferRuleId, TransferRunId,
 };

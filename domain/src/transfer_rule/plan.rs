@@ -1,0 +1,1 @@
+//! Who gets which lead: a pure function of the candidates, the targets and a seed.
