@@ -4,13 +4,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::codes::{Channel, DeliveryState, Settlement};
+use super::codes::{Channel, DeliveryState, FailureClass, Settlement};
 use super::command::{Conclusion, NotificationError};
 use super::events::{
     DeliveryCancelled, DeliveryConfirmed, DeliveryDiscarded, DeliveryMerged, DeliveryRejected,
-    DeliveryReleased, DeliverySettled, Failure, NotificationEvent,
+    DeliveryReleased, DeliverySettled, DeliveryUncertain, Failure, NotificationEvent,
 };
 use super::{Delivery, Notification};
+use crate::envelope::Actor;
 use crate::ids::{DeliveryId, NotificationId};
 
 /// Begins the reason of a standby that was not needed.
@@ -23,6 +24,9 @@ const DUE: &str = "due";
 const CLOSED: &str = "route_closed";
 /// Reason of a standby whose route an operator gave up.
 const DISCARDED: &str = "route_discarded";
+
+/// Who closes what is no longer true and may have been told.
+const RECALL: &str = "recall";
 
 type Decided = Result<Vec<NotificationEvent>, NotificationError>;
 
@@ -50,6 +54,27 @@ impl Notification {
             }
             // Nobody knows yet; the channel's policy or an operator settles it.
             Conclusion::Uncertain(_) | Conclusion::Retry { .. } => vec![],
+        }
+    }
+
+    /// It is not sent, and nobody calls it any more. What may have arrived already is not said to be taken back: nobody
+    /// knows of it, and nothing more is done. A standby that was dismissed stays so whatever a provider says later.
+    pub(super) fn cancel(&self, delivery: DeliveryId, reason: String, at: DateTime<Utc>) -> Decided {
+        use DeliveryState::{Cancelled, Held, Pending, Retry};
+        let found = self.delivery(delivery)?;
+        let (channel, attempt) = (found.channel, found.attempt);
+        match found.state {
+            Pending | Retry if found.doubted => {
+                let failure = Failure { class: FailureClass::Uncertain, code: None, detail: reason.clone() };
+                let (settlement, by) = (Settlement::Closed, Actor::System(RECALL.to_owned()));
+                let closed = DeliverySettled { delivery, settlement, by, reason, at };
+                Ok(vec![DeliveryUncertain { delivery, attempt, failure, at }.into(), closed.into()])
+            }
+            Cancelled if !found.stands_by || is_told_by(&reason) => Ok(vec![]),
+            Pending | Retry | Held | Cancelled => {
+                Ok(vec![DeliveryCancelled { delivery, channel, reason, at }.into()])
+            }
+            other => Err(NotificationError::NotCancellable(other)),
         }
     }
 

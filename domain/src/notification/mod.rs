@@ -59,6 +59,9 @@ pub struct Delivery {
     /// What its unknown arrival was decided to count as.
     #[serde(default)]
     pub settlement: Option<Settlement>,
+    /// Whether an attempt of it may have arrived.
+    #[serde(default)]
+    pub doubted: bool,
 }
 
 impl Aggregate for Notification {
@@ -102,16 +105,7 @@ impl Aggregate for Notification {
                     other => Err(NotificationError::NotRequeueable(other)),
                 }
             }
-            NotificationCommand::Cancel { delivery, reason, at } => {
-                let Delivery { channel, state, .. } = *self.delivery(delivery)?;
-                match state {
-                    DeliveryState::Pending | DeliveryState::Retry | DeliveryState::Held => {
-                        Ok(vec![DeliveryCancelled { delivery, channel, reason, at }.into()])
-                    }
-                    DeliveryState::Cancelled => Ok(vec![]),
-                    other => Err(NotificationError::NotCancellable(other)),
-                }
-            }
+            NotificationCommand::Cancel { delivery, reason, at } => self.cancel(delivery, reason, at),
             NotificationCommand::Release { delivery, at } => self.release(delivery, at),
             NotificationCommand::Merge { delivery, into, at } => self.merge(delivery, into, at),
             NotificationCommand::Settle { delivery, settlement, by, reason, at } => {
@@ -144,8 +138,12 @@ impl Aggregate for Notification {
                 d.counted -= i64::from(given_back);
                 d.state = DeliveryState::Retry;
                 d.due_at = Some(e.due_at);
+                d.doubted |= e.failure.class == FailureClass::Uncertain;
             }),
-            NotificationEvent::Uncertain(e) => self.moved(e.delivery, DeliveryState::Unknown),
+            NotificationEvent::Uncertain(e) => {
+                self.moved(e.delivery, DeliveryState::Unknown);
+                self.update(e.delivery, |d| d.doubted = true);
+            }
             NotificationEvent::Died(e) => self.moved(e.delivery, DeliveryState::Dead),
             NotificationEvent::Requeued(e) => self.update(e.delivery, |d| {
                 d.state = DeliveryState::Pending;
@@ -203,6 +201,7 @@ impl Notification {
                     after,
                     stands_by: after.is_some(),
                     settlement: None,
+                    doubted: false,
                 },
             );
         }

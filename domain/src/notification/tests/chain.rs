@@ -186,6 +186,56 @@ fn a_provider_that_takes_its_word_back_lets_the_dismissed_speak() {
 }
 
 #[test]
+fn a_dismissed_standby_that_was_taken_back_is_not_called_any_more() {
+    let told_by_wecom = both_dismissed("told_by_wecom_app", 2);
+    let mut told = history([sent(WECOM), ended(WECOM, accepted())]);
+    told.extend(told_by_wecom);
+    let [wechat, cloud] = both_dismissed("lead_transferred", 4);
+    given::<Notification>(told.clone())
+        .when(cancel(delivery(WECHAT), 4))
+        .then_expect_events(vec![wechat.clone()]);
+    let refute = || NotificationCommand::Refute { delivery: delivery(WECOM), failure: failure(), at: at(6) };
+    let rejected: NotificationEvent =
+        DeliveryRejected { delivery: delivery(WECOM), attempt: 1, failure: failure(), at: at(6) }.into();
+    told.extend([wechat, cloud]);
+    given::<Notification>(told.clone()).when(cancel(delivery(WECHAT), 5)).then_expect_events(vec![]);
+    given::<Notification>(told).when(refute()).then_expect_events(vec![rejected]);
+    // Nobody can call what an operator gave up, or what stood behind a closed route.
+    let [wechat, cloud] = both_dismissed("route_closed", 4);
+    let mut closed = unknown();
+    closed.extend([settled(Settlement::Closed), wechat, cloud]);
+    given::<Notification>(closed).when(cancel(delivery(WECHAT), 5)).then_expect_events(vec![]);
+}
+
+#[test]
+fn what_may_have_arrived_is_closed_as_unknown_and_not_said_to_be_taken_back() {
+    let doubt = || Failure { class: FailureClass::Uncertain, code: None, detail: "reset".into() };
+    let again = Conclusion::Retry { failure: doubt(), due_at: at(60), counted: true };
+    let reason = || "lead_transferred".to_owned();
+    let why = Failure { class: FailureClass::Uncertain, code: None, detail: reason() };
+    let expected = |attempt| {
+        let by = crate::envelope::Actor::System("recall".to_owned());
+        let (delivery, settlement) = (delivery(WECOM), Settlement::Closed);
+        let closed = DeliverySettled { delivery, settlement, by, reason: reason(), at: at(4) };
+        vec![DeliveryUncertain { delivery, attempt, failure: why.clone(), at: at(4) }.into(), closed.into()]
+    };
+    let waiting = history([sent(WECOM), ended(WECOM, again)]);
+    given::<Notification>(waiting).when(cancel(delivery(WECOM), 4)).then_expect_events(expected(1));
+    let (by, at_3) = (boss(), at(3));
+    let mut requeued = unknown();
+    requeued.push(DeliveryRequeued { delivery: delivery(WECOM), by, reason: "重发".into(), at: at_3 }.into());
+    given::<Notification>(requeued).when(cancel(delivery(WECOM), 4)).then_expect_events(expected(1));
+    // What definitely did not arrive is taken back.
+    let refused = history([sent(WECOM), ended(WECOM, retry(true))]);
+    given::<Notification>(refused).when(cancel(delivery(WECOM), 4)).then_expect_events(vec![dismissed(
+        WECOM,
+        Channel::WecomApp,
+        "lead_transferred",
+        4,
+    )]);
+}
+
+#[test]
 fn who_gives_a_delivery_up_gives_its_route_up() {
     let (by, reason) = (boss(), "已当面告知".to_owned());
     let discard = NotificationCommand::Discard {

@@ -101,8 +101,12 @@ fn holds(notice: &Notification, history: &[NotificationEvent]) {
         let refuted = matches!(event, NotificationEvent::Rejected(_))
             && matches!(old.state, DeliveryState::Accepted | DeliveryState::Unknown);
         let started = matches!(event, NotificationEvent::Started(_));
+        let left_behind = matches!(event, NotificationEvent::Cancelled(_))
+            && old.state == DeliveryState::Cancelled
+            && old.stands_by
+            && !new.stands_by;
         assert!(
-            !old.state.is_final() || requeued || decided || refuted,
+            !old.state.is_final() || requeued || decided || refuted || left_behind,
             "{} stays final but for a decision or a later word of the provider: {event:?}",
             old.state
         );
