@@ -8,6 +8,7 @@ mod appender;
 mod attachment;
 mod batch;
 mod counts;
+mod joint;
 mod prepare;
 mod read;
 mod sql;
@@ -24,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::db::{Db, DbError, Tx};
 
 pub use crate::upcasters::RecordedRaw;
-pub use attachment::{Attachment, Verdict};
+pub use attachment::{Attachment, Fence, Joint, Verdict};
 pub use prepare::{DRAFT_BYTES_MAX, GUARDS_PER_COMMAND_MAX};
 pub use read::{Filter, PAGE_MAX, STREAM_EVENTS_MAX, Until};
 pub use sql::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS};

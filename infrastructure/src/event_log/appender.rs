@@ -17,7 +17,7 @@ use super::batch::{self, BATCH_REQUESTS_MAX, GuardWrites, Judgement};
 use super::prepare::Request;
 use super::sql;
 use super::write::{self, Placed};
-use super::{Answer, Attachment, Verdict};
+use super::{Answer, Attachment, Fence, Verdict, joint};
 use crate::db::{BEGIN_SQLITE, Db, DbError, SqliteDb, Tx};
 
 /// How long one batch may take before it is given up; beyond the server's own statement timeout.
@@ -144,9 +144,12 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut accepted = Vec::with_capacity(batch.len());
         let mut head = present.head;
+        let passed = joint::pass(&mut tx, batch, &present).await?;
         for (index, request) in batch.iter_mut().enumerate() {
             match batch::judge(request, &present) {
-                Judgement::Write(_) if !fences_hold(&mut tx, &mut request.attachments).await? => {
+                Judgement::Write(_)
+                    if !passed[index] && !fences_hold(&mut tx, &mut request.attachments).await? =>
+                {
                     outcomes.push(Err(AppendError::Fenced));
                 }
                 Judgement::Write(guards) => {
@@ -202,7 +205,9 @@ async fn write_batch(tx: &mut Tx<'_>, batch: &mut [Request], accepted: &[Accepte
 /// Asks every attachment of one request. With several, the first may have written before the second refuses, so
 /// they ask inside a savepoint.
 async fn fences_hold(tx: &mut Tx<'_>, attachments: &mut [Box<dyn Attachment>]) -> Result<bool, DbError> {
-    match attachments {
+    let mut fences: Vec<_> =
+        attachments.iter_mut().filter(|attachment| !matches!(attachment.kind(), Fence::None)).collect();
+    match fences.as_mut_slice() {
         [] => Ok(true),
         [only] => Ok(only.fence(tx).await? == Verdict::Apply),
         several => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use application::delivery::{Contract, Limit};
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 use crate::db::{DbError, Tx};
 use crate::with_tx;
@@ -72,6 +73,12 @@ impl Budget {
         Self { keys: keys.into_iter().filter(|key| !key.limits.is_empty()).collect() }
     }
 
+    /// Each limit with its stretch in buckets, as the joint fence takes them.
+    pub(super) fn rows(&self) -> Value {
+        let row = |key: &Key, limit: &Limit| json!({"key": key.name, "stretch": buckets(limit.per), "most": limit.max});
+        self.keys.iter().flat_map(|key| key.limits.iter().map(|limit| row(key, limit))).collect()
+    }
+
     /// Counts one send, or says which limit is reached. A send counted for one key and refused by the next stays
     /// counted: the limits err on the careful side.
     pub async fn spend(&self, tx: &mut Tx<'_>, now: DateTime<Utc>) -> Result<Option<Exhausted>, DbError> {
@@ -116,7 +123,7 @@ impl Key {
     }
 }
 
-fn bucket(at: DateTime<Utc>) -> i64 {
+pub(super) fn bucket(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(BUCKET_SECONDS)
 }
 

@@ -5,16 +5,21 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use domain::DeliveryId;
 use domain::notification::DeliveryState;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::budget::{Budget, Exhausted};
+use super::budget::{Budget, Exhausted, bucket};
+use super::joint_sql::{CLOSE_JOINTLY, START_JOINTLY};
 use super::lease::Leased;
 use crate::db::{Db, DbError, Tx};
-use crate::event_log::{Attachment, RecordedRaw, Verdict};
+use crate::event_log::{Attachment, Fence, Joint, RecordedRaw, Verdict};
 use crate::with_tx;
+
+/// Digits of a second that PostgreSQL keeps.
+const MICROS: u16 = 6;
 
 pub(super) const START: &str = "
 UPDATE outbox SET state = 'in_flight', attempt = $3, lease_expires_at = $4,
@@ -32,6 +37,11 @@ pub(super) const REOPEN: &str = "
 UPDATE outbox SET maybe_arrived = (maybe_arrived OR state = 'unknown'), state = 'pending', due_at = $2,
        busy_answers = 0, settle_at = NULL, settled_at = NULL, fallback_at = NULL
  WHERE delivery_id = $1 AND state IN ('unknown', 'dead', 'rejected') AND request_body IS NOT NULL";
+
+/// A moment as a bound value would be stored: to the microsecond, not rounded.
+fn stored(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.trunc_subsecs(MICROS)
+}
 
 fn verdict(rows: u64) -> Verdict {
     if rows == 1 { Verdict::Apply } else { Verdict::Fenced }
@@ -58,6 +68,15 @@ pub struct StartRow {
 
 #[async_trait]
 impl Attachment for StartRow {
+    fn kind(&self) -> Fence {
+        let row = json!({
+            "id": self.delivery.0, "token": self.token, "attempt": self.attempt,
+            "expires_at": stored(self.expires_at), "at": stored(self.at),
+            "bucket": bucket(self.at), "limits": self.budget.rows(),
+        });
+        Fence::Joint(Joint { statement: START_JOINTLY, key: self.delivery.0, row })
+    }
+
     async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
         // A lost lease below leaves a send counted that was not made: the limits err on the careful side.
         if let Some(exhausted) = self.budget.spend(tx, self.at).await? {
@@ -139,6 +158,16 @@ impl CloseRow {
 
 #[async_trait]
 impl Attachment for CloseRow {
+    fn kind(&self) -> Fence {
+        let row = json!({
+            "id": self.delivery.0, "token": self.token, "attempt": self.attempt, "state": self.state.as_str(),
+            "due_at": stored(self.due_at), "busy_answers": self.busy_answers, "keeps_body": self.keeps_body(),
+            "maybe_arrived": self.maybe_arrived, "settle_at": self.settle_at.map(stored),
+            "settled_at": self.settled_at.map(stored),
+        });
+        Fence::Joint(Joint { statement: CLOSE_JOINTLY, key: self.delivery.0, row })
+    }
+
     async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
         let rows = with_tx!(tx, conn => sqlx::query(CLOSE)
             .bind(self.delivery.0)

@@ -1,12 +1,17 @@
 //! Attachments: work that commits with the events, or fences the whole command off without a hole.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use application::bus::{AppendError, Appended};
 use async_trait::async_trait;
 use infrastructure::db::{Db, DbError, Tx};
-use infrastructure::event_log::{Attachment, EventLog, RecordedRaw, Verdict};
+use infrastructure::event_log::{Attachment, EventLog, Fence, Joint, RecordedRaw, Verdict};
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;
+use serde_json::json;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::kit::{Backend, TestDb, appended_to, assert_whole, draft, stream};
 
@@ -165,4 +170,93 @@ async fn a_failed_batch_is_tried_once_more(#[values(Backend::Sqlite, Backend::Po
     let next = log.append(draft(vec![appended_to(&stream(), 0, 1)])).await;
     assert_eq!(next, Ok(Appended::Committed { last: 2 }));
     assert_whole(&log).await;
+}
+
+const MOVE_JOINTLY: &str = "
+UPDATE keyed SET moves = moves + 1
+  FROM jsonb_to_recordset($1::text::jsonb) AS r(id uuid, epoch bigint)
+ WHERE keyed.id = r.id AND keyed.epoch = r.epoch
+RETURNING keyed.id";
+
+/// Moves its row if its epoch is still the current one; says in what company it was asked.
+struct Keyed {
+    id: Uuid,
+    epoch: i64,
+    asked_alone: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Attachment for Keyed {
+    fn kind(&self) -> Fence {
+        let row = json!({"id": self.id, "epoch": self.epoch});
+        Fence::Joint(Joint { statement: MOVE_JOINTLY, key: self.id, row })
+    }
+
+    async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
+        self.asked_alone.fetch_add(1, Ordering::Relaxed);
+        let rows = with_tx!(tx, conn => sqlx::query("UPDATE keyed SET moves = moves + 1 WHERE id = $1 AND epoch = $2")
+            .bind(self.id)
+            .bind(self.epoch)
+            .execute(conn)
+            .await?
+            .rows_affected());
+        Ok(if rows == 1 { Verdict::Apply } else { Verdict::Fenced })
+    }
+
+    async fn write(&mut self, _: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
+        Ok(())
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_passes_a_joint_fence_is_not_asked_again_and_who_does_not_is_asked_alone(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let test = TestDb::fresh(backend).await;
+    let mut tx = test.db.begin_write().await.unwrap();
+    let create = match backend {
+        Backend::Postgres => {
+            "CREATE TABLE keyed (id UUID PRIMARY KEY, epoch BIGINT NOT NULL, moves BIGINT NOT NULL)"
+        }
+        Backend::Sqlite => {
+            "CREATE TABLE keyed (id BLOB PRIMARY KEY, epoch BIGINT NOT NULL, moves BIGINT NOT NULL)"
+        }
+    };
+    with_tx!(&mut tx, conn => sqlx::query(create).execute(conn).await.map(drop)).unwrap();
+    let ids: Vec<Uuid> = (0..20).map(Uuid::from_u128).collect();
+    for id in &ids {
+        with_tx!(&mut tx, conn => sqlx::query("INSERT INTO keyed VALUES ($1, 1, 0)").bind(*id).execute(conn).await.map(drop))
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    let log = EventLog::start(test.db.clone());
+    let asked_alone = Arc::new(AtomicUsize::new(0));
+    let keyed = |id: Uuid, epoch| Keyed { id, epoch, asked_alone: Arc::clone(&asked_alone) };
+
+    // Every fourth comes with an epoch that never was; one more is refused for another reason and must not move its row.
+    let mut commands = JoinSet::new();
+    for (n, id) in ids.iter().enumerate() {
+        let (log, fence) = (log.clone(), keyed(*id, if n % 4 == 1 { 7 } else { 1 }));
+        let expected = i64::from(n == 2); // a stream that does not exist has no first event
+        commands.spawn(async move {
+            log.append_with(draft(vec![appended_to(&stream(), expected, 2)]), vec![Box::new(fence)]).await
+        });
+    }
+    let outcomes = commands.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(AppendError::Fenced)).count(), 5);
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 14);
+    assert_eq!(assert_whole(&log).await.len(), 28);
+    let moved: Vec<i64> =
+        with_pool!(&test.db, pool => sqlx::query_scalar("SELECT moves FROM keyed ORDER BY id")
+        .fetch_all(pool)
+        .await)
+        .unwrap();
+    let expected: Vec<i64> = (0..20).map(|n| i64::from(n % 4 != 1 && n != 2)).collect();
+    assert_eq!(moved, expected);
+    let alone = match backend {
+        Backend::Postgres => 5, // those that did not pass
+        Backend::Sqlite => 19,  // all that were to be written
+    };
+    assert_eq!(asked_alone.load(Ordering::Relaxed), alone);
 }
