@@ -12,6 +12,7 @@ pub mod decide;
 pub mod fences;
 pub mod follow;
 pub mod hold;
+mod joint_sql;
 pub mod lease;
 mod lease_sql;
 pub mod recall;
@@ -74,6 +75,8 @@ const INSERT_SQLITE: &str = insert!(
 /// Every statement about the outbox for PostgreSQL, for the test that prepares them.
 pub const POSTGRES_STATEMENTS: &[&str] = &[
     INSERT_POSTGRES,
+    joint_sql::START_JOINTLY,
+    joint_sql::CLOSE_JOINTLY,
     lease_sql::LOCK_LEASES,
     lease_sql::LEASE_POSTGRES,
     lease_sql::TAKE_OVER_POSTGRES,

@@ -11,7 +11,7 @@ use domain::DeliveryId;
 use domain::notification::{Channel, DeliveryState, NotificationEvent, Settlement};
 
 use crate::db::{DbError, Tx};
-use crate::event_log::{Attachment, RecordedRaw, Verdict};
+use crate::event_log::{Attachment, Fence, RecordedRaw, Verdict};
 use crate::with_tx;
 
 pub(super) const HELD: &str =
@@ -59,6 +59,10 @@ impl Follow {
 
 #[async_trait]
 impl Attachment for Follow {
+    fn kind(&self) -> Fence {
+        Fence::None
+    }
+
     async fn fence(&mut self, _: &mut Tx<'_>) -> Result<Verdict, DbError> {
         Ok(Verdict::Apply)
     }
