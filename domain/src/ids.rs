@@ -179,6 +179,11 @@ impl StreamId {
         Self::new("preferences", derive(&["preferences", "role", role]))
     }
 
+    /// What people are held to around the public pool: one document for the installation.
+    pub fn pool_rules() -> Self {
+        Self::new("pool_rules", derive(&["pool_rules", "default"]))
+    }
+
     /// The published texts of one template.
     pub fn template(key: &str) -> Self {
         Self::new("template", derive(&["template", key]))

@@ -1,0 +1,165 @@
+//! When a lead goes back into the public pool: a pure function of its facts and of the rules that count.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{RecycleKind, RecycleRule, RecycleText};
+use crate::customer::{ContractStatus, Customer, LeadLevel, LeadSource, Ownership};
+use crate::envelope::Actor;
+use crate::ids::RecycleRuleId;
+
+/// The rules that count, in the order in which they are asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecyclePolicy {
+    terms: Vec<RecycleTerm>,
+}
+
+/// One rule that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecycleTerm {
+    /// The rule.
+    pub rule: RecycleRuleId,
+    /// What it says.
+    pub text: RecycleText,
+}
+
+/// What is asked of a lead. `From<&Customer>` in a command, read from a row in a scan: one function answers both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueFacts {
+    /// Since when its owner has it; `None`: nobody owns it, it is in the pool, or deleted.
+    pub owned_since: Option<DateTime<Utc>>,
+    /// Whether another person gave it to its owner: what people claim or create for themselves is not protected.
+    pub given_by_person: bool,
+    /// When it was last followed up, notes of system A apart.
+    pub last_follow_up_at: Option<DateTime<Utc>>,
+    /// How far the contract is.
+    pub status: Option<ContractStatus>,
+    /// How promising it is.
+    pub level: Option<LeadLevel>,
+    /// Where it came from.
+    pub source: Option<LeadSource>,
+    /// Whether it must stay where it is.
+    pub frozen: bool,
+}
+
+/// When a lead falls, and by which rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolDue {
+    /// The moment; it may lie in the past.
+    pub at: DateTime<Utc>,
+    /// The rule that decides.
+    pub rule: RecycleRuleId,
+    /// How many days that rule gives a lead of this level.
+    pub days: u32,
+}
+
+impl From<&Customer> for DueFacts {
+    fn from(customer: &Customer) -> Self {
+        let given_by_person = match (&customer.assigned_by, &customer.ownership) {
+            (Some(Actor::Staff(giver)), Ownership::Owned { owner, .. }) => giver != owner,
+            _ => false,
+        };
+        Self {
+            owned_since: customer.assigned_at().filter(|_| customer.exists()),
+            given_by_person,
+            last_follow_up_at: customer.last_follow_up.as_ref().map(|last| last.at),
+            status: customer.contract_status,
+            level: customer.lead_level,
+            source: customer.profile.lead_source,
+            frozen: customer.is_frozen(),
+        }
+    }
+}
+
+impl DueFacts {
+    /// Since when it is owned, when rules may let it fall at all: 已签约, frozen and 转介绍 never do.
+    fn recyclable_since(&self) -> Option<DateTime<Utc>> {
+        let exempt = self.frozen
+            || self.status == Some(ContractStatus::Signed)
+            || self.source == Some(LeadSource::Referral);
+        self.owned_since.filter(|_| !exempt)
+    }
+}
+
+impl RecyclePolicy {
+    /// Of all rules, those that are enabled and not deleted. Of the same priority, the one written first is asked first.
+    pub fn of<'a>(rules: impl IntoIterator<Item = (RecycleRuleId, &'a RecycleRule)>) -> Self {
+        let counts = |(rule, state): (RecycleRuleId, &'a RecycleRule)| {
+            let text = state.text.clone().filter(|_| state.enabled && state.exists())?;
+            Some((text.priority, state.created_at, rule, text))
+        };
+        let mut found: Vec<_> = rules.into_iter().filter_map(counts).collect();
+        found.sort_by_key(|(priority, created_at, rule, _)| (*priority, *created_at, *rule));
+        Self { terms: found.into_iter().map(|(_, _, rule, text)| RecycleTerm { rule, text }).collect() }
+    }
+
+    /// The rules, in the order in which they are asked.
+    pub fn terms(&self) -> &[RecycleTerm] {
+        &self.terms
+    }
+
+    /// What a rule says, when it counts.
+    pub fn text(&self, rule: RecycleRuleId) -> Option<&RecycleText> {
+        self.terms.iter().find(|term| term.rule == rule).map(|term| &term.text)
+    }
+
+    /// When the lead falls: the first rule that fits it decides, however late. `None`: never.
+    pub fn pool_due(&self, facts: &DueFacts) -> Option<PoolDue> {
+        let owned_since = facts.recyclable_since()?;
+        let RecycleTerm { rule, text } = self.terms.iter().find(|term| term.text.fits(facts))?;
+        let days = text.days_of(facts.level);
+        let clock = match text.kind {
+            RecycleKind::NoFollowUp { .. } => {
+                facts.last_follow_up_at.map_or(owned_since, |at| at.max(owned_since))
+            }
+            RecycleKind::NotSigned { .. } => owned_since,
+        };
+        let safe_until = if facts.given_by_person {
+            later(owned_since, TimeDelta::hours(text.protected_hours.into()))
+        } else {
+            owned_since
+        };
+        let at = later(clock, TimeDelta::days(days.into())).max(safe_until).max(text.effective_from);
+        Some(PoolDue { at, rule: *rule, days })
+    }
+
+    /// The reason that stands in the pool when a lead falls.
+    pub fn reason(&self, due: &PoolDue) -> Option<String> {
+        self.text(due.rule).map(|text| text.kind.reason(due.days))
+    }
+
+    /// The warning that is to be told at `at`: the last one whose moment has come, as its hours before the fall. Earlier
+    /// ones that nobody told in time are passed over: they would say less. `None`: none yet, or it falls already.
+    pub fn warning(&self, due: &PoolDue, at: DateTime<Utc>) -> Option<u32> {
+        if at >= due.at {
+            return None;
+        }
+        let hours = &self.text(due.rule)?.warn_before_hours;
+        hours.iter().copied().filter(|hours| at >= earlier(due.at, *hours)).min()
+    }
+
+    /// When the next warning of a lead is to be told, after `at`.
+    pub fn next_warning(&self, due: &PoolDue, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let hours = &self.text(due.rule)?.warn_before_hours;
+        hours.iter().map(|hours| earlier(due.at, *hours)).filter(|moment| *moment > at).min()
+    }
+}
+
+impl RecycleText {
+    fn fits(&self, facts: &DueFacts) -> bool {
+        let from_here = self.lead_sources.is_empty()
+            || facts.source.is_some_and(|source| self.lead_sources.contains(&source));
+        let so_far =
+            self.statuses.is_empty() || facts.status.is_some_and(|status| self.statuses.contains(&status));
+        from_here && so_far
+    }
+}
+
+/// Some time later; the end of time when there is no such moment.
+fn later(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    at.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+fn earlier(at: DateTime<Utc>, hours: u32) -> DateTime<Utc> {
+    at.checked_sub_signed(TimeDelta::hours(hours.into())).unwrap_or(DateTime::<Utc>::MIN_UTC)
+}

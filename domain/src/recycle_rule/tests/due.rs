@@ -1,0 +1,219 @@
+//! When leads fall, case by case.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::customer::{
+    AssignmentSource, Customer, CustomerAssigned, CustomerClaimed, CustomerCreated, CustomerEvent,
+    CustomerFrozen, CustomerNumber, CustomerReleased, CustomerStatusChanged, FollowUpKind, FollowUpRecorded,
+    Profile,
+};
+use crate::ids::{FollowUpId, RecycleRuleId};
+use crate::testing::staff;
+
+fn id(n: u128) -> RecycleRuleId {
+    RecycleRuleId(Uuid::from_u128(n))
+}
+
+/// The rules 1, 2, 3… with these texts.
+pub(super) fn policy(texts: &[RecycleText]) -> RecyclePolicy {
+    let rules: Vec<RecycleRule> = texts.iter().map(|text| after(&[created(text.clone()).into()])).collect();
+    RecyclePolicy::of((1..).map(id).zip(&rules))
+}
+
+/// An ordinary lead, owned since the first day.
+fn facts() -> DueFacts {
+    DueFacts {
+        owned_since: Some(days(0)),
+        given_by_person: false,
+        last_follow_up_at: None,
+        status: Some(ContractStatus::Pending),
+        level: Some(LeadLevel::A),
+        source: Some(LeadSource::Douyin),
+        frozen: false,
+    }
+}
+
+fn due(texts: &[RecycleText], facts: DueFacts) -> Option<(DateTime<Utc>, RecycleRuleId)> {
+    policy(texts).pool_due(&facts).map(|due| (due.at, due.rule))
+}
+
+#[test]
+fn the_clock_starts_with_the_last_follow_up_or_with_the_owner() {
+    let not_signed = RecycleText { kind: RecycleKind::NotSigned { days: 60 }, ..text() };
+    for (text, follow_up, expected) in [
+        (text(), None, days(30)),
+        (text(), Some(days(4)), days(34)),
+        (text(), Some(days(-4)), days(30)),
+        (not_signed.clone(), None, days(60)),
+        (not_signed, Some(days(4)), days(60)),
+    ] {
+        let facts = DueFacts { last_follow_up_at: follow_up, ..facts() };
+        assert_eq!(due(&[text.clone()], facts), Some((expected, id(1))), "{text:?}");
+    }
+}
+
+#[test]
+fn who_is_exempt_never_falls() {
+    for exempt in [
+        DueFacts { owned_since: None, ..facts() },
+        DueFacts { frozen: true, ..facts() },
+        DueFacts { status: Some(ContractStatus::Signed), ..facts() },
+        DueFacts { source: Some(LeadSource::Referral), ..facts() },
+    ] {
+        assert_eq!(due(&[text()], exempt), None, "{exempt:?}");
+        let named = RecycleText {
+            lead_sources: vec![LeadSource::Referral],
+            statuses: vec![ContractStatus::Signed],
+            ..text()
+        };
+        assert_eq!(due(&[named], exempt), None, "{exempt:?}");
+    }
+    assert_eq!(due(&[], facts()), None);
+}
+
+#[test]
+fn the_first_rule_that_fits_decides_however_late() {
+    let slow = RecycleText { priority: 1, lead_sources: vec![LeadSource::Douyin], ..text() };
+    let fast = RecycleText { priority: 2, kind: RecycleKind::NoFollowUp { days: 5 }, ..text() };
+    let rules = [fast, slow];
+    assert_eq!(due(&rules, facts()), Some((days(30), id(2))));
+    let elsewhere = DueFacts { source: Some(LeadSource::Meituan), ..facts() };
+    assert_eq!(due(&rules, elsewhere), Some((days(5), id(1))));
+    let unknown = DueFacts { source: None, ..facts() };
+    assert_eq!(due(&rules, unknown), Some((days(5), id(1))));
+}
+
+#[test]
+fn of_the_same_place_the_rule_written_first_decides() {
+    let late = RecycleRuleCreated { at: at(9), ..created(text()) };
+    let (first, second): (RecycleRule, RecycleRule) =
+        (after(&[late.into()]), after(&[created(text()).into()]));
+    let policy = RecyclePolicy::of([(id(1), &first), (id(2), &second)]);
+    assert_eq!(policy.pool_due(&facts()).map(|due| due.rule), Some(id(2)));
+}
+
+#[test]
+fn rules_that_are_off_or_gone_do_not_count() {
+    let off: RecycleRule = after(&[created(text()).into(), disabled(at(1)).into()]);
+    let gone: RecycleRule = after(&[created(text()).into(), deleted().into()]);
+    let never = RecycleRule::default();
+    let policy = RecyclePolicy::of([(id(1), &off), (id(2), &gone), (id(3), &never)]);
+    assert_eq!(policy, RecyclePolicy::default());
+    assert_eq!(policy.pool_due(&facts()), None);
+}
+
+#[test]
+fn a_status_and_a_level_are_asked_for() {
+    let rule = RecycleText {
+        statuses: vec![ContractStatus::Pending, ContractStatus::Matching],
+        days_by_level: BTreeMap::from([(LeadLevel::A, 7), (LeadLevel::D, 90)]),
+        ..text()
+    };
+    for (status, level, expected) in [
+        (Some(ContractStatus::Pending), Some(LeadLevel::A), Some(7)),
+        (Some(ContractStatus::Matching), Some(LeadLevel::D), Some(90)),
+        (Some(ContractStatus::Matching), Some(LeadLevel::B), Some(30)),
+        (Some(ContractStatus::Matching), None, Some(30)),
+        (Some(ContractStatus::Lost), Some(LeadLevel::A), None),
+        (None, Some(LeadLevel::A), None),
+    ] {
+        let found = due(std::slice::from_ref(&rule), DueFacts { status, level, ..facts() });
+        assert_eq!(found.map(|(at, _)| at), expected.map(days), "{status:?} {level:?}");
+    }
+}
+
+#[test]
+fn nothing_falls_before_the_rule_applies_or_while_it_is_protected() {
+    let later = RecycleText { effective_from: days(45), ..text() };
+    assert_eq!(due(std::slice::from_ref(&later), facts()), Some((days(45), id(1))));
+    let fresh = DueFacts { owned_since: Some(days(40)), ..facts() };
+    assert_eq!(due(&[later], fresh), Some((days(70), id(1))));
+
+    let protecting = RecycleText { protected_hours: 50 * 24, ..text() };
+    let given = DueFacts { given_by_person: true, ..facts() };
+    assert_eq!(due(std::slice::from_ref(&protecting), given), Some((days(50), id(1))));
+    assert_eq!(due(&[protecting], facts()), Some((days(30), id(1))));
+}
+
+#[test]
+fn the_last_warning_whose_moment_has_come_is_told_and_none_after_the_fall() {
+    let policy = policy(&[text()]);
+    let due = policy.pool_due(&facts()).unwrap();
+    let hours_before = |hours: i64| days(30) - TimeDelta::hours(hours);
+    for (at, warning, next) in [
+        (days(0), None, Some(hours_before(72))),
+        (hours_before(72) - TimeDelta::seconds(1), None, Some(hours_before(72))),
+        (hours_before(72), Some(72), Some(hours_before(24))),
+        (hours_before(25), Some(72), Some(hours_before(24))),
+        (hours_before(24), Some(24), None),
+        (hours_before(1), Some(24), None),
+        (days(30), None, None),
+        (days(99), None, None),
+    ] {
+        assert_eq!((policy.warning(&due, at), policy.next_warning(&due, at)), (warning, next), "{at}");
+    }
+    assert_eq!(policy.reason(&due).as_deref(), Some("超过30天未跟进，自动回收"));
+}
+
+/// The same lead as its events and as its facts.
+#[test]
+fn a_lead_tells_its_own_facts() {
+    let create = CustomerCreated {
+        number: CustomerNumber::nth(1),
+        profile: Profile { lead_source: Some(LeadSource::Douyin), ..Profile::default() },
+        contract_status: ContractStatus::Pending,
+        lead_level: LeadLevel::A,
+        pooled: None,
+        import: None,
+        by: boss(),
+        at: days(-1),
+    };
+    let assign = |to| CustomerAssigned {
+        to: staff(to),
+        by: boss(),
+        reason: None,
+        source: AssignmentSource::Manual,
+        out_of_pool: false,
+        at: days(0),
+    };
+    let owned = || vec![CustomerEvent::from(create.clone()), assign(1).into()];
+    let with = |event: CustomerEvent| {
+        let mut events = owned();
+        events.push(event);
+        events
+    };
+    let follow_up = FollowUpRecorded {
+        id: FollowUpId(Uuid::from_u128(1)),
+        kind: FollowUpKind::Phone,
+        content: "约了周六".to_owned(),
+        next_follow_up_at: None,
+        by: boss(),
+        at: days(3),
+    };
+    let release =
+        CustomerReleased {
+            from: staff(1), by: boss(), reason: "换人".to_owned(), batch: None, at: days(1)
+        };
+    let claim = CustomerClaimed { by: staff(1), at: days(0) };
+    let freeze = CustomerFrozen { reason: None, by: boss(), at: days(1) };
+    let sign = CustomerStatusChanged {
+        from: ContractStatus::Pending,
+        to: ContractStatus::Signed,
+        by: boss(),
+        at: days(1),
+    };
+    let given = DueFacts { given_by_person: true, ..facts() };
+    for (events, expected) in [
+        (owned(), given),
+        (vec![create.clone().into(), assign(99).into()], facts()), // the boss took it
+        (vec![create.clone().into(), claim.into()], facts()),
+        (with(follow_up.into()), DueFacts { last_follow_up_at: Some(days(3)), ..given }),
+        (with(release.into()), DueFacts { owned_since: None, ..facts() }),
+        (with(freeze.into()), DueFacts { frozen: true, ..given }),
+        (with(sign.into()), DueFacts { status: Some(ContractStatus::Signed), ..given }),
+        (vec![], DueFacts { owned_since: None, status: None, level: None, source: None, ..facts() }),
+    ] {
+        assert_eq!(DueFacts::from(&after::<Customer>(&events)), expected, "{events:?}");
+    }
+}

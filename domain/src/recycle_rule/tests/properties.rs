@@ -1,0 +1,124 @@
+//! What holds for every rule and every lead.
+
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::due::policy;
+use super::*;
+use crate::testing::play;
+
+fn any_kind() -> impl Strategy<Value = RecycleKind> {
+    let (no_follow_up, not_signed) = (0..40_u32, 0..40_u32);
+    prop_oneof![
+        no_follow_up.prop_map(|days| RecycleKind::NoFollowUp { days }),
+        not_signed.prop_map(|days| RecycleKind::NotSigned { days }),
+    ]
+}
+
+fn any_text() -> impl Strategy<Value = RecycleText> {
+    let strategy = (
+        select(vec!["", "一", " 二 "]),
+        0..4_u32,
+        any_kind(),
+        btree_map(select(LeadLevel::ALL), 1..40_u32, 0..3),
+        subsequence(LeadSource::ALL, 0..4),
+        subsequence(ContractStatus::ALL, 0..4),
+        0..2000_u32,
+        -40..40_i64,
+        vec(1..100_u32, 0..3),
+    );
+    strategy.prop_map(|(name, priority, kind, levels, lead_sources, statuses, protected, from, warns)| {
+        RecycleText {
+            name: name.to_owned(),
+            priority,
+            kind,
+            days_by_level: levels,
+            lead_sources,
+            statuses,
+            protected_hours: protected,
+            effective_from: days(from),
+            warn_before_hours: warns,
+        }
+    })
+}
+
+fn any_facts() -> impl Strategy<Value = DueFacts> {
+    let strategy = (
+        of((-40..40_i64).prop_map(days)),
+        any::<bool>(),
+        of((-40..40_i64).prop_map(days)),
+        of(select(ContractStatus::ALL)),
+        of(select(LeadLevel::ALL)),
+        of(select(LeadSource::ALL)),
+        any::<bool>(),
+    );
+    strategy.prop_map(|(owned_since, given_by_person, last_follow_up_at, status, level, source, frozen)| {
+        DueFacts { owned_since, given_by_person, last_follow_up_at, status, level, source, frozen }
+    })
+}
+
+fn any_command() -> impl Strategy<Value = RecycleRuleCommand> {
+    use RecycleRuleCommand as C;
+    let moment = || (-9..9_i64).prop_map(days);
+    prop_oneof![
+        (any_text(), any::<bool>(), moment()).prop_map(|(text, enabled, at)| C::Create(RecycleRuleCreated {
+            text,
+            enabled,
+            by: boss(),
+            at
+        })),
+        (any_text(), moment()).prop_map(|(text, at)| C::Revise(revised(text, at))),
+        moment().prop_map(|at| C::Enable(enabled(at))),
+        moment().prop_map(|at| C::Disable(disabled(at))),
+        Just(C::Delete(deleted())),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_kept_is_valid_and_a_repetition_changes_nothing(commands in vec(any_command(), 0..16)) {
+        play::<RecycleRule>(commands, |_| false, |state, _| {
+            assert!(state.text.iter().all(|text| text.violations().is_empty()), "{state:?}");
+        });
+    }
+
+    /// A follow-up, a later owner or a later rule can only put the fall off.
+    #[test]
+    fn a_fall_never_comes_before_its_time(
+        texts in vec(any_text(), 0..4), facts in any_facts(), waits in 0..40_i64,
+    ) {
+        let policy = policy(&texts);
+        let Some(due) = policy.pool_due(&facts) else { return Ok(()) };
+        let text = policy.text(due.rule).unwrap();
+        prop_assert!(due.at >= facts.owned_since.unwrap() + TimeDelta::days(text.days_of(facts.level).into()));
+        prop_assert!(due.at >= text.effective_from);
+        prop_assert!(!facts.frozen && facts.status != Some(ContractStatus::Signed));
+        prop_assert!(facts.source != Some(LeadSource::Referral));
+
+        let followed_up = Some(facts.last_follow_up_at.unwrap_or(days(-40)) + TimeDelta::days(waits));
+        let touched = policy.pool_due(&DueFacts { last_follow_up_at: followed_up, ..facts }).unwrap();
+        prop_assert!(touched.at >= due.at && touched.rule == due.rule);
+        let since = facts.owned_since.map(|since| since + TimeDelta::days(waits));
+        let owned_later = policy.pool_due(&DueFacts { owned_since: since, ..facts }).unwrap();
+        prop_assert!(owned_later.at >= due.at);
+        prop_assert_eq!(policy.pool_due(&DueFacts { frozen: true, ..facts }), None);
+    }
+
+    /// Nobody is warned of what already happened, and the moments that are named are those at which warnings change.
+    #[test]
+    fn warnings_come_in_order_and_end_with_the_fall(text in any_text(), facts in any_facts()) {
+        let policy = policy(&[text]);
+        let Some(due) = policy.pool_due(&facts) else { return Ok(()) };
+        let (mut at, mut last) = (due.at - TimeDelta::days(30), u32::MAX);
+        while let Some(next) = policy.next_warning(&due, at) {
+            prop_assert!(next > at && next < due.at);
+            let hours = policy.warning(&due, next);
+            prop_assert_eq!(hours.map(|hours| due.at - TimeDelta::hours(hours.into())), Some(next));
+            prop_assert!(hours.unwrap() < last);
+            (at, last) = (next, hours.unwrap());
+        }
+        prop_assert_eq!(policy.warning(&due, due.at), None);
+    }
+}
