@@ -260,7 +260,7 @@ impl QuietHours {
 impl Zone {
     /// When the wall clock shows `clock`: the first time when it does so twice, and where it jumps over it, the
     /// first minute after.
-    pub(super) fn instant(self, clock: NaiveDateTime) -> Option<DateTime<Utc>> {
+    pub(crate) fn instant(self, clock: NaiveDateTime) -> Option<DateTime<Utc>> {
         (0..=i64::from(DAY_MINUTES))
             .find_map(|minutes| self.0.from_local_datetime(&(clock + TimeDelta::minutes(minutes))).earliest())
             .map(|at| at.with_timezone(&Utc))

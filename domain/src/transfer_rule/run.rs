@@ -1,0 +1,313 @@
+//! One run of a transfer rule 流转执行: what was planned, and what came of it (transfer-and-recycle.md section 2).
+//!
+//! The plan is written down before the first lead moves. Whoever finds a run unfinished goes on with that very plan;
+//! its last fact tells everybody it concerns, once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::RuleText;
+use crate::envelope::Actor;
+use crate::ids::{CustomerId, StaffId, TransferRuleId};
+use crate::{Aggregate, code_table, stored_events};
+
+/// Most leads of one run. More than these wait for the next period.
+pub const RUN_LEADS_MAX: usize = 10_000;
+
+/// Most moves of one event: a plan of a whole run would be a payload of megabytes.
+pub const PLANNED_MOVES_MAX: usize = 1000;
+
+code_table! {
+    /// What began a run.
+    Trigger {
+        /// Its period came.
+        Scheduled = "scheduled",
+        /// Somebody asked for it.
+        Manual = "manual",
+    }
+}
+
+/// The number a plan's chances are drawn from. Written as text: clients in JavaScript cannot count that far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Seed(pub u64);
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Seed {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl Serialize for Seed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+stored_events! {
+    /// A fact about one run.
+    TransferRunEvent {
+        /// It began.
+        Started(TransferRunStarted) = 1,
+        /// Some of its moves were planned.
+        Planned(TransferRunPlanned) = 1,
+        /// It is over.
+        Completed(TransferRunCompleted) = 1,
+    }
+}
+
+/// A run began 流转开始, with the rule as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferRunStarted {
+    /// The rule.
+    pub rule: TransferRuleId,
+    /// Which of its texts.
+    pub revision: i64,
+    /// What it said.
+    pub text: RuleText,
+    /// The period it is the run of; `None` when somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<DateTime<Utc>>,
+    /// What began it.
+    pub trigger: Trigger,
+    /// What its chances were drawn from.
+    pub seed: Seed,
+    /// What the plan was made of, in 64 hexadecimal digits.
+    pub plan_hash: String,
+    /// Who asked for it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Some moves of a run, in the order of the plan; written with its beginning, in one transaction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferRunPlanned {
+    /// The moves.
+    pub moves: Vec<PlannedMove>,
+}
+
+/// One lead, whose it is, and who is to get it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlannedMove {
+    /// The lead.
+    pub customer: CustomerId,
+    /// Its owner.
+    pub from: StaffId,
+    /// Who is to get it.
+    pub to: StaffId,
+}
+
+/// A planned move that happened.
+pub type Moved = PlannedMove;
+
+/// A run is over 流转完成. Names only the leads that changed hands, and those that stayed with the reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferRunCompleted {
+    /// The rule.
+    pub rule: TransferRuleId,
+    /// What it was called.
+    pub rule_name: String,
+    /// What moved.
+    pub moved: Vec<Moved>,
+    /// What was looked at and stayed.
+    pub skipped: Vec<Skipped>,
+    /// How many each person lost and gained, in the order of their ids.
+    pub people: Vec<PersonMoves>,
+    /// Why nothing moved, as a code; `None` when something did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A lead that stayed where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The lead.
+    pub customer: CustomerId,
+    /// Why, as a code: [`Ineligible::code`](super::Ineligible::code), or the planner's.
+    pub reason: String,
+}
+
+/// One person's part in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonMoves {
+    /// The person.
+    pub staff: StaffId,
+    /// How many leads they lost.
+    pub moved_out: u32,
+    /// How many they gained.
+    pub moved_in: u32,
+}
+
+/// Each person's part in these moves, in the order of their ids.
+pub fn people(moved: &[Moved]) -> Vec<PersonMoves> {
+    let mut people: BTreeMap<StaffId, PersonMoves> = BTreeMap::new();
+    fn of(people: &mut BTreeMap<StaffId, PersonMoves>, staff: StaffId) -> &mut PersonMoves {
+        people.entry(staff).or_insert(PersonMoves { staff, moved_out: 0, moved_in: 0 })
+    }
+    for one in moved {
+        of(&mut people, one.from).moved_out += 1;
+        of(&mut people, one.to).moved_in += 1;
+    }
+    people.into_values().collect()
+}
+
+/// A run as its events left it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TransferRun {
+    /// How it began; `None` before it did.
+    pub started: Option<TransferRunStarted>,
+    /// Every planned move, in the order of the plan.
+    pub moves: Vec<PlannedMove>,
+    /// What came of it; `None` while it is under way.
+    pub completed: Option<TransferRunCompleted>,
+}
+
+/// What may be asked of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TransferRunCommand {
+    /// Begin it with this plan. Another process may have begun it: then nothing happens, and its plan counts.
+    Start {
+        /// Everything but the moves.
+        started: Box<TransferRunStarted>,
+        /// The moves.
+        moves: Vec<PlannedMove>,
+    },
+    /// End it.
+    Complete {
+        /// What moved, each as it was planned.
+        moved: Vec<Moved>,
+        /// What stayed.
+        skipped: Vec<Skipped>,
+        /// Why nothing moved.
+        explanation: Option<String>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// Why a run refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TransferRunError {
+    /// It did not begin.
+    #[error("流转执行不存在")]
+    NotFound,
+    /// More leads than one run takes.
+    #[error("一次流转最多{max}条线索，计划了{found}条", max = RUN_LEADS_MAX)]
+    TooMany {
+        /// How many there are.
+        found: usize,
+    },
+    /// A lead stands in it twice.
+    #[error("线索{0}在计划中重复")]
+    Repeated(CustomerId),
+    /// A lead would go to whom it belongs.
+    #[error("线索{0}不能流转给其负责人")]
+    ToItsOwner(CustomerId),
+    /// What is said to have moved was not planned so.
+    #[error("线索{0}的流转不在计划中")]
+    NotPlanned(CustomerId),
+}
+
+impl TransferRun {
+    fn decide_complete(
+        &self,
+        started: &TransferRunStarted,
+        (moved, skipped): (Vec<Moved>, Vec<Skipped>),
+        explanation: Option<String>,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<TransferRunEvent>, TransferRunError> {
+        require_distinct(moved.iter().map(|one| one.customer).chain(skipped.iter().map(|one| one.customer)))?;
+        let planned: HashMap<CustomerId, &PlannedMove> =
+            self.moves.iter().map(|one| (one.customer, one)).collect();
+        if let Some(other) = moved.iter().find(|one| planned.get(&one.customer) != Some(one)) {
+            return Err(TransferRunError::NotPlanned(other.customer));
+        }
+        let completed = TransferRunCompleted {
+            rule: started.rule,
+            rule_name: started.text.name.clone(),
+            people: people(&moved),
+            explanation: explanation.filter(|_| moved.is_empty()),
+            moved,
+            skipped,
+            at,
+        };
+        Ok(vec![completed.into()])
+    }
+}
+
+fn decide_start(
+    started: TransferRunStarted,
+    moves: &[PlannedMove],
+) -> Result<Vec<TransferRunEvent>, TransferRunError> {
+    if moves.len() > RUN_LEADS_MAX {
+        return Err(TransferRunError::TooMany { found: moves.len() });
+    }
+    require_distinct(moves.iter().map(|one| one.customer))?;
+    if let Some(own) = moves.iter().find(|one| one.from == one.to) {
+        return Err(TransferRunError::ToItsOwner(own.customer));
+    }
+    let chunks =
+        moves.chunks(PLANNED_MOVES_MAX).map(|chunk| TransferRunPlanned { moves: chunk.to_vec() }.into());
+    Ok(std::iter::once(started.into()).chain(chunks).collect())
+}
+
+fn require_distinct(leads: impl Iterator<Item = CustomerId>) -> Result<(), TransferRunError> {
+    let mut seen = HashSet::new();
+    for lead in leads {
+        if !seen.insert(lead) {
+            return Err(TransferRunError::Repeated(lead));
+        }
+    }
+    Ok(())
+}
+
+impl Aggregate for TransferRun {
+    const TYPE: &'static str = "transfer_run";
+    type Command = TransferRunCommand;
+    type Event = TransferRunEvent;
+    type Error = TransferRunError;
+
+    fn decide(&self, command: TransferRunCommand) -> Result<Vec<TransferRunEvent>, TransferRunError> {
+        use TransferRunCommand as C;
+        match (command, &self.started) {
+            (C::Start { .. }, Some(_)) => Ok(vec![]),
+            (C::Start { started, moves }, None) => decide_start(*started, &moves),
+            (C::Complete { .. }, None) => Err(TransferRunError::NotFound),
+            // The first end counts, whoever wrote it.
+            (C::Complete { .. }, Some(_)) if self.completed.is_some() => Ok(vec![]),
+            (C::Complete { moved, skipped, explanation, at }, Some(started)) => {
+                self.decide_complete(started, (moved, skipped), explanation, at)
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &TransferRunEvent) {
+        match event {
+            TransferRunEvent::Started(e) => self.started = Some(e.clone()),
+            TransferRunEvent::Planned(e) => self.moves.extend(&e.moves),
+            TransferRunEvent::Completed(e) => self.completed = Some(e.clone()),
+        }
+    }
+}
+
+crate::adapt_to_cqrs_es!(TransferRun);
