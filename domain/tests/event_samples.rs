@@ -11,6 +11,8 @@
 mod aggregates;
 #[path = "event_samples/notices.rs"]
 mod notices;
+#[path = "event_samples/pool.rs"]
+mod pool;
 #[path = "event_samples/settings.rs"]
 mod settings;
 
@@ -133,6 +135,18 @@ fn channel_control_events() {
 fn preferences_events() {
     check(settings::preferences());
     check_errors::<domain::preferences::PreferencesEvent>();
+}
+
+#[test]
+fn recycle_rule_events() {
+    check(pool::recycle_rule());
+    check_errors::<domain::recycle_rule::RecycleRuleEvent>();
+}
+
+#[test]
+fn pool_rules_events() {
+    check(pool::pool_rules());
+    check_errors::<domain::pool_rules::PoolRulesEvent>();
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! Samples of what is said about the public pool: when leads fall into it, and what people are held to.
+
+use std::collections::BTreeMap;
+
+use domain::customer::{ContractStatus, LeadLevel, LeadSource};
+use domain::pool_rules::{PoolRulesEvent, PoolRulesSet, PoolRulesText};
+use domain::recycle_rule::{
+    RecycleKind, RecycleRuleCreated, RecycleRuleDeleted, RecycleRuleDisabled, RecycleRuleEnabled,
+    RecycleRuleEvent, RecycleRuleRevised, RecycleText,
+};
+use domain::staff::Role;
+
+use super::{at, boss};
+
+pub(crate) fn recycle_rule() -> Vec<RecycleRuleEvent> {
+    let text = RecycleText {
+        name: "三十天未跟进".into(),
+        priority: 10,
+        kind: RecycleKind::NoFollowUp { days: 30 },
+        days_by_level: BTreeMap::from([(LeadLevel::A, 15), (LeadLevel::D, 60)]),
+        lead_sources: vec![LeadSource::Meituan, LeadSource::Douyin],
+        statuses: vec![ContractStatus::Matching, ContractStatus::Pending],
+        protected_hours: 48,
+        effective_from: at(),
+        warn_before_hours: vec![72, 24],
+    };
+    let revised = RecycleText { kind: RecycleKind::NotSigned { days: 90 }, ..text.clone() };
+    let (by, at) = (boss(), at());
+    vec![
+        RecycleRuleCreated { text, enabled: true, by: by.clone(), at }.into(),
+        RecycleRuleRevised { text: revised, by: by.clone(), at }.into(),
+        RecycleRuleEnabled { by: by.clone(), at }.into(),
+        RecycleRuleDisabled { by: by.clone(), at }.into(),
+        RecycleRuleDeleted { by, at }.into(),
+    ]
+}
+
+pub(crate) fn pool_rules() -> Vec<PoolRulesEvent> {
+    let text = PoolRulesText {
+        claims_per_day: Some(10),
+        claim_gap_seconds: Some(60),
+        cool_off_hours: Some(24),
+        holding_cap: Some(80),
+        holding_cap_by_role: Some(BTreeMap::from([(Role::Dispatch, 200)])),
+        cap_ignores_signed: Some(true),
+        assignments_held_to_cap: Some(false),
+    };
+    vec![PoolRulesSet { text, by: boss(), at: at() }.into()]
+}
