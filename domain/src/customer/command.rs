@@ -1,13 +1,17 @@
 //! What may be asked of a customer, and why it may refuse.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::codes::{ContractStatus, FollowUpKind, LeadLevel};
-use super::events::AssignmentSource;
+use super::events::{AssignmentSource, RuleRun};
 use super::number::CustomerNumber;
 use super::profile::{Profile, ProfilePatch};
 use crate::envelope::Actor;
-use crate::ids::{BatchId, FollowUpId, StaffId};
+use crate::ids::{BatchId, FollowUpId, RecycleRuleId, StaffId};
+use crate::recycle_rule::RecyclePolicy;
+use crate::transfer_rule::{Criteria, Ineligible};
 
 /// Where a new lead begins.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +90,51 @@ pub enum CustomerCommand {
         batch: Option<BatchId>,
         /// Who asks.
         by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Hand it on by a transfer rule, if the whole predicate of the rule holds at this moment. That the new owner is
+    /// active and has room is checked by the use case.
+    AutoTransfer {
+        /// The new owner.
+        to: StaffId,
+        /// The rule and its run.
+        rule_run: RuleRun,
+        /// What the rule asks of a lead.
+        criteria: Box<Criteria>,
+        /// Whose it was when the run was planned.
+        expected_owner: StaffId,
+        /// Why, in words for the lead's page.
+        reason: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Put it into the public pool by a recycle rule, if it is due by that rule at this moment.
+    Recycle {
+        /// The rule that the scan found to decide.
+        rule: RecycleRuleId,
+        /// The rules that count.
+        terms: Arc<RecyclePolicy>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Warn its owner that it will be recycled, once for each moment it is due at and each of the rule's warnings.
+    WarnOfRecycling {
+        /// The rule that the scan found to decide.
+        rule: RecycleRuleId,
+        /// The rules that count.
+        terms: Arc<RecyclePolicy>,
+        /// Which of the rule's warnings it is, in hours before.
+        offset_hours: u32,
+        /// When the scan found it to be due.
+        due_at: DateTime<Utc>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Remind its owner that the moment of the next follow-up has come, once for each such moment.
+    RemindOfFollowUp {
+        /// The moment, as the scan found it.
+        due: DateTime<Utc>,
         /// When.
         at: DateTime<Utc>,
     },
@@ -182,4 +231,13 @@ pub enum CustomerError {
     /// A follow-up says nothing.
     #[error("跟进内容不能为空")]
     EmptyFollowUp,
+    /// The transfer rule does not hold for it, or not any more.
+    #[error("{}", .0.zh())]
+    NotEligible(Ineligible),
+    /// What is to happen at a moment is not due yet, or not by that rule.
+    #[error("未到时间")]
+    NotDue {
+        /// When it is due; `None`: never, as things stand.
+        at: Option<DateTime<Utc>>,
+    },
 }

@@ -7,7 +7,7 @@ use super::codes::{ContractStatus, FollowUpKind, LeadLevel};
 use super::number::CustomerNumber;
 use super::profile::{Profile, ProfilePatch};
 use crate::envelope::Actor;
-use crate::ids::{BatchId, FollowUpId, StaffId};
+use crate::ids::{BatchId, FollowUpId, RecycleRuleId, StaffId, StreamId, TransferRuleId, TransferRunId};
 use crate::stored_events;
 
 stored_events! {
@@ -29,6 +29,10 @@ stored_events! {
         Claimed(CustomerClaimed) = 1,
         /// It went into the public pool.
         Released(CustomerReleased) = 1,
+        /// A rule put it into the public pool.
+        Recycled(CustomerRecycled) = 1,
+        /// A rule will put it into the public pool soon.
+        RecycleWarned(RecycleWarned) = 1,
         /// It must stay where it is.
         Frozen(CustomerFrozen) = 1,
         /// It may move again.
@@ -39,6 +43,8 @@ stored_events! {
         AutoTransferDisabled(AutoTransferDisabled) = 1,
         /// Somebody followed up.
         FollowedUp(FollowUpRecorded) = 1,
+        /// The moment of the next follow-up has come.
+        FollowUpDue(FollowUpDue) = 1,
         /// It was deleted.
         Deleted(CustomerDeleted) = 1,
     }
@@ -62,14 +68,33 @@ pub enum AssignmentSource {
     PoolBatch(BatchId),
     /// With the rows of a file; the import's last fact tells its owners once.
     Import(BatchId),
+    /// By a transfer rule; the run's last fact tells its owners once.
+    Rule(RuleRun),
+}
+
+/// A run of a transfer rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRun {
+    /// The rule.
+    pub rule: TransferRuleId,
+    /// The run.
+    pub run: TransferRunId,
 }
 
 impl AssignmentSource {
+    /// The stream whose last fact tells the owners of all leads that moved together; `None`: each move tells its own.
+    pub fn told_by(self) -> Option<StreamId> {
+        match self {
+            Self::Rule(RuleRun { run, .. }) => Some(run.into()),
+            other => other.batch().map(StreamId::from),
+        }
+    }
+
     /// The batch it was part of.
     pub fn batch(self) -> Option<BatchId> {
         match self {
             Self::Batch(batch) | Self::PoolBatch(batch) | Self::Import(batch) => Some(batch),
-            Self::Create | Self::Manual | Self::MiniProgram | Self::Pool => None,
+            Self::Create | Self::Manual | Self::MiniProgram | Self::Pool | Self::Rule(_) => None,
         }
     }
 }
@@ -192,6 +217,46 @@ pub struct CustomerReleased {
     /// The batch it was part of; the batch fact tells its former owners once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchId>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A rule put an owned lead into the public pool 回收到公海. The actor is the rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomerRecycled {
+    /// The owner until now.
+    pub from: StaffId,
+    /// The rule.
+    pub rule: RecycleRuleId,
+    /// Why, in the words of the rule.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A rule will put a lead into the public pool soon 回收预警. Nobody did anything for the lead with this: its idle clock
+/// goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecycleWarned {
+    /// The owner.
+    pub to: StaffId,
+    /// The rule.
+    pub rule: RecycleRuleId,
+    /// When the lead goes.
+    pub due_at: DateTime<Utc>,
+    /// Which of the rule's warnings it is, in hours before.
+    pub offset_hours: u32,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The moment that the last follow-up named for the next one has come 跟进到期. The idle clock goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FollowUpDue {
+    /// The owner.
+    pub to: StaffId,
+    /// The moment that was named.
+    pub due: DateTime<Utc>,
     /// When.
     pub at: DateTime<Utc>,
 }

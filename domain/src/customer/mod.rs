@@ -10,10 +10,11 @@ mod follow_up;
 mod number;
 mod ownership;
 mod profile;
+mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,17 +26,20 @@ pub use codes::{
 pub use command::{CustomerCommand, CustomerError, Placement};
 pub use events::{
     AssignmentSource, AutoTransferDisabled, AutoTransferEnabled, CustomerAssigned, CustomerClaimed,
-    CustomerCreated, CustomerDeleted, CustomerEvent, CustomerFrozen, CustomerLevelChanged, CustomerReleased,
-    CustomerStatusChanged, CustomerTransferred, CustomerUnfrozen, CustomerUpdated, FollowUpRecorded,
+    CustomerCreated, CustomerDeleted, CustomerEvent, CustomerFrozen, CustomerLevelChanged, CustomerRecycled,
+    CustomerReleased, CustomerStatusChanged, CustomerTransferred, CustomerUnfrozen, CustomerUpdated,
+    FollowUpDue, FollowUpRecorded, RecycleWarned, RuleRun,
 };
 pub use follow_up::{FOLLOW_UP_CHARS_MAX, LastFollowUp, is_system_note};
 pub use number::{CustomerNumber, InvalidCustomerNumber};
 pub use ownership::Ownership;
 pub use profile::{Profile, ProfilePatch};
+pub use rules::{FOLLOW_UP_REMINDER, RECYCLE_RULE, TRANSFER_RULE};
 
 use crate::Aggregate;
 use crate::envelope::Actor;
 use crate::ids::StaffId;
+use crate::transfer_rule::Ineligible;
 
 /// A customer as its events left it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -72,6 +76,12 @@ pub struct Customer {
     pub last_follow_up: Option<LastFollowUp>,
     /// When to follow up next, as the last follow-up said.
     pub next_follow_up_at: Option<DateTime<Utc>>,
+    /// The named moment of a next follow-up that the owner was last reminded of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up_reminded: Option<DateTime<Utc>>,
+    /// The warnings its owner got, in hours before, and the moment each of them named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recycle_warnings: BTreeMap<u32, DateTime<Utc>>,
     /// The idle clock: when anybody last did something for it.
     pub last_activity_at: Option<DateTime<Utc>>,
     /// Who last changed a field.
@@ -158,6 +168,9 @@ impl Aggregate for Customer {
                     CustomerCreated { number, profile, contract_status, lead_level, pooled, import, by, at };
                 Ok(std::iter::once(created.into()).chain(assigned).collect())
             }
+            C::AutoTransfer { .. } if self.deleted_at.is_some() => {
+                Err(CustomerError::NotEligible(Ineligible::Deleted))
+            }
             _ if !self.exists() => Err(CustomerError::NotFound),
             C::Update { changes, contract_status, lead_level, by, at } => {
                 self.decide_update(*changes, contract_status, lead_level, &by, at)
@@ -178,6 +191,16 @@ impl Aggregate for Customer {
                 let from = self.releasable()?;
                 Ok(vec![CustomerReleased { from, by, reason, batch, at }.into()])
             }
+            // Already true: the run comes again after a crash.
+            C::AutoTransfer { to, .. } if self.owner() == Some(to) => Ok(vec![]),
+            C::AutoTransfer { to, rule_run, criteria, expected_owner, reason, at } => {
+                Ok(vec![self.handed_on((expected_owner, to), rule_run, &criteria, reason, at)?])
+            }
+            C::Recycle { rule, terms, at } => Ok(vec![self.recycled(rule, &terms, at)?]),
+            C::WarnOfRecycling { rule, terms, offset_hours, due_at, at } => {
+                Ok(self.warned(rule, &terms, (offset_hours, due_at), at)?.into_iter().collect())
+            }
+            C::RemindOfFollowUp { due, at } => Ok(self.reminded(due, at)?.into_iter().collect()),
             C::Freeze { .. } if self.is_frozen() => Err(CustomerError::AlreadyFrozen),
             C::Freeze { reason, by, at } => Ok(vec![CustomerFrozen { reason, by, at }.into()]),
             C::Unfreeze { .. } if !self.is_frozen() => Err(CustomerError::NotFrozen),
@@ -226,6 +249,11 @@ impl Aggregate for Customer {
                 self.claim_count += 1;
             }
             CustomerEvent::Released(e) => self.pooled(&e.reason, Some(e.from), e.at),
+            CustomerEvent::Recycled(e) => self.pooled(&e.reason, Some(e.from), e.at),
+            CustomerEvent::RecycleWarned(e) => {
+                self.recycle_warnings.insert(e.offset_hours, e.due_at);
+            }
+            CustomerEvent::FollowUpDue(e) => self.follow_up_reminded = Some(e.due),
             CustomerEvent::Frozen(e) => {
                 self.freeze = Some(Freeze { by: e.by.clone(), reason: e.reason.clone(), at: e.at });
                 self.updated_at = Some(e.at);

@@ -107,12 +107,14 @@ impl Customer {
         self.ownership = Ownership::Owned { owner, since: at };
         self.assigned_by = Some(by.clone());
         self.assignment_reason = reason.cloned();
+        self.recycle_warnings.clear();
         self.touched(at);
     }
 
     /// The one way into `InPool`. Level, status and idle clock stay as they are.
     pub(super) fn pooled(&mut self, reason: &str, former_owner: Option<StaffId>, at: DateTime<Utc>) {
         self.ownership = Ownership::InPool { since: at, reason: reason.to_owned(), former_owner };
+        self.recycle_warnings.clear();
         self.updated_at = Some(at);
     }
 }

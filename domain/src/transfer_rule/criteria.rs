@@ -43,11 +43,11 @@ pub struct CreatedRange {
 
 impl CreatedRange {
     /// Whether the day lies in it.
-    pub fn holds(&self, day: NaiveDate) -> bool {
+    pub fn holds(self, day: NaiveDate) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
+    fn overlaps(self, other: Self) -> bool {
         let before = |end: Option<NaiveDate>, begin: Option<NaiveDate>| matches!((end, begin), (Some(end), Some(begin)) if end < begin);
         !before(self.to, other.from) && !before(other.to, self.from)
     }
@@ -60,7 +60,7 @@ impl Conditions {
         let sources = self.lead_sources.is_empty()
             || other.lead_sources.is_empty()
             || self.lead_sources.iter().any(|source| other.lead_sources.contains(source));
-        let days = match (&self.created, &other.created) {
+        let days = match (self.created, other.created) {
             (Some(one), Some(other)) => one.overlaps(other),
             _ => true,
         };
@@ -89,6 +89,7 @@ pub struct Criteria {
 
 /// What is asked of a lead. `From<&Customer>` in a command, read from a row in a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of each other")]
 pub struct LeadFacts {
     /// Who owns it.
     pub owner: Option<StaffId>,

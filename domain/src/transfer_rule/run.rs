@@ -161,12 +161,10 @@ pub struct PersonMoves {
 /// Each person's part in these moves, in the order of their ids.
 pub fn people(moved: &[Moved]) -> Vec<PersonMoves> {
     let mut people: BTreeMap<StaffId, PersonMoves> = BTreeMap::new();
-    fn of(people: &mut BTreeMap<StaffId, PersonMoves>, staff: StaffId) -> &mut PersonMoves {
-        people.entry(staff).or_insert(PersonMoves { staff, moved_out: 0, moved_in: 0 })
-    }
+    let none = |staff| PersonMoves { staff, moved_out: 0, moved_in: 0 };
     for one in moved {
-        of(&mut people, one.from).moved_out += 1;
-        of(&mut people, one.to).moved_in += 1;
+        people.entry(one.from).or_insert_with(|| none(one.from)).moved_out += 1;
+        people.entry(one.to).or_insert_with(|| none(one.to)).moved_in += 1;
     }
     people.into_values().collect()
 }
