@@ -9,6 +9,7 @@ mod attempt;
 mod commit;
 mod gate;
 mod health;
+mod moment;
 mod observer;
 mod receiver;
 mod running;

@@ -29,3 +29,4 @@ pub mod unique_values;
 pub mod upcasters;
 pub mod wechat;
 pub mod wecom;
+mod wishes;

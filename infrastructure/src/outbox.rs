@@ -91,6 +91,7 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     lease_sql::LATE_POSTGRES,
     lease_sql::DEFER,
     lease_sql::DEFER_RECEIVER,
+    lease_sql::PUT_OFF,
     budget::SENT,
     budget::COUNT,
     decide::LEDGER_OF,
@@ -103,6 +104,7 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     recall::WAITING_POSTGRES,
     recall::STILL_WAITING_POSTGRES,
     recall::CANCEL_POSTGRES,
+    recall::CLOSE_POSTGRES,
     restore::PRESENT_POSTGRES,
     restore::RESTORE,
     hold::NEXT,
@@ -121,6 +123,7 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     hold::MARK_POSTGRES,
     hold::MERGE_POSTGRES,
     hold::HASTEN_POSTGRES,
+    hold::HASTEN_PUT_OFF_POSTGRES,
 ];
 
 /// Every statement about the outbox for SQLite, for the test that prepares them.
@@ -139,6 +142,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     lease_sql::LATE_SQLITE,
     lease_sql::DEFER,
     lease_sql::DEFER_RECEIVER,
+    lease_sql::PUT_OFF,
     budget::SENT,
     budget::COUNT,
     decide::LEDGER_OF,
@@ -151,6 +155,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     recall::WAITING_SQLITE,
     recall::STILL_WAITING_SQLITE,
     recall::CANCEL_SQLITE,
+    recall::CLOSE_SQLITE,
     restore::PRESENT_SQLITE,
     restore::RESTORE,
     hold::NEXT,
@@ -169,6 +174,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     hold::MARK_SQLITE,
     hold::MERGE_SQLITE,
     hold::HASTEN_SQLITE,
+    hold::HASTEN_PUT_OFF_SQLITE,
 ];
 
 /// The lead that a delivery tells its recipient to have gained: what it can be found by when the lead moves on.

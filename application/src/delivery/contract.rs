@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::Channel;
 
 /// WeCom's longest duplicate check is four hours; ten minutes of it are left for clocks and slow answers.
@@ -75,5 +76,12 @@ impl Contract {
                 Self { grace: Duration::ZERO, per_app: vec![Limit { max: 18, per: MINUTE }], ..base }
             }
         }
+    }
+
+    /// Whether the provider still takes a message of `at` for a repetition of what was first sent at `first`.
+    pub fn recognises(&self, first: Option<DateTime<Utc>>, at: DateTime<Utc>) -> bool {
+        let window = self.dedupe.and_then(|window| TimeDelta::from_std(window).ok());
+        let until = first.zip(window).and_then(|(first, window)| first.checked_add_signed(window));
+        until.is_some_and(|until| at < until)
     }
 }

@@ -84,12 +84,9 @@ pub fn settle(
 
 /// Sent again only while the provider recognises the repetition.
 fn unknown(failure: Failure, history: History, rules: Rules<'_>, now: DateTime<Utc>, chance: f64) -> Settled {
-    let window = rules.contract.dedupe.and_then(|window| TimeDelta::from_std(window).ok());
-    let until =
-        history.first_attempt_at.zip(window).and_then(|(first, window)| first.checked_add_signed(window));
     let due_at = rules.schedule.wait(history.counted, chance).and_then(|wait| later(now, wait));
-    match (due_at, until) {
-        (Some(due_at), Some(until)) if due_at < until => Settled {
+    match due_at {
+        Some(due_at) if rules.contract.recognises(history.first_attempt_at, due_at) => Settled {
             conclusion: Conclusion::Retry { failure, due_at, counted: true },
             credit: CreditAction::Keep,
         },

@@ -102,7 +102,7 @@ impl Engine {
             self.release(&row).await;
             return;
         }
-        if self.is_refused_receiver(&row).await {
+        if self.is_refused_receiver(&row).await || self.may_not_leave_now(&row).await {
             return;
         }
         let begun = match self.tried(|| self.begin(&row)).await {

@@ -109,6 +109,27 @@ macro_rules! hasten {
 pub(super) const HASTEN_POSTGRES: &str = hasten!("= ANY($3::text[])", "$4::bigint");
 pub(super) const HASTEN_SQLITE: &str = hasten!("IN (SELECT value FROM json_each($3))", "$4");
 
+/// What a dispatcher put off is judged anew when it is leased, so it may be due too early but never too late. The time
+/// until the next channel speaks begins with it.
+macro_rules! hasten_put_off {
+    ($reasons:literal, $fallback:literal) => {
+        concat!(
+            "UPDATE outbox SET due_at = $1, fallback_at = CASE WHEN fallback_at IS NOT NULL THEN ",
+            $fallback,
+            " END
+ WHERE held_for IS NOT NULL AND state IN ('pending', 'retry') AND recipient = $2 AND due_at > $1 AND held_for ",
+            $reasons
+        )
+    };
+}
+
+pub(super) const HASTEN_PUT_OFF_POSTGRES: &str =
+    hasten_put_off!("= ANY($3::text[])", "$1 + fallback_seconds * interval '1 second'");
+pub(super) const HASTEN_PUT_OFF_SQLITE: &str = hasten_put_off!(
+    "IN (SELECT value FROM json_each($3))",
+    "strftime('%Y-%m-%dT%H:%M:%f+00:00', $1, fallback_seconds || ' seconds')"
+);
+
 /// Everything of one person in one channel and app that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -329,12 +350,18 @@ impl HastenRows {
         Ok(match tx {
             Tx::Postgres(tx) => {
                 let query = sqlx::query(HASTEN_POSTGRES).bind(self.at).bind(self.recipient.0);
-                query.bind(&self.reasons).bind(before).execute(&mut **tx).await?.rows_affected()
+                let held = query.bind(&self.reasons).bind(before).execute(&mut **tx).await?;
+                let query = sqlx::query(HASTEN_PUT_OFF_POSTGRES).bind(self.at).bind(self.recipient.0);
+                let put_off = query.bind(&self.reasons).execute(&mut **tx).await?;
+                held.rows_affected() + put_off.rows_affected()
             }
             Tx::Sqlite(tx) => {
-                let query = sqlx::query(HASTEN_SQLITE).bind(self.at).bind(self.recipient.0);
                 let reasons = json!(self.reasons).to_string();
-                query.bind(reasons).bind(before).execute(&mut **tx).await?.rows_affected()
+                let query = sqlx::query(HASTEN_SQLITE).bind(self.at).bind(self.recipient.0);
+                let held = query.bind(&reasons).bind(before).execute(&mut **tx).await?;
+                let query = sqlx::query(HASTEN_PUT_OFF_SQLITE).bind(self.at).bind(self.recipient.0);
+                let put_off = query.bind(&reasons).execute(&mut **tx).await?;
+                held.rows_affected() + put_off.rows_affected()
             }
         })
     }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::lease_sql::{
     DEFER, DEFER_RECEIVER, END_ALL_OTHERS, EXTEND, LATE_POSTGRES, LATE_SQLITE, LEASE_POSTGRES, LEASE_SQLITE,
-    LOCK_LEASES, NEXT_DUE, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
+    LOCK_LEASES, NEXT_DUE, PUT_OFF, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES,
+    TAKE_OVER_SQLITE,
 };
 use crate::db::{Db, DbError, Tx};
 use crate::{with_pool, with_tx};
@@ -67,6 +68,8 @@ pub struct Leased {
     pub request_body: String,
     /// Since when it is due.
     pub due_at: DateTime<Utc>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
     /// `pending`, `retry` or, when taken over, `in_flight`.
     pub state: DeliveryState,
     /// The last attempt; 0 before the first.
@@ -115,6 +118,7 @@ struct Row {
     lease_token: Uuid,
     lease_expires_at: DateTime<Utc>,
     due_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
     position: i64,
 }
 
@@ -140,6 +144,7 @@ impl Row {
             recipient_key: self.recipient_key,
             request_body: self.request_body.unwrap_or_default(),
             due_at: self.due_at,
+            created_at: self.created_at,
             state,
             attempt: self.attempt,
             busy_answers: self.busy_answers,
@@ -300,6 +305,29 @@ pub async fn defer(db: &Db, tenant: &Tenant, row: &Leased, until: DateTime<Utc>)
         .bind(tenant.channel.as_str())
         .bind(&row.recipient_key)
         .bind(until)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    tx.commit().await
+}
+
+/// Gives a row back that may not leave before `until`, and says why. What is left until the next channel speaks is left
+/// from then on.
+pub async fn put_off(
+    db: &Db,
+    row: &Leased,
+    why: &str,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let left = row.fallback_at.map(|fallback_at| (fallback_at - now).max(TimeDelta::zero()));
+    let mut tx = db.begin_write().await?;
+    with_tx!(&mut tx, conn => sqlx::query(PUT_OFF)
+        .bind(row.delivery.0)
+        .bind(row.token)
+        .bind(until)
+        .bind(left.and_then(|left| until.checked_add_signed(left)))
+        .bind(why)
         .execute(conn)
         .await
         .map(drop))?;

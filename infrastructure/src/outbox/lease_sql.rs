@@ -6,7 +6,8 @@ pub(super) const LOCK_LEASES: &str = "SELECT pg_advisory_xact_lock(1225502544648
 macro_rules! row {
     () => {
         "delivery_id, notification_id, correlation, causation, recipient, recipient_key, ledger, request_body, state, attempt, busy_answers,
-       maybe_arrived, first_attempt_at, fallback_at, lease_token, lease_expires_at, due_at, position"
+       maybe_arrived, first_attempt_at, fallback_at, lease_token, lease_expires_at, due_at, position,
+       created_at"
     };
 }
 
@@ -15,14 +16,14 @@ macro_rules! row {
 /// The first due row of each recipient, the longest due first, where nobody is sending to the recipient and nothing
 /// earlier about the same customer waits, chosen among the candidates that are due longest: sorting a whole backlog for
 /// each handful of rows would be its end. A recipient with more rows than there are candidates takes one place in one
-/// round and none in the next, being busy. The recipients this process is sending to are named, which spares a look at
+/// round and none in the next, being busy. What was put off is judged anew, so nothing is left of the reason. The recipients this process is sending to are named, which spares a look at
 /// each of their waiting rows. The conditions of the row itself stand outside once more, because PostgreSQL checks only
 /// those again when the row was changed in between.
 macro_rules! lease {
     ($busy:literal, $lock:literal, $unlock:literal) => {
         concat!(
             "
-UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
+UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3, held_for = NULL
  WHERE state = $6 AND (lease_expires_at IS NULL OR lease_expires_at <= $7) AND delivery_id IN (",
             $lock,
             "
@@ -137,6 +138,13 @@ UPDATE outbox SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NUL
 /// Gives a row back that may not be sent before a limit of its app has room again.
 pub(super) const DEFER: &str = "
 UPDATE outbox SET due_at = $3, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+ WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
+
+/// Gives a row back that may not disturb the person now; the time until the next channel speaks begins with it. Other
+/// messages to the person are judged by themselves: some may pass.
+pub(super) const PUT_OFF: &str = "
+UPDATE outbox SET due_at = $3, fallback_at = $4, held_for = $5,
+       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
  WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
 
 /// Nothing to this receiver is due before that either: their order stays.

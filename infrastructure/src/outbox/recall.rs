@@ -4,6 +4,9 @@
 //! A row that waits can be taken back even while a process holds its lease: a lease promises work, and only
 //! `in_flight` says that bytes may have left. Whoever comes second, the start of the attempt or the recall, meets the
 //! other one's event in the notice's stream and its state in the row, and is refused.
+//!
+//! A standby that was not needed is taken back as well, as long as the provider of the channel that told the person may
+//! still take its word back: it would be called then, for a lead that went on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +21,8 @@ use crate::db::{Db, DbError, Tx};
 use crate::event_log::{Attachment, RecordedRaw, Verdict};
 
 /// What waits about leads that were lost after they were gained; `$lost` gives nth, lead, owner, lost_at. The
-/// conditions on `lead` and `state` repeat the words of the index: SQLite uses a partial index only then.
+/// conditions on `lead` and `state` repeat the words of the index: SQLite uses a partial index only then. Of the channels
+/// that accept a message and prove it later, only these can refute it; what is proven they cannot.
 macro_rules! waiting {
     ($lost:literal, $spared:literal) => {
         concat!(
@@ -28,7 +32,11 @@ SELECT w.nth, o.delivery_id, o.notification_id, o.ledger, o.state = 'retry' AND 
             $lost,
             "
   JOIN outbox o ON o.lead = w.lead AND o.lead_owner = w.owner AND o.cause_position < w.lost_at
- WHERE o.lead IS NOT NULL AND o.state IN ('pending', 'retry', 'held')
+ WHERE o.lead IS NOT NULL AND o.state IN ('pending', 'retry', 'held', 'cancelled')
+   AND (o.state <> 'cancelled' OR (o.request_body IS NOT NULL AND EXISTS (
+         SELECT 1 FROM outbox t
+          WHERE t.notification_id = o.notification_id AND t.state IN ('accepted', 'unknown')
+            AND t.channel IN ('wechat_subscribe', 'wechat_official'))))
    AND (",
             $spared,
             " IS NULL OR o.lease_expires_at IS NULL OR o.lease_expires_at <= ",
@@ -49,9 +57,9 @@ pub(super) const WAITING_SQLITE: &str = waiting!(
     "$2"
 );
 
-pub(super) const STILL_WAITING_POSTGRES: &str = "SELECT count(*) FROM outbox WHERE delivery_id = ANY($1::uuid[]) AND state IN ('pending', 'retry', 'held')";
+pub(super) const STILL_WAITING_POSTGRES: &str = "SELECT count(*) FROM outbox WHERE delivery_id = ANY($1::uuid[]) AND state IN ('pending', 'retry', 'held', 'cancelled')";
 pub(super) const STILL_WAITING_SQLITE: &str = "SELECT count(*) FROM outbox
- WHERE delivery_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('pending', 'retry', 'held')";
+ WHERE delivery_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('pending', 'retry', 'held', 'cancelled')";
 
 macro_rules! cancel {
     ($deliveries:literal) => {
@@ -59,7 +67,7 @@ macro_rules! cancel {
             "
 UPDATE outbox SET state = 'cancelled', request_body = NULL, held_for = NULL,
        lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE state IN ('pending', 'retry', 'held') AND delivery_id ",
+ WHERE state IN ('pending', 'retry', 'held', 'cancelled') AND delivery_id ",
             $deliveries
         )
     };
@@ -67,6 +75,22 @@ UPDATE outbox SET state = 'cancelled', request_body = NULL, held_for = NULL,
 
 pub(super) const CANCEL_POSTGRES: &str = cancel!("= ANY($1::uuid[])");
 pub(super) const CANCEL_SQLITE: &str = cancel!("IN (SELECT unhex(value) FROM json_each($1))");
+
+/// The policy of the channel decides nothing any more; an operator may, with the body that stays.
+macro_rules! close {
+    ($deliveries:literal) => {
+        concat!(
+            "
+UPDATE outbox SET state = 'unknown', held_for = NULL, settle_at = NULL, settled_at = $2,
+       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+ WHERE state IN ('pending', 'retry') AND delivery_id ",
+            $deliveries
+        )
+    };
+}
+
+pub(super) const CLOSE_POSTGRES: &str = close!("= ANY($1::uuid[])");
+pub(super) const CLOSE_SQLITE: &str = close!("IN (SELECT unhex(value) FROM json_each($1))");
 
 /// A lead that somebody lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,38 +173,37 @@ pub async fn waiting(
     Ok(found)
 }
 
-/// With `DeliveryCancelled`: nobody sends these rows any more.
+/// With `DeliveryCancelled`, or with the events that close what may have arrived: nobody sends these rows any more.
 #[derive(Debug)]
 pub struct CancelRows {
     /// Rows that waited when they were looked at; one that does not any more refuses the whole request.
     pub waiting: Vec<DeliveryId>,
+    /// The same, of what may have arrived with an earlier attempt: they end as unknown.
+    pub doubted: Vec<DeliveryId>,
     /// Rows inserted with this very request, by an [`OutboxInsert`](super::OutboxInsert) before this attachment.
     pub new: Vec<DeliveryId>,
     /// Tells this refusal from another attachment's.
     pub left: Arc<AtomicBool>,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 #[async_trait]
 impl Attachment for CancelRows {
     async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
-        if self.waiting.is_empty() {
+        let asked = [self.waiting.as_slice(), self.doubted.as_slice()].concat();
+        if asked.is_empty() {
             return Ok(Verdict::Apply);
         }
         let still: i64 = match tx {
             Tx::Postgres(tx) => {
-                sqlx::query_scalar(STILL_WAITING_POSTGRES)
-                    .bind(uuids(&self.waiting))
-                    .fetch_one(&mut **tx)
-                    .await?
+                sqlx::query_scalar(STILL_WAITING_POSTGRES).bind(uuids(&asked)).fetch_one(&mut **tx).await?
             }
             Tx::Sqlite(tx) => {
-                sqlx::query_scalar(STILL_WAITING_SQLITE)
-                    .bind(hexes(&self.waiting))
-                    .fetch_one(&mut **tx)
-                    .await?
+                sqlx::query_scalar(STILL_WAITING_SQLITE).bind(hexes(&asked)).fetch_one(&mut **tx).await?
             }
         };
-        if usize::try_from(still).is_ok_and(|still| still == self.waiting.len()) {
+        if usize::try_from(still).is_ok_and(|still| still == asked.len()) {
             return Ok(Verdict::Apply);
         }
         self.left.store(true, Ordering::Release);
@@ -189,15 +212,25 @@ impl Attachment for CancelRows {
 
     async fn write(&mut self, tx: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
         let all = [self.waiting.as_slice(), self.new.as_slice()].concat();
-        if all.is_empty() {
-            return Ok(());
-        }
+        let (at, doubted) = (self.at, &self.doubted);
         match tx {
             Tx::Postgres(tx) => {
-                sqlx::query(CANCEL_POSTGRES).bind(uuids(&all)).execute(&mut **tx).await?;
+                if !all.is_empty() {
+                    sqlx::query(CANCEL_POSTGRES).bind(uuids(&all)).execute(&mut **tx).await?;
+                }
+                if !doubted.is_empty() {
+                    let query = sqlx::query(CLOSE_POSTGRES).bind(uuids(doubted)).bind(at);
+                    query.execute(&mut **tx).await?;
+                }
             }
             Tx::Sqlite(tx) => {
-                sqlx::query(CANCEL_SQLITE).bind(hexes(&all)).execute(&mut **tx).await?;
+                if !all.is_empty() {
+                    sqlx::query(CANCEL_SQLITE).bind(hexes(&all)).execute(&mut **tx).await?;
+                }
+                if !doubted.is_empty() {
+                    let query = sqlx::query(CLOSE_SQLITE).bind(hexes(doubted)).bind(at);
+                    query.execute(&mut **tx).await?;
+                }
             }
         }
         Ok(())

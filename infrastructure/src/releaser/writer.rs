@@ -6,14 +6,14 @@ use application::bus::{CommandBus, LoadError};
 use application::channels::ChannelSettings;
 use application::delivery::digest::{self, Collected, DigestWriter, WriteError, Written};
 use application::preferences::language;
-use application::texts::{DIGEST, Language, TemplateBook};
+use application::texts::{DIGEST, TemplateBook};
 use async_trait::async_trait;
-use domain::preferences::{Document, Preferences};
+use domain::StreamId;
 use domain::staff::Staff;
 use domain::template::NoticeTemplate;
-use domain::{StaffId, StreamId};
 
 use crate::bus::Bus;
+use crate::wishes::Wishes;
 
 /// Writes digests from what the log says of people and words at this moment.
 pub struct StoredDigestWriter {
@@ -33,18 +33,6 @@ impl StoredDigestWriter {
         Self { bus, channels }
     }
 
-    async fn language(&self, recipient: StaffId, staff: &Staff) -> Result<Language, LoadError> {
-        let own = self.bus.load::<Preferences>(&StreamId::preferences(recipient)).await?;
-        let role = match &staff.account {
-            Some(account) => {
-                let stream = StreamId::role_preferences(account.role.as_str());
-                self.bus.load::<Preferences>(&stream).await?.state.document
-            }
-            None => Document::default(),
-        };
-        Ok(language(&own.state.document, &role))
-    }
-
     async fn book(&self) -> Result<TemplateBook, LoadError> {
         let mut book = TemplateBook::default();
         let state = self.bus.load::<NoticeTemplate>(&StreamId::template(DIGEST.key)).await?;
@@ -59,7 +47,8 @@ impl DigestWriter for StoredDigestWriter {
         let unavailable = |error: LoadError| WriteError::Unavailable(error.to_string());
         let recipient = collected.recipient;
         let staff = self.bus.load::<Staff>(&StreamId::from(recipient)).await.map_err(unavailable)?.state;
-        let language = self.language(recipient, &staff).await.map_err(unavailable)?;
+        let wishes = Wishes::of(&self.bus, recipient, &staff).await.map_err(unavailable)?;
+        let language = language(&wishes.own, &wishes.role);
         let book = self.book().await.map_err(unavailable)?;
         let reader = (&staff, language);
         match digest::write(collected, &self.channels, &book, reader) {

@@ -14,6 +14,7 @@ mod held;
 mod hold;
 mod outcomes;
 mod parallel;
+mod quiet;
 mod recall;
 mod requeue;
 mod retention;

@@ -6,18 +6,23 @@ use std::time::Duration;
 
 use application::bus::{AppendError, CommandBus, StreamAppend};
 use application::ports::{Clock, Ids};
-use domain::notification::DeliveryState::{self, Accepted, Cancelled, InFlight, Pending};
-use domain::notification::{Channel, Notification, NotificationCommand};
+use domain::notification::DeliveryState::{self, Accepted, Cancelled, InFlight, Pending, Unknown};
+use domain::notification::{
+    Channel, FailureClass, Notification, NotificationCommand, NotificationEvent, Settlement,
+};
 use domain::{Aggregate, CustomerId, StaffId, StreamId};
 use infrastructure::ids::TimeOrderedIds;
 use infrastructure::outbox::Gained;
+use infrastructure::outbox::decide::decide;
 use infrastructure::outbox::lease::{self, Tenant, Wanted};
 use infrastructure::outbox::recall::{CancelRows, Lost, Waiting, waiting};
+use infrastructure::outbox::unknown;
 use rstest::rstest;
 use uuid::Uuid;
 use wechat_simulator::DEMO_APPID;
 
 use crate::database::Backend;
+use crate::scripted::{About, Scripted, Step, Told, doubt, failure};
 use crate::world::{World, draft};
 
 fn lead(n: u128) -> CustomerId {
@@ -46,7 +51,9 @@ async fn take_back(world: &World, row: &Waiting) -> Result<(), AppendError> {
     let Ok(events) = notice.state.decide(command) else { return Err(AppendError::Fenced) };
     let append = StreamAppend::of(stream, notice.sequence, &events).unwrap();
     let left = Arc::new(AtomicBool::new(false));
-    let rows = CancelRows { waiting: vec![row.delivery], new: vec![], left: left.clone() };
+    let closes = matches!(events.first(), Some(NotificationEvent::Uncertain(_)));
+    let (doubted, waiting) = if closes { (vec![row.delivery], vec![]) } else { (vec![], vec![row.delivery]) };
+    let rows = CancelRows { waiting, doubted, new: vec![], left: left.clone(), at };
     let done = world.process.bus.append_with(draft(vec![append], at), vec![Box::new(rows)]).await;
     assert_eq!(done == Err(AppendError::Fenced), left.load(Ordering::Acquire), "a refusal says why");
     done.map(drop)
@@ -78,6 +85,95 @@ async fn what_waits_is_found_by_lead_and_person_and_time(
         [(0, early.delivery), (1, late.delivery)],
         "each is taken back once, by the first loss"
     );
+}
+
+const ROUTE: [Step; 2] = [
+    Step { channel: Channel::WechatSubscribe, fallback: Some(Duration::from_mins(5)) },
+    Step { channel: Channel::WecomApp, fallback: None },
+];
+
+fn about(gained: Gained) -> About {
+    About { gained: Some(gained), ..About::default() }
+}
+
+/// The provider says that it did not bring what it had taken.
+async fn refute(world: &World, told: &Told) {
+    let at = world.clock.now();
+    let metadata = draft(vec![], at).metadata;
+    let failure = failure(FailureClass::Recipient);
+    let command = NotificationCommand::Refute { delivery: told.delivery(0), failure, at };
+    decide(&world.process.bus, told.delivery(0), command, metadata, at).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_dismissed_standby_is_not_called_for_a_lead_that_moved_on(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(false, true)] moved_on: bool,
+) {
+    let world = World::new(backend).await;
+    let (wechat, wecom) = (Scripted::new(Channel::WechatSubscribe), Scripted::new(Channel::WecomApp));
+    let told = world.tell_about("li", &ROUTE, about(gained(1, 1, 10))).await;
+    world.scripted(&wechat).drain_once().await.unwrap();
+    assert_eq!(world.rows(&told).await, ["accepted", "cancelled"]);
+    if moved_on {
+        let rows = waiting(&world.database.db, &[lost(1, 1, 20)], None).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.delivery).collect::<Vec<_>>(), [told.delivery(1)]);
+        take_back(&world, &rows[0]).await.unwrap();
+        assert_eq!(waiting(&world.database.db, &[lost(1, 1, 20)], None).await.unwrap(), []);
+    }
+    refute(&world, &told).await;
+    world.scripted(&wecom).drain_once().await.unwrap();
+    let expected = if moved_on { ["rejected", "cancelled"] } else { ["rejected", "accepted"] };
+    assert_eq!(world.rows(&told).await, expected);
+    assert_eq!(wecom.sent().len(), usize::from(!moved_on));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_standby_that_nobody_can_call_any_more_is_left_alone(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let cloud = Step { channel: Channel::WechatCloud, fallback: None };
+    let route = [Step { fallback: Some(Duration::from_mins(5)), ..ROUTE[1] }, cloud];
+    let told = world.tell_about("li", &route, about(gained(1, 1, 10))).await;
+    world.scripted(&Scripted::new(Channel::WecomApp)).drain_once().await.unwrap();
+    assert_eq!(world.rows(&told).await, ["accepted", "cancelled"]);
+    let found = waiting(&world.database.db, &[lost(1, 1, 20)], None).await.unwrap();
+    assert_eq!(found, [], "WeCom never takes its word back");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_may_have_arrived_is_not_said_to_be_taken_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let wecom = Scripted::new(Channel::WecomApp);
+    wecom.answers([doubt()]);
+    let told = world.tell_about("li", &ROUTE[1..], about(gained(1, 1, 10))).await;
+    world.scripted(&wecom).drain_once().await.unwrap();
+    assert_eq!(world.rows(&told).await, ["retry"]);
+    let rows = waiting(&world.database.db, &[lost(1, 1, 20)], None).await.unwrap();
+    take_back(&world, &rows[0]).await.unwrap();
+    assert_eq!(world.rows(&told).await, ["unknown"]);
+    let delivery = world.step(&told, 0).await;
+    assert_eq!((delivery.state, delivery.settlement), (Unknown, Some(Settlement::Closed)));
+    world.advance(3600);
+    world.scripted(&wecom).drain_once().await.unwrap();
+    assert_eq!(wecom.sent().len(), 1, "it is not repeated");
+    assert_eq!(unknown::next_due(&world.database.db).await.unwrap(), None, "nobody decides on it");
+    let arrived = NotificationCommand::Settle {
+        delivery: told.delivery(0),
+        settlement: Settlement::Sent,
+        by: draft(vec![], world.clock.now()).metadata.actor,
+        reason: "核实".to_owned(),
+        at: world.clock.now(),
+    };
+    let (at, metadata) = (world.clock.now(), draft(vec![], world.clock.now()).metadata);
+    decide(&world.process.bus, told.delivery(0), arrived, metadata, at).await.unwrap();
+    assert_eq!(world.rows(&told).await, ["accepted"], "who knows better may still say so");
 }
 
 #[rstest]

@@ -14,7 +14,7 @@ use domain::notification::{
 use domain::{CustomerId, DeliveryId, NotificationId, StaffId, StreamId};
 use infrastructure::dispatcher::{Dispatcher, Options, Provider, Rest};
 use infrastructure::ids::TimeOrderedIds;
-use infrastructure::outbox::{NewWork, OutboxInsert, STANDBY, recipient_key};
+use infrastructure::outbox::{Gained, NewWork, OutboxInsert, STANDBY, recipient_key};
 
 use crate::world::{World, draft, request};
 
@@ -110,6 +110,27 @@ pub(crate) struct Told {
     deliveries: Vec<DeliveryId>,
 }
 
+impl Told {
+    /// Who is told.
+    pub(crate) fn person(&self) -> StaffId {
+        StaffId(self.notification.0)
+    }
+
+    /// One of its deliveries, by its place in the route.
+    pub(crate) fn delivery(&self, place: usize) -> DeliveryId {
+        self.deliveries[place]
+    }
+}
+
+/// What a notice tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About {
+    /// Its type; that of an assigned lead if nothing is said.
+    pub(crate) scene: Option<&'static str>,
+    pub(crate) subject: Option<CustomerId>,
+    pub(crate) gained: Option<Gained>,
+}
+
 impl World {
     pub(crate) fn scripted(&self, provider: &Arc<Scripted>) -> Dispatcher {
         self.scripted_with(provider, Options::default())
@@ -122,6 +143,12 @@ impl World {
 
     /// The first channel of the route is due; the others stand by.
     pub(crate) async fn tell(&self, person: &str, route: &[Step], subject: Option<CustomerId>) -> Told {
+        self.tell_about(person, route, About { subject, ..About::default() }).await
+    }
+
+    /// The same of a notice about something.
+    pub(crate) async fn tell_about(&self, person: &str, route: &[Step], about: About) -> Told {
+        let About { scene, subject, gained } = about;
         let (at, notification) = (self.clock.now(), NotificationId(TimeOrderedIds.next()));
         let mut planned = Vec::new();
         let mut work = Vec::new();
@@ -141,7 +168,7 @@ impl World {
                 request_body: format!(r#"{{"text":{{"content":"{} {notification}"}}}}"#, step.channel),
                 due_at: at,
                 created_at: at,
-                gained: None,
+                gained,
                 held_for: before.map(|_| STANDBY.to_owned()),
                 subject,
                 fallback: step.fallback,
@@ -149,7 +176,9 @@ impl World {
             before = Some(step.channel);
         }
         let deliveries = planned.iter().map(|planned| planned.delivery).collect();
-        let requested: NotificationEvent = request(notification, planned, at).into();
+        let mut requested = request(notification, planned, at);
+        requested.scene = scene.unwrap_or("CUSTOMER_ASSIGNED").to_owned();
+        let requested: NotificationEvent = requested.into();
         let append = StreamAppend::of(StreamId::from(notification), 0, &[requested]).unwrap();
         let insert = OutboxInsert(work);
         self.process.bus.append_with(draft(vec![append], at), vec![Box::new(insert)]).await.unwrap();

@@ -10,7 +10,7 @@ use application::delivery::spread;
 use application::policies::{Hasten, Outgoing, POLICY, Wait};
 use application::ports::Clock;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Actor, CommandId, Metadata, Position, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::db::{DbError, Tx};
@@ -36,6 +36,9 @@ const TRIES_MAX: usize = 16;
 
 /// From this try on, messages that a dispatcher has leased are left to it: it is faster.
 const SPARING_FROM: usize = 4;
+
+/// From here on an answer is late: what held when its event happened may not hold any more.
+const LATE: TimeDelta = TimeDelta::seconds(10);
 
 /// Answers that commit together.
 #[derive(Debug)]
@@ -146,7 +149,8 @@ impl Chunk {
     }
 }
 
-/// The row of a message, as it is right after the request of its notice.
+/// The row of a message, as it is right after the request of its notice. What a policy that catches up asks for is as old as
+/// its event, so that the dispatcher judges the quiet hours of today.
 pub(super) fn work(
     notice: &NewNotice,
     sent: &Outgoing,
@@ -170,7 +174,7 @@ pub(super) fn work(
         ledger: sent.template.as_ref().map(credits),
         request_body: sent.body.clone(),
         due_at,
-        created_at: at,
+        created_at: if at - notice.happened_at < LATE { at } else { notice.happened_at },
         gained: notice.gained,
         held_for,
         subject: notice.subject,
@@ -239,7 +243,7 @@ impl Committer {
             let attachments: Vec<Box<dyn Attachment>> = vec![
                 Box::new(rows),
                 Box::new(outbox),
-                recall.attachment(left.clone()),
+                recall.attachment(left.clone(), at),
                 Box::new(chunk.haste(at)),
             ];
             match self.bus.append_with(draft(&chunk, recall, at), attachments).await {

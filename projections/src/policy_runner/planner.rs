@@ -9,6 +9,7 @@ use application::policies::{
     Fact, FirstOwner, Hasten, Outgoing, PolicyEvent, Reaction, Who, changes_wishes, hastened, loss, react,
     row,
 };
+use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
 use domain::notification::NotificationEvent;
@@ -88,6 +89,8 @@ pub(super) struct Told {
 pub(super) struct NewNotice {
     pub(super) id: NotificationId,
     pub(super) recipient: StaffId,
+    /// When the event happened of which it tells.
+    pub(super) happened_at: DateTime<Utc>,
     pub(super) append: StreamAppend,
     pub(super) outgoing: Vec<Outgoing>,
     /// The one customer it is about.
@@ -223,7 +226,8 @@ pub(super) fn answer_one(
             [only] => Some(*only),
             _ => None,
         };
-        let notice = NewNotice { id, recipient, append, outgoing, subject, gained };
+        let happened_at = event.recorded_at;
+        let notice = NewNotice { id, recipient, happened_at, append, outgoing, subject, gained };
         Ok(Told { reaction, notice: Some(notice) })
     };
     reactions.into_iter().map(told).collect()

@@ -12,7 +12,9 @@ use std::sync::atomic::AtomicBool;
 use application::bus::{AppendError, CommandBus, LoadError, StreamAppend, Versioned};
 use application::policies::Loss;
 use chrono::{DateTime, Utc};
-use domain::notification::{DeliveryCancelled, Notification, NotificationCommand, NotificationEvent};
+use domain::notification::{
+    DeliveryCancelled, DeliveryState, Notification, NotificationCommand, NotificationEvent,
+};
 use domain::subscription::{SubscriptionCommand, SubscriptionLedger};
 use domain::{Aggregate, DeliveryId, EventId, Position, StreamId};
 use infrastructure::bus::Bus;
@@ -48,6 +50,7 @@ pub(super) struct Recall {
     /// The cancellations and the credits that go back, behind the notices of the chunk.
     pub(super) streams: Vec<StreamAppend>,
     waiting: Vec<DeliveryId>,
+    doubted: Vec<DeliveryId>,
     new: Vec<DeliveryId>,
 }
 
@@ -84,13 +87,14 @@ impl Recall {
 
     /// The deliveries, for the name of the command.
     pub(super) fn deliveries(&self) -> impl Iterator<Item = &DeliveryId> {
-        self.waiting.iter().chain(&self.new)
+        self.waiting.iter().chain(&self.doubted).chain(&self.new)
     }
 
     /// What happens to the rows; goes behind the insertion of the chunk's own. `left` tells that one of them went its
     /// way meanwhile.
-    pub(super) fn attachment(&self, left: Arc<AtomicBool>) -> Box<dyn Attachment> {
-        Box::new(CancelRows { waiting: self.waiting.clone(), new: self.new.clone(), left })
+    pub(super) fn attachment(&self, left: Arc<AtomicBool>, at: DateTime<Utc>) -> Box<dyn Attachment> {
+        let (waiting, doubted, new) = (self.waiting.clone(), self.doubted.clone(), self.new.clone());
+        Box::new(CancelRows { waiting, doubted, new, left, at })
     }
 
     /// Messages of the chunk itself: their notices have one event, the request.
@@ -147,7 +151,12 @@ impl Recall {
             let command = NotificationCommand::Cancel { delivery, reason, at };
             let stream = StreamId::from(row.notification);
             let Some(cancelled) = notices.decide(bus, lost, &stream, command).await? else { continue };
-            self.waiting.push(delivery);
+            let ended = notices.known(&stream).and_then(|notice| notice.deliveries.get(&delivery));
+            if ended.is_some_and(|ended| ended.state == DeliveryState::Unknown) {
+                self.doubted.push(delivery);
+            } else {
+                self.waiting.push(delivery);
+            }
             self.streams.push(cancelled);
             if let Some(ledger) = &row.credit {
                 let returned = SubscriptionCommand::Return { delivery, at };
@@ -168,6 +177,10 @@ impl<A: Aggregate> Loaded<A> {
         streams.dedup();
         let states = bus.load_many::<A>(&streams).await.map_err(unreadable)?;
         Ok(Self(streams.into_iter().zip(states).collect()))
+    }
+
+    fn known(&self, stream: &StreamId) -> Option<&A> {
+        self.0.get(stream).map(|loaded| &loaded.state)
     }
 
     /// The events of a decision; `None` when there is nothing to do. A refusal may come from a state in memory that is

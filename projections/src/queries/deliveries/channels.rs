@@ -20,10 +20,11 @@ pub const HEALTH_SECONDS: i64 = 60;
 /// A delivery that was accepted today was asked for at most so many days ago; narrows the search.
 const SENT_DAYS: TimeDelta = TimeDelta::days(7);
 
+/// What a dispatcher put off because of quiet hours is held as well.
 pub(super) const DEPTH: &str = "
-SELECT channel, state, count(*), min(created_at) FROM outbox
+SELECT channel, CASE WHEN held_for IS NULL THEN state ELSE 'held' END, count(*), min(created_at) FROM outbox
  WHERE state IN ('pending', 'retry', 'in_flight', 'held') AND (held_for IS NULL OR held_for <> 'standby')
- GROUP BY channel, state ORDER BY 1, 2";
+ GROUP BY 1, 2 ORDER BY 1, 2";
 pub(super) const PAUSES: &str = "SELECT channel, reason, paused_at FROM channel_pauses";
 pub(super) const HEALTH: &str = "
 SELECT channel, app, owner, state, until, failure_class, failure_code, detail, updated_at FROM channel_health

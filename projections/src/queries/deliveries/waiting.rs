@@ -36,7 +36,7 @@ pub enum Waiting {
         /// Until when.
         until: Option<DateTime<Utc>>,
     },
-    /// Quiet hours, a digest.
+    /// Quiet hours, a digest; or the dispatcher put it off because of quiet hours.
     Held {
         /// Which.
         reason: String,
@@ -166,6 +166,9 @@ async fn channel_rests(
 
 fn due(work: &Work, delivery: &DeliveryRow, now: DateTime<Utc>) -> Waiting {
     let until = work.due_at;
+    if let Some(reason) = work.held_for.clone().filter(|_| until > now) {
+        return Waiting::Held { reason, until };
+    }
     let quota = delivery.failure.as_ref().is_some_and(|failure| failure.class == FailureClass::Quota);
     match delivery.state {
         _ if until <= now => Waiting::Queued { since: until },

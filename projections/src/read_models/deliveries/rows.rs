@@ -141,6 +141,7 @@ impl Row {
                 after: self.after_channel.as_deref().map(str::parse).transpose().map_err(unreadable)?,
                 // Only what is decided depends on it, and nothing is decided here.
                 stands_by: false,
+                doubted: false,
                 settlement: self.settlement.as_deref().map(str::parse).transpose().map_err(unreadable)?,
             },
         );

@@ -1,0 +1,140 @@
+//! Whether a message may leave at this moment. The policy judged the quiet hours when it decided; what leaves later is
+//! judged again: a standby that is called, a retry, what waited for a pause, a rest or a backlog, and what a policy that
+//! catches up asks late (docs/adr/0021).
+//!
+//! A message that may not leave goes back to its row, with the moment and the reason; no attempt is used up, and the
+//! time until the next channel speaks stands still meanwhile.
+
+use application::bus::{CommandBus, LoadError};
+use application::delivery::{Outcome, spread};
+use application::preferences::{HoldReason, is_critical, quiet_until};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::notification::{DeliveryState, Failure, FailureClass, NotificationEvent};
+use domain::staff::Staff;
+use domain::{StaffId, StreamId};
+
+use super::attempt::Engine;
+use crate::event_log::Until;
+use crate::outbox::lease::{self, Leased};
+use crate::wishes::Wishes;
+
+/// How long the word of the policy counts. Nobody is woken by what was decided before the quiet hours began and is a few
+/// seconds late, and a fresh message costs no second look.
+const JUST_DECIDED: TimeDelta = TimeDelta::seconds(10);
+
+impl Engine {
+    /// Whether the row is done with for now: it is put off, it ended, or it could not be judged.
+    pub(super) async fn may_not_leave_now(&self, row: &Leased) -> bool {
+        let now = self.now();
+        match self.judged(row, now).await {
+            Ok(Moment::Right) => false,
+            Ok(Moment::Later(until)) => {
+                let why = HoldReason::QuietHours.as_str();
+                match lease::put_off(self.bus.log().db(), row, why, now, until).await {
+                    Ok(()) => tracing::info!(delivery.id = %row.delivery,
+                        "delivery {} waits for the end of quiet hours", row.delivery),
+                    Err(error) => tracing::warn!(%error, delivery.id = %row.delivery,
+                        "the row stays leased until its lease ends"),
+                }
+                true
+            }
+            Ok(Moment::TooLate) => {
+                let detail = "the provider no longer recognises a repetition".to_owned();
+                let failure = Failure { class: FailureClass::Uncertain, code: None, detail };
+                self.conclude(row, row.attempt, Outcome::Unknown(failure)).await;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, delivery.id = %row.delivery, "the moment cannot be judged");
+                self.release(row).await;
+                true
+            }
+        }
+    }
+
+    async fn judged(&self, row: &Leased, now: DateTime<Utc>) -> Result<Moment, LoadError> {
+        let recognised = |at| row.maybe_arrived && self.contract.recognises(row.first_attempt_at, at);
+        if self.may_be_blind(row) && !recognised(now) && !self.was_asked_for_again(row).await? {
+            return Ok(Moment::TooLate);
+        }
+        let Some(person) = row.recipient.filter(|_| !was_just_decided(row, now)) else {
+            return Ok(Moment::Right);
+        };
+        let Some(until) = self.quiet_until(row, person, now).await? else { return Ok(Moment::Right) };
+        // A repetition that the provider would not recognise any more in the morning goes now: where the message
+        // arrived it shows nothing new, and where it did not, it is the one that began before the night.
+        Ok(if recognised(now) && !recognised(until) { Moment::Right } else { Moment::Later(until) })
+    }
+
+    /// Whether sending it may tell somebody twice: a repetition on a channel that recognises one for a while.
+    fn may_be_blind(&self, row: &Leased) -> bool {
+        row.state == DeliveryState::Retry && row.maybe_arrived && self.contract.dedupe.is_some()
+    }
+
+    /// Whether somebody decided that it is sent again after the last doubt about its arrival.
+    async fn was_asked_for_again(&self, row: &Leased) -> Result<bool, LoadError> {
+        let mut asked = false;
+        for event in self.events(row, Until::Now).await? {
+            match event {
+                NotificationEvent::Requeued(e) if e.delivery == row.delivery => asked = true,
+                NotificationEvent::Uncertain(e) if e.delivery == row.delivery => asked = false,
+                NotificationEvent::RetryScheduled(e)
+                    if e.delivery == row.delivery && e.failure.class == FailureClass::Uncertain =>
+                {
+                    asked = false;
+                }
+                _ => {}
+            }
+        }
+        Ok(asked)
+    }
+
+    /// When the person may be disturbed, if not now; the same moment for everything that waits for it.
+    async fn quiet_until(
+        &self,
+        row: &Leased,
+        person: StaffId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, LoadError> {
+        let staff = self.bus.load::<Staff>(&StreamId::from(person)).await?.state;
+        let wishes = Wishes::of(&self.bus, person, &staff).await?;
+        let Some(until) = quiet_until(&wishes.own, &wishes.role, now) else { return Ok(None) };
+        let request = self.events(row, Until::Sequence(1)).await?.into_iter().next();
+        let may_pass =
+            matches!(request, Some(NotificationEvent::Requested(request)) if is_critical(&request.scene));
+        Ok((!may_pass).then(|| spread(until, person)))
+    }
+
+    async fn events(&self, row: &Leased, until: Until) -> Result<Vec<NotificationEvent>, LoadError> {
+        let stream = StreamId::from(row.notification);
+        let events = self.bus.log().stream_until(&stream, 0, until).await;
+        let events = events.map_err(|error| LoadError::Unavailable(error.to_string()))?;
+        let read = |event: crate::event_log::RecordedRaw| {
+            let sequence = event.sequence;
+            self.bus.upcasters().decode::<NotificationEvent>(event).map(|event| event.payload).map_err(
+                |error| LoadError::Undecodable {
+                    stream: stream.clone(),
+                    sequence,
+                    reason: error.to_string(),
+                },
+            )
+        };
+        events.into_iter().map(read).collect()
+    }
+}
+
+/// When a message may leave.
+enum Moment {
+    /// Now.
+    Right,
+    /// Then.
+    Later(DateTime<Utc>),
+    /// Never by itself: it may have arrived, and a repetition would be a second message.
+    TooLate,
+}
+
+/// The first attempt of the first channel, right after the policy asked for it. What was released or put off meanwhile
+/// is due later than that.
+fn was_just_decided(row: &Leased, now: DateTime<Utc>) -> bool {
+    row.attempt == 0 && row.due_at <= row.created_at && now - row.created_at < JUST_DECIDED
+}
