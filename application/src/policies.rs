@@ -36,6 +36,7 @@ use crate::texts::{MissingVariable, TemplateBook};
 pub use directory::StaffDirectory;
 pub use outgoing::{Outgoing, Wait};
 pub use recall::{Loss, loss, recall_reasons};
+pub(crate) use routing::reach;
 pub use routing::reasons;
 pub use wishes::{Hasten, PreferenceBook, Recent, Wishes, changes_wishes, hastened};
 

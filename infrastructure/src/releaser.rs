@@ -91,6 +91,7 @@ struct Inner {
     bus: Bus,
     writer: Arc<dyn DigestWriter>,
     clock: Arc<dyn Clock>,
+    fallback_after: Duration,
 }
 
 impl std::fmt::Debug for Releaser {
@@ -106,9 +107,14 @@ type Cursor = (NotificationId, DeliveryId);
 const START: Cursor = (NotificationId(Uuid::nil()), DeliveryId(Uuid::nil()));
 
 impl Releaser {
-    /// A releaser that does nothing yet.
-    pub fn new(bus: Bus, writer: Arc<dyn DigestWriter>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::new(Inner { bus, writer, clock }) }
+    /// A releaser that does nothing yet. A channel has `fallback_after` before the next one tells a digest.
+    pub fn new(
+        bus: Bus,
+        writer: Arc<dyn DigestWriter>,
+        clock: Arc<dyn Clock>,
+        fallback_after: Duration,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { bus, writer, clock, fallback_after }) }
     }
 
     /// Works until told to stop. Dropping the future is a crash, which costs nothing.

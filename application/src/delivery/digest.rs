@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::channels::wechat_subscribe::Value;
 use crate::channels::{self, ChannelSettings, Rendered};
-use crate::policies::{hash, reasons};
+use crate::policies::{hash, reach, reasons};
 use crate::texts::{self, Language, MissingVariable, TemplateBook, Variables, digest_list, kinds, render};
 
 /// Most notices that a digest names to clients; what is beyond them is a count.
@@ -45,8 +45,11 @@ pub struct Collected {
     pub notification: NotificationId,
     /// The person.
     pub recipient: StaffId,
-    /// The channel.
+    /// The channel that tells it.
     pub channel: Channel,
+    /// The channels that stand by behind it, in order: those that stood by for every one of the notices, so that nobody
+    /// learns of one through a channel that was not meant for it.
+    pub behind: Vec<Channel>,
     /// The first of the notices, at most [`LISTED_MAX`].
     pub first: Vec<Member>,
     /// All of them.
@@ -68,6 +71,10 @@ pub struct Written {
     pub template_version: i64,
     /// The request of the channel.
     pub rendered: Rendered,
+    /// The requests of the channels behind it, in order.
+    pub standbys: Vec<(Channel, Rendered)>,
+    /// The channels behind it that do not reach the person any more, and why.
+    pub unusable: Vec<(Channel, &'static str)>,
 }
 
 /// Why a digest cannot be written now.
@@ -84,7 +91,7 @@ pub enum WriteError {
 /// Writes digests: knows the channels, the published words and the people.
 #[async_trait]
 pub trait DigestWriter: Send + Sync {
-    /// `None` when the channel cannot reach the person any more; then each notice goes its own way.
+    /// `None` when the first channel cannot reach the person any more; then each notice goes its own way.
     async fn digest(&self, collected: &Collected) -> Result<Option<Written>, WriteError>;
 }
 
@@ -96,23 +103,28 @@ impl Collected {
         (NotificationId::of(cause, recipient, kinds::NOTICE_DIGEST), cause)
     }
 
-    /// The digest's own delivery.
-    pub fn delivery(&self) -> DeliveryId {
-        DeliveryId::of(self.notification, self.channel.as_str())
+    /// The digest's delivery through one of its channels.
+    pub fn delivery(&self, channel: Channel) -> DeliveryId {
+        DeliveryId::of(self.notification, channel.as_str())
     }
 
-    /// The request of the digest: this channel alone delivers it.
+    /// The request of the digest: its channel delivers it, and the others stand by like those of any other notice.
     pub fn request(&self, written: &Written) -> NotificationRequested {
+        let suppress = |reason: &str| Decision::Suppress { reason: reason.to_owned() };
         let decision = |channel: Channel| {
-            let suppress = |reason: &str| Decision::Suppress { reason: reason.to_owned() };
-            match channel {
-                own if own == self.channel => Decision::Deliver,
-                Channel::InApp => suppress(TOLD_ONE_BY_ONE),
+            let place = written.standbys.iter().position(|(standby, _)| *standby == channel);
+            let unusable = written.unusable.iter().find(|(unusable, _)| *unusable == channel);
+            match (channel, place, unusable) {
+                (own, ..) if own == self.channel => Decision::Deliver,
+                (Channel::InApp, ..) => suppress(TOLD_ONE_BY_ONE),
+                (_, Some(0), _) => Decision::Standby { after: self.channel },
+                (_, Some(place), _) => Decision::Standby { after: written.standbys[place - 1].0 },
+                (.., Some((_, reason))) => suppress(reason),
                 _ => suppress(reasons::NOT_ROUTED),
             }
         };
         let planned = |channel: &Channel| PlannedDelivery {
-            delivery: DeliveryId::of(self.notification, channel.as_str()),
+            delivery: self.delivery(*channel),
             channel: *channel,
             decision: decision(*channel),
         };
@@ -164,7 +176,7 @@ impl Collected {
     }
 }
 
-/// Writes a digest for a person; `None` when the channel is not configured (any more) or does not reach the person.
+/// Writes a digest for a person; `None` when its first channel is not configured (any more) or does not reach the person.
 pub fn write(
     collected: &Collected,
     settings: &ChannelSettings,
@@ -178,8 +190,20 @@ pub fn write(
         ("list", collected.list(language).into()),
     ]);
     let message = render(worded, language, &variables, collected.data())?;
-    let rendered = request_of(collected, settings, receiver, &message);
-    Ok(rendered.map(|rendered| Written { message, template_version: worded.version, rendered }))
+    let Some(rendered) = request_of(collected, settings, (collected.channel, receiver), &message) else {
+        return Ok(None);
+    };
+    let (mut standbys, mut unusable) = (vec![], vec![]);
+    for channel in collected.behind.iter().copied() {
+        match reach(settings, channel, staff) {
+            Ok(receiver) => {
+                let rendered = request_of(collected, settings, (channel, receiver), &message);
+                standbys.extend(rendered.map(|rendered| (channel, rendered)));
+            }
+            Err(reason) => unusable.push((channel, reason)),
+        }
+    }
+    Ok(Some(Written { message, template_version: worded.version, rendered, standbys, unusable }))
 }
 
 /// The request of a digest that was written before, byte for byte: for a repair. `None` when the channel does not reach
@@ -194,24 +218,25 @@ pub fn render_again(
         notification: request.notification,
         recipient: request.recipient,
         channel,
+        behind: vec![],
         first: vec![],
         members: request.digest_of.clone(),
         priority: request.priority,
         cause: request.cause,
         at: request.at,
     };
-    request_of(&collected, settings, settings.receiver(channel, staff)?, &request.message)
+    request_of(&collected, settings, (channel, settings.receiver(channel, staff)?), &request.message)
 }
 
 fn request_of(
     collected: &Collected,
     settings: &ChannelSettings,
-    receiver: &str,
+    (channel, receiver): (Channel, &str),
     message: &Message,
 ) -> Option<Rendered> {
     let notice = channels::Notice {
         notification: collected.notification,
-        delivery: collected.delivery(),
+        delivery: collected.delivery(channel),
         scene: kinds::NOTICE_DIGEST,
         title: &message.title,
         content: &message.content,
@@ -223,5 +248,5 @@ fn request_of(
         customers: &[],
         values: &collected.values(message),
     };
-    channels::render(settings, collected.channel, &notice)
+    channels::render(settings, channel, &notice)
 }

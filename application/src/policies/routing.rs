@@ -127,7 +127,7 @@ fn turned_off(resolved: &Resolved<'_>) -> String {
 }
 
 /// Who the person is to the channel's app, or why the channel cannot reach the person.
-fn reach<'v>(
+pub(crate) fn reach<'v>(
     channels: &ChannelSettings,
     channel: Channel,
     person: &'v Staff,

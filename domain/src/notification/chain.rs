@@ -155,6 +155,11 @@ impl Notification {
         }
     }
 
+    /// The channels that stand by behind a channel, in order of the route.
+    pub fn standbys(&self, channel: Channel) -> Vec<Channel> {
+        self.behind(channel).map(|(_, behind)| behind.channel).collect()
+    }
+
     fn held(&self, delivery: DeliveryId) -> Result<&Delivery, NotificationError> {
         let found = self.delivery(delivery)?;
         let waits = found.state == DeliveryState::Held && !found.stands_by;

@@ -11,7 +11,7 @@ use super::{Inner, RELEASER, TRIES_MAX, Trouble};
 use crate::event_log::Attachment;
 use crate::outbox::decide::{DecideError, decide};
 use crate::outbox::hold::{Held, MergeRows, TakeRows};
-use crate::outbox::{NewWork, OutboxInsert, recipient_key};
+use crate::outbox::{NewWork, OutboxInsert, STANDBY, recipient_key};
 
 impl Inner {
     /// Lets one message leave as it is. Nothing is done to one that is not held any more.
@@ -49,7 +49,7 @@ impl Inner {
         let mut streams = vec![StreamAppend::of(digest, 0, &requested)?];
         streams.extend(merges.streams);
         let attachments: Vec<Box<dyn Attachment>> = vec![
-            Box::new(OutboxInsert(vec![work(&collected, written, at)])),
+            Box::new(OutboxInsert(self.work(&collected, written, at))),
             Box::new(TakeRows { digest, members }),
             Box::new(MergeRows { digest, merged: merges.rows, at }),
         ];
@@ -57,6 +57,33 @@ impl Inner {
         tracing::info!(notification.id = %digest, channel = %collected.channel, members = told.len(),
             "digest {digest} tells of {} messages", told.len());
         Ok(merged)
+    }
+
+    /// The row of each channel of the digest: the first is due, the others stand by.
+    fn work(&self, collected: &Collected, written: &Written, at: DateTime<Utc>) -> Vec<NewWork> {
+        let first = (collected.channel, &written.rendered);
+        let behind = written.standbys.iter().map(|(channel, rendered)| (*channel, rendered));
+        let route = std::iter::once(first).chain(behind).enumerate();
+        let work = route.map(|(place, (channel, rendered))| NewWork {
+            delivery: collected.delivery(channel),
+            notification: collected.notification,
+            channel,
+            app: rendered.app.clone(),
+            recipient: collected.recipient,
+            recipient_key: recipient_key(&rendered.app, &rendered.receiver),
+            ledger: rendered
+                .template
+                .as_ref()
+                .map(|template| StreamId::subscription(&rendered.app, &rendered.receiver, template)),
+            request_body: rendered.body.clone(),
+            due_at: at,
+            created_at: at,
+            gained: None,
+            held_for: (place > 0).then(|| STANDBY.to_owned()),
+            subject: None,
+            fallback: (place < written.standbys.len()).then_some(self.fallback_after),
+        });
+        work.collect()
     }
 
     /// Merges rows whose digest is in the log already; how many.
@@ -107,27 +134,6 @@ fn draft(command: CommandId, digest: NotificationId, streams: Vec<StreamAppend>,
     let correlation = format!("digest-{digest}");
     let metadata = Metadata { command, correlation, causation: None, actor: actor() };
     Draft { metadata, recorded_at: at, streams, guards: vec![], receipt: None }
-}
-
-fn work(collected: &Collected, written: &Written, at: DateTime<Utc>) -> NewWork {
-    let rendered = &written.rendered;
-    let ledger = rendered.template.as_ref();
-    NewWork {
-        delivery: collected.delivery(),
-        notification: collected.notification,
-        channel: collected.channel,
-        app: rendered.app.clone(),
-        recipient: collected.recipient,
-        recipient_key: recipient_key(&rendered.app, &rendered.receiver),
-        ledger: ledger.map(|template| StreamId::subscription(&rendered.app, &rendered.receiver, template)),
-        request_body: rendered.body.clone(),
-        due_at: at,
-        created_at: at,
-        gained: None,
-        held_for: None,
-        subject: None,
-        fallback: None,
-    }
 }
 
 fn actor() -> Actor {

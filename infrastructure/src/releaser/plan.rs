@@ -73,7 +73,7 @@ impl Inner {
                 let Some(Noted { state, request }) = noted else { continue };
                 let plan = plan.get_or_insert_with(|| Plan::begin(group, row, &request, now));
                 let Some(events) = merge(row, &state, plan.collected.notification, now) else { continue };
-                plan.tell(row, &request);
+                plan.tell(row, &request, &state.state);
                 if plan.merges.members.len() < MERGED_AT_ONCE {
                     plan.merges.add(row, &state, &events)?;
                 }
@@ -131,6 +131,7 @@ impl Plan {
             notification,
             recipient: group.recipient,
             channel: group.channel,
+            behind: vec![],
             first: vec![],
             members: vec![],
             priority: request.priority,
@@ -140,8 +141,14 @@ impl Plan {
         Self { collected, told: vec![], merges: Merges::default() }
     }
 
-    fn tell(&mut self, row: &Held, request: &NotificationRequested) {
+    fn tell(&mut self, row: &Held, request: &NotificationRequested, notice: &Notification) {
         let collected = &mut self.collected;
+        let behind = notice.standbys(collected.channel);
+        if collected.members.is_empty() {
+            collected.behind = behind;
+        } else {
+            collected.behind.retain(|channel| behind.contains(channel));
+        }
         // The most urgent one stands first in the code table.
         collected.priority = collected.priority.min(request.priority);
         collected.members.push(row.notification);

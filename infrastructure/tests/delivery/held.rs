@@ -1,6 +1,7 @@
 //! Messages that wait for a moment, and who lets them go.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use application::bus::{CommandBus, StreamAppend};
 use application::channels::Rendered;
@@ -26,6 +27,9 @@ use crate::world::{Requested, World, draft, request};
 
 /// The app of every scripted provider.
 pub(crate) const APP: &str = "app";
+
+/// How long a channel has before the next one tells a digest.
+const FALLBACK: Duration = Duration::from_mins(5);
 
 /// Somebody.
 pub(crate) fn person(n: u128) -> StaffId {
@@ -100,7 +104,8 @@ impl World {
     }
 
     pub(crate) fn releaser_of(&self, bus: &Bus, writer: &Arc<Words>) -> Releaser {
-        Releaser::new(bus.clone(), Arc::clone(writer) as Arc<dyn DigestWriter>, self.clock.clone())
+        let writer = Arc::clone(writer) as Arc<dyn DigestWriter>;
+        Releaser::new(bus.clone(), writer, self.clock.clone(), FALLBACK)
     }
 
     pub(crate) async fn kept(&self, notification: NotificationId, delivery: DeliveryId) -> Delivery {
@@ -252,6 +257,7 @@ impl DigestWriter for Words {
             template: None,
             body: format!("digest {} of {}", collected.notification, collected.members.len()),
         };
-        Ok(Some(Written { message, template_version: 1, rendered }))
+        let standbys = collected.behind.iter().map(|channel| (*channel, rendered.clone())).collect();
+        Ok(Some(Written { message, template_version: 1, rendered, standbys, unusable: vec![] }))
     }
 }

@@ -137,6 +137,8 @@ async fn digest_work(
         return Ok(None);
     };
     let rendered = digest::render_again(request, channel, &runner.channels, &staff.state);
+    let behind = Decision::Standby { after: channel };
+    let has_standby = request.deliveries.iter().any(|planned| planned.decision == behind);
     Ok(rendered.map(|Rendered { app, receiver, template, body }| NewWork {
         delivery,
         notification: request.notification,
@@ -151,7 +153,7 @@ async fn digest_work(
         gained: None,
         held_for: None,
         subject: None,
-        fallback: None,
+        fallback: has_standby.then_some(runner.fallback_after),
     }))
 }
 

@@ -1,12 +1,12 @@
 //! What a digest says, and through which channel.
 
-use domain::contact::OpenId;
+use domain::contact::{OpenId, WecomUserId};
 use domain::template::{NoticeTemplate, TemplatePublished};
 use domain::{Actor, Aggregate};
 use uuid::Uuid;
 
 use super::*;
-use crate::channels::wechat_subscribe;
+use crate::channels::{wechat_cloud, wechat_subscribe, wecom_app};
 
 const APP: &str = "wx-app";
 
@@ -45,6 +45,7 @@ fn collected(count: u128) -> Collected {
         notification,
         recipient,
         channel: Channel::WechatSubscribe,
+        behind: vec![],
         first: first.collect(),
         members,
         priority: Priority::High,
@@ -91,6 +92,54 @@ fn its_channel_alone_delivers_it() {
     assert_eq!(request.digest_of, collected.members);
     assert_eq!(request.notification, NotificationId::of(request.cause, request.recipient, &request.scene));
     assert_eq!((request.template.as_str(), request.rendered_hash.len()), ("DIGEST", 64));
+}
+
+#[test]
+fn the_channels_behind_it_stand_by_with_the_same_words() {
+    let wecom = wecom_app::Settings {
+        corp: "ww1".to_owned(),
+        agent: 7,
+        kind: wecom_app::Kind::Text,
+        public_url: None,
+    };
+    let cloud =
+        wechat_cloud::Settings { app: APP.to_owned(), env: "prod".to_owned(), function: "f".to_owned() };
+    let settings = ChannelSettings { wecom_app: Some(wecom), wechat_cloud: Some(cloud), ..settings() };
+    let mut staff = staff();
+    let behind = vec![Channel::WechatOfficial, Channel::WecomApp, Channel::WechatCloud];
+    let collected = Collected { behind, ..collected(2) };
+    let decisions = |staff: &Staff| {
+        let book = TemplateBook::default();
+        let written = write(&collected, &settings, &book, (staff, Language::ZhCn)).unwrap().unwrap();
+        let bodies: Vec<(Channel, bool)> = written
+            .standbys
+            .iter()
+            .map(|(channel, rendered)| (*channel, rendered.body.contains("您有 2 条通知")))
+            .collect();
+        let of = |wanted: Channel| {
+            let request = collected.request(&written);
+            let planned = request.deliveries.iter().find(|planned| planned.channel == wanted);
+            planned.map(|planned| planned.decision.clone()).unwrap()
+        };
+        let decided = [Channel::WechatOfficial, Channel::WecomApp, Channel::WechatCloud].map(of);
+        (bodies, decided)
+    };
+    let suppress = |reason: &str| Decision::Suppress { reason: reason.to_owned() };
+    let after = |after| Decision::Standby { after };
+    staff.wecom.insert("ww1".to_owned(), WecomUserId::parse("li").unwrap());
+    let (bodies, decided) = decisions(&staff);
+    assert_eq!(
+        bodies.iter().map(|(channel, _)| *channel).collect::<Vec<_>>(),
+        [Channel::WecomApp, Channel::WechatCloud]
+    );
+    assert!(bodies[0].1, "WeCom says what the first channel says");
+    let expected =
+        [suppress("channel_not_configured"), after(Channel::WechatSubscribe), after(Channel::WecomApp)];
+    assert_eq!(decided, expected);
+    staff.wecom.clear();
+    let expected =
+        [suppress("channel_not_configured"), suppress("no_binding"), after(Channel::WechatSubscribe)];
+    assert_eq!(decisions(&staff).1, expected, "who is not reached any more is left out");
 }
 
 #[test]

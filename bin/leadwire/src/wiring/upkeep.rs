@@ -41,9 +41,9 @@ impl Upkeep {
     ) -> Self {
         let (bus, clock) = (&store.bus, &ports.clock);
         let writer = Arc::new(StoredDigestWriter::new(bus.clone(), channels));
-        let unknown = settings.delivery.unknown.clone();
+        let (unknown, fallback_after) = (settings.delivery.unknown.clone(), settings.delivery.fallback_after);
         Self {
-            releaser: Arc::new(Releaser::new(bus.clone(), writer, clock.clone())),
+            releaser: Arc::new(Releaser::new(bus.clone(), writer, clock.clone(), fallback_after)),
             settler: Arc::new(Settler::new(bus.clone(), clock.clone(), unknown)),
             janitor: Arc::new(Janitor::new(store.db().clone(), clock.clone(), Retention::default())),
         }

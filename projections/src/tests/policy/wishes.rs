@@ -99,7 +99,7 @@ impl Office {
     pub(super) fn releaser(&self) -> Releaser {
         let bus = Bus::new(self.world.log.clone(), Arc::new(Upcasters::none()));
         let writer = StoredDigestWriter::new(bus.clone(), Arc::new(wechat()));
-        Releaser::new(bus, Arc::new(writer), self.world.clock.clone())
+        Releaser::new(bus, Arc::new(writer), self.world.clock.clone(), FALLBACK_AFTER)
     }
 
     async fn decided(&self, channel: Channel) -> Vec<String> {
