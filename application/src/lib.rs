@@ -16,5 +16,6 @@ pub mod inbox;
 pub mod policies;
 pub mod ports;
 pub mod preferences;
+pub mod schedules;
 pub mod staff;
 pub mod texts;

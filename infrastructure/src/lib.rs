@@ -20,6 +20,7 @@ pub mod provider_http;
 pub mod provider_tokens;
 pub mod randomness;
 pub mod releaser;
+pub mod scheduler;
 pub mod self_check;
 pub mod service_tokens;
 pub mod sessions;

@@ -15,5 +15,6 @@ mod guards;
 mod kit;
 mod numbers;
 mod read;
+mod scheduler;
 mod service_tokens;
 mod sessions;
