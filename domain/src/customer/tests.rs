@@ -2,6 +2,7 @@
 
 mod moves;
 mod properties;
+mod rules;
 
 use super::*;
 use crate::contact::{Phone, WechatId};

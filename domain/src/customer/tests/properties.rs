@@ -82,6 +82,7 @@ fn any_source() -> impl Strategy<Value = AssignmentSource> {
         Just(AssignmentSource::Pool),
         (0..3_u128).prop_map(|n| AssignmentSource::Batch(any_batch(n))),
         (0..3_u128).prop_map(|n| AssignmentSource::PoolBatch(any_batch(n))),
+        Just(AssignmentSource::Rule(rules::rule_run())),
     ]
 }
 
@@ -126,7 +127,7 @@ fn any_command() -> impl Strategy<Value = CustomerCommand> {
             at: at(seconds),
         },
     );
-    prop_oneof![1 => any_create(), 4 => update, 4 => assign, 8 => any_move()]
+    prop_oneof![1 => any_create(), 4 => update, 4 => assign, 8 => any_move(), 6 => any_rule()]
 }
 
 fn any_move() -> impl Strategy<Value = CustomerCommand> {
@@ -161,6 +162,25 @@ fn any_move() -> impl Strategy<Value = CustomerCommand> {
     prop_oneof![8 => claim, 8 => release, 2 => freeze, 2 => rules, 4 => follow_up, 1 => delete]
 }
 
+/// What rules ask, at moments up to forty days after what people did.
+fn any_rule() -> impl Strategy<Value = CustomerCommand> {
+    let when = || (0..1000_i64).prop_map(|hours| at(hours * 3600));
+    let transfer = (0..4_u128, 0..4_u128, when()).prop_map(|(to, from, at)| CustomerCommand::AutoTransfer {
+        to: staff(to),
+        rule_run: rules::rule_run(),
+        criteria: Box::new(rules::criteria()),
+        expected_owner: staff(from),
+        reason: "自动流转".into(),
+        at,
+    });
+    let recycle = when().prop_map(rules::recycle);
+    let warn = (select(vec![72, 24]), when(), 0..1000_i64)
+        .prop_map(|(hours, now, clock)| rules::warn(hours, 7 * 24 * 3600 + clock, now));
+    let remind = (0..1000_i64, when())
+        .prop_map(|(due, now)| CustomerCommand::RemindOfFollowUp { due: at(due), at: now });
+    prop_oneof![transfer, recycle, warn, remind]
+}
+
 /// Who the history says has the lead: the naive re-statement of the state machine.
 #[derive(Debug, PartialEq)]
 enum Has {
@@ -176,6 +196,7 @@ fn has(history: &[CustomerEvent]) -> Has {
         CustomerEvent::Transferred(e) => Some(Has::Owner(e.to, e.at)),
         CustomerEvent::Claimed(e) => Some(Has::Owner(e.by, e.at)),
         CustomerEvent::Released(e) => Some(Has::Pool(e.at, Some(e.from))),
+        CustomerEvent::Recycled(e) => Some(Has::Pool(e.at, Some(e.from))),
         CustomerEvent::Deleted(_) => Some(Has::Nobody),
         _ => None,
     };
@@ -202,6 +223,17 @@ fn holds(customer: &Customer, history: &[CustomerEvent]) {
             CustomerEvent::Claimed(_) => assert!(matches!(before, Has::Pool(..))),
             CustomerEvent::Released(e) => {
                 assert!(matches!(before, Has::Owner(owner, _) if owner == e.from));
+            }
+            CustomerEvent::Recycled(e) => {
+                assert!(matches!(before, Has::Owner(owner, _) if owner == e.from));
+            }
+            CustomerEvent::RecycleWarned(e) => {
+                assert!(matches!(before, Has::Owner(owner, _) if owner == e.to));
+                assert!(e.at < e.due_at, "a warning comes before the fall");
+            }
+            CustomerEvent::FollowUpDue(e) => {
+                assert!(matches!(before, Has::Owner(owner, _) if owner == e.to));
+                assert!(e.due <= e.at, "a reminder comes when its moment has come");
             }
             CustomerEvent::Deleted(_) => {
                 assert_eq!(n + 1, history.len(), "nothing happens to a deleted lead");
