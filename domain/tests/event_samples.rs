@@ -15,6 +15,8 @@ mod notices;
 mod pool;
 #[path = "event_samples/settings.rs"]
 mod settings;
+#[path = "event_samples/transfers.rs"]
+mod transfers;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -91,8 +93,35 @@ fn check_errors<E: StoredEvent>() {
 
 #[test]
 fn customer_events() {
-    check(aggregates::customer());
+    check([aggregates::customer(), transfers::customer()].concat());
     check_errors::<domain::customer::CustomerEvent>();
+}
+
+/// Another source of a move than the one in the sample of the event.
+#[test]
+fn a_move_by_a_rule_loads_as_what_it_was() {
+    let moved = transfers::moved_by_a_rule();
+    insta::with_settings!({ snapshot_path => SAMPLES, prepend_module_to_snapshot => false, omit_expression => true }, {
+        let payload: serde_json::Value = serde_json::from_str(moved.encode().unwrap().get()).unwrap();
+        insta::assert_snapshot!("CustomerTransferred.v1.rule", serde_json::to_string_pretty(&payload).unwrap());
+    });
+    let read = domain::customer::CustomerEvent::decode(
+        "CustomerTransferred",
+        &stored_payload("CustomerTransferred.v1.rule.snap"),
+    );
+    assert_eq!(read.unwrap(), moved);
+}
+
+#[test]
+fn transfer_rule_events() {
+    check(transfers::transfer_rule());
+    check_errors::<domain::transfer_rule::TransferRuleEvent>();
+}
+
+#[test]
+fn transfer_run_events() {
+    check(transfers::transfer_run());
+    check_errors::<domain::transfer_rule::run::TransferRunEvent>();
 }
 
 #[test]
