@@ -1,6 +1,8 @@
 //! Quiet hours and digests, end to end: the inbox and the sockets hear of everything at once, the phone in the morning
 //! and once (notifications.md section 5).
 
+mod late;
+
 use chrono::{FixedOffset, TimeDelta};
 use domain::notification::Channel;
 use domain::notification::DeliveryState::{Accepted, Held, Merged};

@@ -127,6 +127,15 @@ impl Office {
             .await;
     }
 
+    /// The answer was lost: the message may have arrived, and is sent again in a minute.
+    pub(super) async fn doubt(&self, leased: &Leased) {
+        let due_at = self.world.clock.now() + chrono::TimeDelta::seconds(60);
+        let failure = Failure { class: FailureClass::Uncertain, code: None, detail: "reset".to_owned() };
+        self.conclude(leased, Conclusion::Retry { failure, due_at, counted: true }, DeliveryState::Retry)
+            .await;
+        self.execute("UPDATE outbox SET maybe_arrived = true WHERE state = 'retry'").await;
+    }
+
     /// The provider took it.
     pub(super) async fn accept(&self, leased: &Leased) {
         let conclusion = Conclusion::Accepted { provider_message_id: None };

@@ -4,7 +4,7 @@ use application::bus::{AppendError, StreamAppend};
 use application::policies::POLICY;
 use domain::customer::AssignmentSource::Manual;
 use domain::customer::{CustomerDeleted, CustomerEvent, CustomerReleased};
-use domain::notification::DeliveryState::{Accepted, Cancelled as Gone, InFlight, Pending, Retry};
+use domain::notification::DeliveryState::{Accepted, Cancelled as Gone, InFlight, Pending, Retry, Unknown};
 use domain::{DeliveryId, NotificationId, StreamId};
 use infrastructure::upcasters::Upcasters;
 use rstest::rstest;
@@ -112,6 +112,47 @@ async fn a_message_between_two_attempts_is_taken_back_with_its_credit(
     assert_eq!(office.outbox().await, [row(ZHANG, Gone)]);
     assert_eq!(office.cancelled().await[0].reason, "lead_released");
     assert_eq!(office.credits(ZHANG).await, (1, 0));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_message_that_may_have_arrived_ends_as_unknown_and_keeps_its_credit(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let office = given(backend).await;
+    office.grant(ZHANG).await;
+    office.answer().await;
+    let leased = office.lease().await;
+    office.start(&leased[0]).await.unwrap();
+    office.doubt(&leased[0]).await;
+    office.happen(1, released(ZHANG)).await;
+    office.answer().await;
+    assert_eq!(office.outbox().await, [row(ZHANG, Unknown)], "its text stays for an operator");
+    assert!(office.cancelled().await.is_empty(), "nothing is said to be taken back");
+    assert_eq!(office.credits(ZHANG).await, (0, 1));
+    assert_eq!(told(&office, ZHANG, "CUSTOMER_RECLAIMED").await, 1, "one correction");
+    office.answer().await;
+    assert_eq!(office.outbox().await, [row(ZHANG, Unknown)]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_standby_that_may_still_be_called_is_taken_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let office = given(backend).await;
+    office.answer_chained().await;
+    let leased = office.lease().await;
+    office.start(&leased[0]).await.unwrap();
+    office.accept(&leased[0]).await;
+    office.execute("UPDATE outbox SET state = 'cancelled' WHERE state = 'held'").await;
+    office.happen(1, released(ZHANG)).await;
+    office.answer_chained().await;
+    let texts = office.outbox().await.into_iter().filter(|(_, state, text)| state == "cancelled" && *text);
+    assert_eq!(texts.count(), 0, "nobody can call them");
+    let reasons: Vec<String> = office.cancelled().await.into_iter().map(|one| one.reason).collect();
+    let of = |reason: &str| reasons.iter().filter(|known| *known == reason).count();
+    assert_eq!((of("told_by_wechat_subscribe"), of("lead_released")), (2, 2));
 }
 
 #[rstest]

@@ -219,6 +219,24 @@ async fn a_night_is_held_to_the_second_and_let_go_when_it_is_wished_away(
 
 #[rstest]
 #[tokio::test]
+async fn what_a_policy_asks_late_is_as_old_as_its_event(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(9, 10)] seconds: i64,
+) {
+    let office = Office::open(backend).await;
+    office.give(1, clock("21:59:55")).await;
+    let now = clock("21:59:55") + TimeDelta::seconds(seconds);
+    office.world.clock.set(now);
+    office.answer().await;
+    let sql = "SELECT created_at, due_at FROM outbox WHERE channel = 'wechat_subscribe'";
+    let rows: Vec<(DateTime<Utc>, DateTime<Utc>)> =
+        with_pool!(&office.world.db, pool => sqlx::query_as(sql).fetch_all(pool).await).unwrap();
+    let asked = if seconds < 10 { now } else { clock("21:59:55") };
+    assert!(!rows.is_empty() && rows.iter().all(|row| *row == (asked, now)), "{rows:?}");
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_burst_is_known_across_pages_and_processes(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
     #[values(1, 2, 500)] page: usize,
