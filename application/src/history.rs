@@ -4,7 +4,8 @@
 //! field held before and after stands in the operation log, which administrators read.
 
 use domain::customer::{
-    AssignmentSource, CustomerCreated, CustomerEvent, CustomerReleased, ProfilePatch, is_system_note,
+    AssignmentSource, CustomerCreated, CustomerEvent, CustomerReleased, FOLLOW_UP_REMINDER, ProfilePatch,
+    RECYCLE_RULE, TRANSFER_RULE, is_system_note,
 };
 use domain::{Actor, StaffId};
 
@@ -75,7 +76,7 @@ domain::code_table! {
         Freeze = "freeze",
         /// 解冻线索
         Unfreeze = "unfreeze",
-        /// 自动流转设置
+        /// 自动流转与提醒
         Other = "other",
     }
 }
@@ -91,10 +92,13 @@ impl OperationType {
             CustomerEvent::Assigned(e) => Self::of_assignment(e.source),
             CustomerEvent::Transferred(e) => Self::of_assignment(e.source),
             CustomerEvent::Claimed(_) => Self::ClaimFromPool,
-            CustomerEvent::Released(_) => Self::ReleaseToPool,
+            CustomerEvent::Released(_) | CustomerEvent::Recycled(_) => Self::ReleaseToPool,
             CustomerEvent::Frozen(_) => Self::Freeze,
             CustomerEvent::Unfrozen(_) => Self::Unfreeze,
-            CustomerEvent::AutoTransferEnabled(_) | CustomerEvent::AutoTransferDisabled(_) => Self::Other,
+            CustomerEvent::AutoTransferEnabled(_)
+            | CustomerEvent::AutoTransferDisabled(_)
+            | CustomerEvent::RecycleWarned(_)
+            | CustomerEvent::FollowUpDue(_) => Self::Other,
             CustomerEvent::FollowedUp(_) => Self::CreateFollowUp,
             CustomerEvent::Deleted(_) => Self::Delete,
         }
@@ -107,7 +111,8 @@ impl OperationType {
             | AssignmentSource::Manual
             | AssignmentSource::MiniProgram
             | AssignmentSource::Pool
-            | AssignmentSource::Import(_) => Self::Assign,
+            | AssignmentSource::Import(_)
+            | AssignmentSource::Rule(_) => Self::Assign,
         }
     }
 
@@ -126,8 +131,18 @@ impl OperationType {
             Self::BatchAssign => "批量分配客户",
             Self::Freeze => "冻结线索",
             Self::Unfreeze => "解冻线索",
-            Self::Other => "自动流转设置",
+            Self::Other => "自动流转与提醒",
         }
+    }
+}
+
+/// What a part of the system is called on screens.
+pub fn part(name: &str) -> &str {
+    match name {
+        TRANSFER_RULE => "自动流转",
+        RECYCLE_RULE => "自动回收",
+        FOLLOW_UP_REMINDER => "跟进提醒",
+        other => other,
     }
 }
 
@@ -142,6 +157,10 @@ pub fn actor(event: &CustomerEvent) -> Actor {
         CustomerEvent::Transferred(e) => e.by.clone(),
         CustomerEvent::Claimed(e) => Actor::Staff(e.by),
         CustomerEvent::Released(e) => e.by.clone(),
+        CustomerEvent::Recycled(_) | CustomerEvent::RecycleWarned(_) => {
+            Actor::System(RECYCLE_RULE.to_owned())
+        }
+        CustomerEvent::FollowUpDue(_) => Actor::System(FOLLOW_UP_REMINDER.to_owned()),
         CustomerEvent::Frozen(e) => e.by.clone(),
         CustomerEvent::Unfrozen(e) => e.by.clone(),
         CustomerEvent::AutoTransferEnabled(e) => e.by.clone(),
@@ -157,6 +176,9 @@ pub fn people(event: &CustomerEvent) -> Vec<StaffId> {
         CustomerEvent::Assigned(e) => vec![e.to],
         CustomerEvent::Transferred(e) => vec![e.from, e.to],
         CustomerEvent::Released(e) => vec![e.from],
+        CustomerEvent::Recycled(e) => vec![e.from],
+        CustomerEvent::RecycleWarned(e) => vec![e.to],
+        CustomerEvent::FollowUpDue(e) => vec![e.to],
         _ => vec![],
     };
     actor(event).staff().into_iter().chain(others).collect()
@@ -195,6 +217,22 @@ pub fn words(event: &CustomerEvent, name: &dyn Fn(StaffId) -> Option<String>) ->
         }
         CustomerEvent::Claimed(_) => Words::of("从公海领取了客户", "claimed it from the public pool"),
         CustomerEvent::Released(e) => released(e, name),
+        CustomerEvent::Recycled(e) => {
+            let (zh, en) = named(e.from, name);
+            let en = format!("recycled {en}'s customer to the public pool");
+            Words::of(format!("将 {zh} 的客户回收到公海"), en).because(Some(&e.reason))
+        }
+        CustomerEvent::RecycleWarned(e) => {
+            let ((zh, en), hours) = (named(e.to, name), e.offset_hours);
+            Words::of(
+                format!("提前 {hours} 小时提醒 {zh}：客户将被回收到公海"),
+                format!("warned {en} that it goes back to the public pool in {hours} hours"),
+            )
+        }
+        CustomerEvent::FollowUpDue(e) => {
+            let (zh, en) = named(e.to, name);
+            Words::of(format!("提醒 {zh} 跟进客户"), format!("reminded {en} to follow up"))
+        }
         CustomerEvent::Frozen(e) => Words::of("冻结了线索", "froze it").because(e.reason.as_deref()),
         CustomerEvent::Unfrozen(e) => Words::of("解冻了线索", "unfroze it").because(e.reason.as_deref()),
         CustomerEvent::AutoTransferEnabled(_) => Words::of("允许自动流转", "allowed automatic moves"),
@@ -251,6 +289,7 @@ fn path(source: AssignmentSource) -> (&'static str, &'static str) {
         AssignmentSource::MiniProgram => ("在小程序中", " in the mini program"),
         AssignmentSource::Batch(_) | AssignmentSource::PoolBatch(_) => ("批量", " with a batch"),
         AssignmentSource::Import(_) => ("导入时", " with the import"),
+        AssignmentSource::Rule(_) => ("按流转规则", " by a transfer rule"),
     }
 }
 

@@ -12,6 +12,7 @@ mod imports;
 mod outgoing;
 mod recall;
 mod routing;
+mod rules;
 mod staff;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,8 @@ use domain::notification::{Channel, Decision, Message, NotificationRequested, Pl
 use domain::preferences::{Language, PreferencesEvent};
 use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
-use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent};
+use domain::transfer_rule::run::TransferRunEvent;
+use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent, TransferRunId};
 
 use sha2::{Digest as _, Sha256};
 
@@ -35,7 +37,7 @@ use crate::texts::{MissingVariable, TemplateBook};
 
 pub use directory::StaffDirectory;
 pub use outgoing::{Outgoing, Wait};
-pub use recall::{Loss, loss, recall_reasons};
+pub use recall::{Loss, Untrue, loss, recall_reasons};
 pub(crate) use routing::reach;
 pub use routing::reasons;
 pub use wishes::{Hasten, PreferenceBook, Recent, Wishes, changes_wishes, hastened};
@@ -61,6 +63,8 @@ pub enum Fact {
     Customer(CustomerId, Box<CustomerEvent>),
     /// In a batch.
     Batch(BatchId, BatchEvent),
+    /// In a run of a transfer rule.
+    TransferRun(TransferRunId, Box<TransferRunEvent>),
     /// To a member of staff's account.
     Staff(StaffId, Box<StaffEvent>),
     /// To somebody's preferences.
@@ -75,6 +79,7 @@ impl Fact {
         match self {
             Self::Customer(_, event) => event.name(),
             Self::Batch(_, event) => event.name(),
+            Self::TransferRun(_, event) => event.name(),
             Self::Staff(_, event) => event.name(),
             Self::Preferences(event) => event.name(),
             Self::Template(event) => event.name(),
@@ -85,10 +90,13 @@ impl Fact {
     pub fn needs_customer(&self) -> bool {
         match self {
             Self::Customer(_, event) => match &**event {
-                CustomerEvent::StatusChanged(_) => true,
+                CustomerEvent::StatusChanged(_)
+                | CustomerEvent::Recycled(_)
+                | CustomerEvent::RecycleWarned(_)
+                | CustomerEvent::FollowUpDue(_) => true,
                 CustomerEvent::Created(created) => created.import.is_none(),
-                CustomerEvent::Assigned(assigned) => assigned.source.batch().is_none(),
-                CustomerEvent::Transferred(transferred) => transferred.source.batch().is_none(),
+                CustomerEvent::Assigned(assigned) => assigned.source.told_by().is_none(),
+                CustomerEvent::Transferred(transferred) => transferred.source.told_by().is_none(),
                 CustomerEvent::Released(released) => released.batch.is_none(),
                 CustomerEvent::FollowedUp(followed) => !is_system_note(followed.kind, &followed.content),
                 CustomerEvent::Updated(_)
@@ -100,7 +108,11 @@ impl Fact {
                 | CustomerEvent::AutoTransferDisabled(_)
                 | CustomerEvent::Deleted(_) => false,
             },
-            Self::Batch(..) | Self::Staff(..) | Self::Preferences(_) | Self::Template(_) => false,
+            Self::TransferRun(..)
+            | Self::Batch(..)
+            | Self::Staff(..)
+            | Self::Preferences(_)
+            | Self::Template(_) => false,
         }
     }
 }
@@ -240,6 +252,8 @@ pub enum Who {
     Told(Handler),
 }
 
+const ABOUT_RULES: &str = "who sets a rule sees it; what it does to a lead is told when it happens";
+const ABOUT_RUNS: &str = "the run tells of all its leads once, at its end";
 const AN_ORDER: &str = "an order to the rules, not to people; it is seen when the customer is opened";
 const ABOUT_IMPORTS: &str = "the import tells of all its rows once, at its end";
 const ABOUT_NOTICES: &str = "a notice about a notice would never end";
@@ -258,6 +272,9 @@ pub const ROWS: &[(&str, Who)] = &[
     ("CustomerTransferred", Who::Told(customers::transferred)),
     ("CustomerClaimed", Who::Nobody("who claims a lead did it and knows")),
     ("CustomerReleased", Who::Told(customers::released)),
+    ("CustomerRecycled", Who::Told(rules::recycled)),
+    ("RecycleWarned", Who::Told(rules::recycle_warned)),
+    ("FollowUpDue", Who::Told(rules::follow_up_due)),
     ("CustomerFrozen", Who::Nobody(AN_ORDER)),
     ("CustomerUnfrozen", Who::Nobody(AN_ORDER)),
     ("AutoTransferEnabled", Who::Nobody(AN_ORDER)),
@@ -272,6 +289,20 @@ pub const ROWS: &[(&str, Who)] = &[
     ("ImportStarted", Who::Nobody(ABOUT_IMPORTS)),
     ("ImportChunkStored", Who::Nobody(ABOUT_IMPORTS)),
     ("ImportCompleted", Who::Told(imports::completed)),
+    ("TransferRunStarted", Who::Nobody(ABOUT_RUNS)),
+    ("TransferRunPlanned", Who::Nobody(ABOUT_RUNS)),
+    ("TransferRunCompleted", Who::Told(rules::run_completed)),
+    ("TransferRuleCreated", Who::Nobody(ABOUT_RULES)),
+    ("TransferRuleRevised", Who::Nobody(ABOUT_RULES)),
+    ("TransferRuleEnabled", Who::Nobody(ABOUT_RULES)),
+    ("TransferRuleDisabled", Who::Nobody(ABOUT_RULES)),
+    ("TransferRuleDeleted", Who::Nobody(ABOUT_RULES)),
+    ("RecycleRuleCreated", Who::Nobody(ABOUT_RULES)),
+    ("RecycleRuleRevised", Who::Nobody(ABOUT_RULES)),
+    ("RecycleRuleEnabled", Who::Nobody(ABOUT_RULES)),
+    ("RecycleRuleDisabled", Who::Nobody(ABOUT_RULES)),
+    ("RecycleRuleDeleted", Who::Nobody(ABOUT_RULES)),
+    ("PoolRulesSet", Who::Nobody(ABOUT_RULES)),
     ("StaffRegistered", Who::Nobody("nobody can have read anything before the account existed")),
     ("StaffSuspended", Who::Told(staff::suspended)),
     ("StaffActivated", Who::Told(staff::activated)),

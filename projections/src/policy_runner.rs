@@ -33,6 +33,7 @@ use domain::customer::CustomerEvent;
 use domain::preferences::PreferencesEvent;
 use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
+use domain::transfer_rule::run::TransferRunEvent;
 use domain::{Position, StoredEvent};
 use infrastructure::bus::Bus;
 use infrastructure::db::{Db, DbError};
@@ -57,8 +58,9 @@ pub const FALLBACK_AFTER: Duration = Duration::from_mins(5);
 
 /// What the policy reads: the events it answers and those it learns names, roles, owners, wishes and words from.
 static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let types = [CustomerEvent::TYPES, BatchEvent::TYPES, StaffEvent::TYPES];
-    let types = [types.concat(), PreferencesEvent::TYPES.to_vec(), TemplateEvent::TYPES.to_vec()].concat();
+    let types = [CustomerEvent::TYPES, BatchEvent::TYPES, TransferRunEvent::TYPES, StaffEvent::TYPES];
+    let wishes = [PreferencesEvent::TYPES, TemplateEvent::TYPES];
+    let types = [types.concat(), wishes.concat()].concat();
     types.into_iter().map(|(name, _)| name).collect()
 });
 

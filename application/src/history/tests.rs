@@ -5,13 +5,14 @@ use domain::contact::Phone;
 use domain::customer::{
     AssignmentSource, AutoTransferDisabled, AutoTransferEnabled, ContractStatus, CustomerAssigned,
     CustomerClaimed, CustomerCreated, CustomerDeleted, CustomerEvent, CustomerFrozen, CustomerLevelChanged,
-    CustomerNumber, CustomerReleased, CustomerStatusChanged, CustomerTransferred, CustomerUnfrozen,
-    CustomerUpdated, FollowUpKind, FollowUpRecorded, LeadLevel, Profile, ProfilePatch,
+    CustomerNumber, CustomerRecycled, CustomerReleased, CustomerStatusChanged, CustomerTransferred,
+    CustomerUnfrozen, CustomerUpdated, FollowUpDue, FollowUpKind, FollowUpRecorded, LeadLevel, Profile,
+    ProfilePatch, RecycleWarned, RuleRun,
 };
-use domain::{Actor, BatchId, FollowUpId, StaffId};
+use domain::{Actor, BatchId, FollowUpId, RecycleRuleId, StaffId, TransferRuleId, TransferRunId};
 use uuid::Uuid;
 
-use super::{OperationType, people, words};
+use super::{OperationType, actor, part, people, words};
 
 const AT: DateTime<chrono::Utc> = DateTime::UNIX_EPOCH;
 
@@ -61,8 +62,21 @@ fn follow_up(kind: FollowUpKind, content: &str) -> CustomerEvent {
     FollowUpRecorded { id, kind, content: content.into(), next_follow_up_at: None, by: by(), at: AT }.into()
 }
 
+fn moved_by_a_rule() -> CustomerEvent {
+    let run = RuleRun { rule: TransferRuleId(Uuid::nil()), run: TransferRunId(Uuid::nil()) };
+    CustomerTransferred {
+        from: staff(2),
+        to: staff(3),
+        by: Actor::System("transfer_rule".into()),
+        reason: Some("自动流转-规则: 七天未跟进".into()),
+        source: AssignmentSource::Rule(run),
+        at: AT,
+    }
+    .into()
+}
+
 fn events() -> Vec<CustomerEvent> {
-    let batch = BatchId(Uuid::nil());
+    let (batch, recycle) = (BatchId(Uuid::nil()), RecycleRuleId(Uuid::nil()));
     let changes = ProfilePatch {
         phone: Some(Phone::parse("13812348999").ok()),
         address: Some(Some("杭州市西湖区".into())),
@@ -94,6 +108,13 @@ fn events() -> Vec<CustomerEvent> {
         AutoTransferDisabled { by: by(), at: AT }.into(),
         follow_up(FollowUpKind::Phone, "打了 13812348999"),
         follow_up(FollowUpKind::Other, "系统：李雷从公海领取了该客户"),
+        moved_by_a_rule(),
+        CustomerRecycled {
+            from: staff(2), rule: recycle, reason: "超过7天未跟进，自动回收".into(), at: AT
+        }
+        .into(),
+        RecycleWarned { to: staff(2), rule: recycle, due_at: AT, offset_hours: 72, at: AT }.into(),
+        FollowUpDue { to: staff(2), due: AT, at: AT }.into(),
         CustomerDeleted { from: Some(staff(2)), by: by(), at: AT }.into(),
     ]
 }
@@ -107,6 +128,19 @@ fn every_event_is_told_in_both_languages() {
     };
     let told: Vec<String> = events().iter().map(line).collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_a_rule_does_has_the_rule_as_its_actor() {
+    let parts: Vec<String> = events()
+        .iter()
+        .filter_map(|event| match actor(event) {
+            Actor::System(name) => Some(part(&name).to_owned()),
+            Actor::Staff(_) => None,
+        })
+        .collect();
+    assert_eq!(parts, ["自动流转", "自动回收", "自动回收", "跟进提醒"]);
+    assert_eq!(part("官网"), "官网");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use domain::customer::{
     FollowUpRecorded, is_system_note,
 };
 use domain::notification::Decision;
-use domain::{BatchId, CustomerId, NotificationId, StaffId, StreamId};
+use domain::{CustomerId, NotificationId, StaffId, StreamId};
 use serde_json::json;
 
 use super::about::{About, instant, not_told, typed};
@@ -17,13 +17,13 @@ use crate::texts::{self, Template};
 /// Most characters of a follow-up that its notice shows, the ellipsis included (existing-systems.md section 4.2).
 const FOLLOW_UP_SHOWN_MAX: usize = 80;
 
-type Reactions = Result<Vec<Reaction>, ReactError>;
+pub(super) type Reactions = Result<Vec<Reaction>, ReactError>;
 
 /// Every active supervisor. The first owner is told of the assignment instead, the creator knows.
 pub(super) fn created(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, CustomerEvent::Created(created)) = customer_event(event)? else { return wrong_row(event) };
     if let Some(import) = created.import {
-        let merged = |person| in_summary(&texts::CREATED, person, id, import);
+        let merged = |person| in_summary(&texts::CREATED, person, id, &import.into());
         return Ok(view.staff.supervisors().map(merged).collect());
     }
     let (owner, creator) = (view.owner_after_command, created.by.staff());
@@ -60,10 +60,11 @@ pub(super) fn assigned(event: &PolicyEvent, view: &View<'_>) -> Reactions {
         | AssignmentSource::Manual
         | AssignmentSource::MiniProgram
         | AssignmentSource::Batch(_)
-        | AssignmentSource::Import(_) => &texts::ASSIGNED,
+        | AssignmentSource::Import(_)
+        | AssignmentSource::Rule(_) => &texts::ASSIGNED,
     };
-    if let Some(batch) = assigned.source.batch() {
-        return Ok(vec![in_summary(template, assigned.to, id, batch)]);
+    if let Some(summary) = assigned.source.told_by() {
+        return Ok(vec![in_summary(template, assigned.to, id, &summary)]);
     }
     let CustomerAssigned { to, by, reason, at, .. } = assigned;
     let about = About::customer(id, customer(event, view)?).facts(json!({
@@ -82,11 +83,12 @@ pub(super) fn transferred(event: &PolicyEvent, view: &View<'_>) -> Reactions {
         return wrong_row(event);
     };
     let CustomerTransferred { from, to, by, reason, source, at } = transferred;
-    if let Some(batch) = source.batch() {
-        return Ok(vec![
-            in_summary(&texts::ASSIGNED, *to, id, batch),
-            in_summary(&texts::TRANSFERRED_OUT, *from, id, batch),
-        ]);
+    if let Some(summary) = source.told_by() {
+        let (gained, lost) = match source {
+            AssignmentSource::Rule(_) => (&texts::AUTO_TRANSFER_IN, &texts::AUTO_TRANSFER_OUT),
+            _ => (&texts::ASSIGNED, &texts::TRANSFERRED_OUT),
+        };
+        return Ok(vec![in_summary(gained, *to, id, &summary), in_summary(lost, *from, id, &summary)]);
     }
     let (old_owner, new_owner) = (view.staff.name(*from), view.staff.name(*to));
     let customer = customer(event, view)?;
@@ -111,7 +113,7 @@ pub(super) fn released(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, CustomerEvent::Released(released)) = customer_event(event)? else { return wrong_row(event) };
     let CustomerReleased { from, by, reason, batch, at } = released;
     if let Some(batch) = batch {
-        return Ok(vec![in_summary(&texts::RECLAIMED, *from, id, *batch)]);
+        return Ok(vec![in_summary(&texts::RECLAIMED, *from, id, &StreamId::from(*batch))]);
     }
     let reason = typed(reason);
     let about = About::customer(id, customer(event, view)?).word("reason", reason.clone()).facts(json!({
@@ -169,23 +171,23 @@ pub(super) fn status_changed(event: &PolicyEvent, view: &View<'_>) -> Reactions 
     Ok(about.tell_unless_actor(&texts::STATUS_CHANGED, owner, changed.by.staff(), view)?)
 }
 
-/// One lead of a batch: its owners read about it in the batch's summary.
-fn in_summary(template: &Template, recipient: StaffId, customer: CustomerId, batch: BatchId) -> Reaction {
-    let decision = Decision::Merge { into: StreamId::from(batch).to_string() };
+/// One lead of many that moved together: its owners read about it in their summary.
+fn in_summary(template: &Template, recipient: StaffId, customer: CustomerId, summary: &StreamId) -> Reaction {
+    let decision = Decision::Merge { into: summary.to_string() };
     not_told(template, recipient, vec![customer], &decision)
 }
 
-fn customer_event(event: &PolicyEvent) -> Result<(CustomerId, &CustomerEvent), ReactError> {
+pub(super) fn customer_event(event: &PolicyEvent) -> Result<(CustomerId, &CustomerEvent), ReactError> {
     match &event.fact {
         Fact::Customer(id, event) => Ok((*id, event)),
         _ => Err(ReactError::WrongRow(event.fact.event_type())),
     }
 }
 
-fn wrong_row(event: &PolicyEvent) -> Reactions {
+pub(super) fn wrong_row(event: &PolicyEvent) -> Reactions {
     Err(ReactError::WrongRow(event.fact.event_type()))
 }
 
-fn customer<'v>(event: &PolicyEvent, view: &View<'v>) -> Result<&'v Customer, ReactError> {
+pub(super) fn customer<'v>(event: &PolicyEvent, view: &View<'v>) -> Result<&'v Customer, ReactError> {
     view.customer.ok_or(ReactError::NoCustomer(event.fact.event_type()))
 }

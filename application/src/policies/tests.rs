@@ -7,6 +7,7 @@ mod messages;
 mod pool;
 mod recall;
 mod routes;
+mod rules;
 mod table;
 mod wishes;
 

@@ -114,7 +114,7 @@ pub fn changes_wishes(fact: &Fact) -> bool {
     match fact {
         Fact::Preferences(_) => true,
         Fact::Staff(_, event) => matches!(**event, StaffEvent::RoleChanged(_)),
-        Fact::Customer(..) | Fact::Batch(..) | Fact::Template(_) => false,
+        Fact::Customer(..) | Fact::Batch(..) | Fact::TransferRun(..) | Fact::Template(_) => false,
     }
 }
 
@@ -131,7 +131,11 @@ pub fn hastened(event: &PolicyEvent, staff: &StaffDirectory, preferences: &Prefe
             }
         },
         Fact::Staff(person, event) if matches!(**event, StaffEvent::RoleChanged(_)) => vec![*person],
-        Fact::Staff(..) | Fact::Customer(..) | Fact::Batch(..) | Fact::Template(_) => vec![],
+        Fact::Staff(..)
+        | Fact::Customer(..)
+        | Fact::Batch(..)
+        | Fact::TransferRun(..)
+        | Fact::Template(_) => vec![],
     };
     let of_person = |person: StaffId| {
         let wishes = preferences.of(person, staff.role(person));

@@ -15,6 +15,9 @@ macro_rules! kinds {
 /// The types that tell a person of a lead, or several, that the person now has to act on.
 pub const LEAD_GAINED: [&str; 3] = [CUSTOMER_ASSIGNED, CUSTOMER_TRANSFERRED, CUSTOMER_ASSIGNED_FROM_POOL];
 
+/// The types that tell a person to act on a lead before something happens, or because it has.
+pub const LEAD_WARNED: [&str; 2] = [CUSTOMER_RECYCLE_WARNING, CUSTOMER_FOLLOW_UP_DUE];
+
 kinds! {
     /// Somebody created a customer.
     CUSTOMER_CREATED,

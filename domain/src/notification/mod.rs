@@ -33,6 +33,9 @@ use crate::ids::{DeliveryId, StaffId};
 pub struct Notification {
     /// Who should learn it; `None` before it was requested.
     pub recipient: Option<StaffId>,
+    /// The kind of notice; `None` before it was requested.
+    #[serde(default)]
+    pub scene: Option<String>,
     /// Its deliveries.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
 }
@@ -184,6 +187,7 @@ impl Notification {
 
     fn requested(&mut self, request: &NotificationRequested) {
         self.recipient = Some(request.recipient);
+        self.scene = Some(request.scene.clone());
         for planned in &request.deliveries {
             let state = planned.initial_state();
             let after = match planned.decision {

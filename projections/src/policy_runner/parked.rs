@@ -172,15 +172,15 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
     };
     let known = read(runner.bus.upcasters(), event);
     let backdrop = Backdrop::load(&runner.bus, event.position, &known).await?;
-    let (fact, outcome) = match &known {
+    let (fact, (outcome, after)) = match &known {
         Known::Fact(fact) => (Some(fact), answer_again(runner, event, fact, &backdrop).await?),
-        Known::Unreadable(reason) => (None, Err(reason.clone())),
+        Known::Unreadable(reason) => (None, (Err(reason.clone()), None)),
     };
     if let Err(reason) = &outcome {
         still(runner, waiting.position, reason).await?;
         return Ok(false);
     }
-    let answer = Answer::of(event, outcome, fact, &backdrop);
+    let answer = Answer::of(event, outcome, fact, &backdrop, after.as_ref());
     let fence = Fence::Parked(event.position);
     match runner.committer().commit(fence, Chunk::of_one(answer)).await {
         // Another retry was faster; the event is answered.
@@ -189,25 +189,26 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
     }
 }
 
-/// One event with the view of its moment, read from the log alone.
+/// One event with the view of its moment, read from the log alone; and its customer, when the answer needed one.
 async fn answer_again(
     runner: &PolicyRunner,
     event: &RecordedRaw,
     fact: &Fact,
     backdrop: &Backdrop,
-) -> Result<Result<Vec<Told>, String>, DbError> {
+) -> Result<(Result<Vec<Told>, String>, Option<Customer>), DbError> {
     let (mut customer, mut owner) = (None, None);
     if fact.needs_customer() {
         let until = Until::Sequence(event.sequence);
         match runner.bus.load_until::<Customer>(&event.stream, until).await {
             Ok(loaded) => customer = Some(loaded.state),
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok((Err(error.to_string()), None)),
         }
     }
     if matches!(fact, Fact::Customer(_, change) if matches!(**change, CustomerEvent::Created(_))) {
         owner = owner_in_log(&runner.bus, event).await?;
     }
-    Ok(answer_one(event, fact, (customer.as_ref(), owner), backdrop, &runner.channels))
+    let told = answer_one(event, fact, (customer.as_ref(), owner), backdrop, &runner.channels);
+    Ok((told, customer))
 }
 
 async fn still(runner: &PolicyRunner, position: Position, reason: &str) -> Result<(), DbError> {

@@ -15,7 +15,10 @@ use domain::customer::{Customer, CustomerEvent};
 use domain::notification::NotificationEvent;
 use domain::preferences::PreferencesEvent;
 use domain::staff::StaffEvent;
-use domain::{BatchId, CustomerId, EventId, NotificationId, Position, StaffId, StoredEvent, StreamId};
+use domain::transfer_rule::run::TransferRunEvent;
+use domain::{
+    BatchId, CustomerId, EventId, NotificationId, Position, StaffId, StoredEvent, StreamId, TransferRunId,
+};
 use infrastructure::bus::Bus;
 use infrastructure::db::DbError;
 use infrastructure::event_log::{EventLog, RecordedRaw};
@@ -51,15 +54,16 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// `backdrop` is as the event left it.
+    /// `backdrop`, and the customer if it is the event of one, are as the event left them.
     pub(super) fn of(
         event: &RecordedRaw,
         outcome: Result<Vec<Told>, String>,
         fact: Option<&Fact>,
         backdrop: &Backdrop,
+        after: Option<&Customer>,
     ) -> Self {
         let fact = fact.filter(|_| outcome.is_ok());
-        let lost = fact.and_then(loss).map(|loss| Lost::of(event, loss));
+        let lost = fact.and_then(|fact| loss(fact, after)).map(|loss| Lost::of(event, loss));
         let hastened = fact.filter(|fact| changes_wishes(fact)).map(|fact| {
             let happened = PolicyEvent { id: event.event_id, fact: fact.clone(), at: event.recorded_at };
             hastened(&happened, &backdrop.staff, &backdrop.preferences)
@@ -95,7 +99,9 @@ pub(super) struct NewNotice {
     pub(super) outgoing: Vec<Outgoing>,
     /// The one customer it is about.
     pub(super) subject: Option<CustomerId>,
-    /// The lead it tells the recipient to have gained.
+    /// The kind of notice it is.
+    pub(super) scene: &'static str,
+    /// The lead it tells the recipient to have gained, or to act on.
     pub(super) gained: Option<Gained>,
 }
 
@@ -163,7 +169,8 @@ impl Planner {
             };
             let told = outcome.iter().flatten().map(|told: &Told| &told.reaction);
             self.backdrop.answered(told, event.recorded_at);
-            answers.push(Answer::of(event, outcome, fact, &self.backdrop));
+            let after = self.customers.get(&event.stream, event.sequence);
+            answers.push(Answer::of(event, outcome, fact, &self.backdrop, after));
         }
         Ok(answers)
     }
@@ -226,8 +233,8 @@ pub(super) fn answer_one(
             [only] => Some(*only),
             _ => None,
         };
-        let happened_at = event.recorded_at;
-        let notice = NewNotice { id, recipient, happened_at, append, outgoing, subject, gained };
+        let (happened_at, scene) = (event.recorded_at, reaction.scene);
+        let notice = NewNotice { id, recipient, happened_at, append, outgoing, subject, scene, gained };
         Ok(Told { reaction, notice: Some(notice) })
     };
     reactions.into_iter().map(told).collect()
@@ -237,7 +244,7 @@ fn concerns_somebody(fact: &Fact) -> bool {
     // A type without a row is asked about, and so parked and seen. A loss takes something back, and another wish lets
     // something go, even if they tell nobody.
     let is_told = !matches!(row(fact.event_type()), Some(Who::Nobody(_)));
-    is_told || loss(fact).is_some() || changes_wishes(fact)
+    is_told || loss(fact, None).is_some() || changes_wishes(fact)
 }
 
 pub(super) fn payload<E: StoredEvent>(upcasters: &Upcasters, event: &RecordedRaw) -> Result<E, String> {
@@ -255,6 +262,9 @@ pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Customer(CustomerId(id), Box::new(change))))
     } else if declares(BatchEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Batch(BatchId(id), change)))
+    } else if declares(TransferRunEvent::TYPES) {
+        payload(upcasters, event)
+            .map(|change| Known::Fact(Fact::TransferRun(TransferRunId(id), Box::new(change))))
     } else if declares(StaffEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Staff(StaffId(id), Box::new(change))))
     } else if declares(PreferencesEvent::TYPES) {

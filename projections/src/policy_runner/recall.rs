@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use application::bus::{AppendError, CommandBus, LoadError, StreamAppend, Versioned};
-use application::policies::Loss;
+use application::policies::{Loss, Untrue};
 use chrono::{DateTime, Utc};
 use domain::notification::{
     DeliveryCancelled, DeliveryState, Notification, NotificationCommand, NotificationEvent,
@@ -68,6 +68,9 @@ impl Recall {
             return Ok(found);
         }
         found.add_new(losses, notices, at)?;
+        // Each row is found with one loss only: with the one that takes everything back, if there is such a one.
+        let mut losses = losses.to_vec();
+        losses.sort_by_key(|lost| lost.loss.untrue == Untrue::Warnings);
         let asked: Vec<recall::Lost> = losses
             .iter()
             .map(|lost| recall::Lost {
@@ -77,7 +80,7 @@ impl Recall {
             })
             .collect();
         let waiting = recall::waiting(bus.log().db(), &asked, spare_leased).await?;
-        found.add_waiting(bus, losses, &waiting, at).await?;
+        found.add_waiting(bus, &losses, &waiting, at).await?;
         Ok(found)
     }
 
@@ -114,7 +117,10 @@ impl Recall {
             let Some(waiting) = gains.get_mut(&(lost.loss.customer, lost.loss.former_owner)) else {
                 continue;
             };
-            let earlier = |notice: &NewNotice| notice.gained.is_some_and(|g| g.cause < lost.position);
+            let earlier = |notice: &NewNotice| {
+                let gained = notice.gained.is_some_and(|g| g.cause < lost.position);
+                gained && lost.loss.takes_back(notice.scene)
+            };
             for notice in waiting.extract_if(.., |notice| earlier(notice)) {
                 let events: Vec<NotificationEvent> = notice
                     .outgoing
@@ -150,6 +156,10 @@ impl Recall {
             let (delivery, reason) = (row.delivery, lost.loss.reason.to_owned());
             let command = NotificationCommand::Cancel { delivery, reason, at };
             let stream = StreamId::from(row.notification);
+            let scene = notices.known(&stream).and_then(|notice| notice.scene.as_deref());
+            if !lost.loss.takes_back(scene.unwrap_or_default()) {
+                continue;
+            }
             let Some(cancelled) = notices.decide(bus, lost, &stream, command).await? else { continue };
             let ended = notices.known(&stream).and_then(|notice| notice.deliveries.get(&delivery));
             if ended.is_some_and(|ended| ended.state == DeliveryState::Unknown) {

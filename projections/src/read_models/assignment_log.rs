@@ -1,7 +1,8 @@
 //! The assignment log 分配记录: one row for each time a lead was given to somebody, or given up.
 
 use domain::customer::{
-    CustomerAssigned, CustomerClaimed, CustomerEvent, CustomerReleased, CustomerTransferred,
+    CustomerAssigned, CustomerClaimed, CustomerEvent, CustomerRecycled, CustomerReleased,
+    CustomerTransferred, RECYCLE_RULE,
 };
 use domain::{Actor, Recorded};
 use infrastructure::db::Tx;
@@ -11,8 +12,13 @@ use super::Fact;
 use crate::consumer::HandleError;
 use crate::table::{Cell, Kind, Table, Target, index, may, must, upsert};
 
-pub(crate) const FILTER: Filter<'static> =
-    Filter::Types(&["CustomerAssigned", "CustomerTransferred", "CustomerClaimed", "CustomerReleased"]);
+pub(crate) const FILTER: Filter<'static> = Filter::Types(&[
+    "CustomerAssigned",
+    "CustomerTransferred",
+    "CustomerClaimed",
+    "CustomerReleased",
+    "CustomerRecycled",
+]);
 
 /// System A's word for every entry that gives a lead to somebody (existing-systems.md section 1.6).
 const ASSIGN: &str = "assign";
@@ -49,6 +55,10 @@ fn row(event: &Recorded<CustomerEvent>) -> Option<Vec<Cell>> {
         CustomerEvent::Claimed(CustomerClaimed { by, at }) => (None, Some(by.0), Actor::Staff(*by), at, None),
         CustomerEvent::Released(CustomerReleased { from, by, reason, at, .. }) => {
             (Some(from.0), None, by.clone(), at, Some(reason.as_str()))
+        }
+        CustomerEvent::Recycled(CustomerRecycled { from, reason, at, .. }) => {
+            let by = Actor::System(RECYCLE_RULE.to_owned());
+            (Some(from.0), None, by, at, Some(reason.as_str()))
         }
         _ => return None,
     };

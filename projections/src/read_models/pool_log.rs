@@ -1,6 +1,6 @@
 //! The log of the public pool 公海记录: one row for each lead that went in or came out.
 
-use domain::customer::CustomerEvent;
+use domain::customer::{CustomerEvent, RECYCLE_RULE};
 use domain::{Actor, Recorded, StaffId};
 use infrastructure::db::Tx;
 use infrastructure::event_log::Filter;
@@ -10,8 +10,13 @@ use super::assignment_log::distinct;
 use crate::consumer::HandleError;
 use crate::table::{Cell, Kind, Table, Target, index, may, must, upsert};
 
-pub(crate) const FILTER: Filter<'static> =
-    Filter::Types(&["CustomerCreated", "CustomerAssigned", "CustomerClaimed", "CustomerReleased"]);
+pub(crate) const FILTER: Filter<'static> = Filter::Types(&[
+    "CustomerCreated",
+    "CustomerAssigned",
+    "CustomerClaimed",
+    "CustomerReleased",
+    "CustomerRecycled",
+]);
 
 domain::code_table! {
     /// What happened, in system A's words (existing-systems.md section 1.2).
@@ -22,7 +27,7 @@ domain::code_table! {
         Claim = "claim",
         /// It was given to somebody.
         Assign = "assign",
-        /// Its owner gave it up, or had to.
+        /// Its owner gave it up, or had to; then a person or a rule is the operator.
         Release = "release",
     }
 }
@@ -63,6 +68,10 @@ fn row(event: &Recorded<CustomerEvent>) -> Option<Vec<Cell>> {
         CustomerEvent::Claimed(e) => ((PoolAction::Claim, None, Some(e.by), None), Actor::Staff(e.by), e.at),
         CustomerEvent::Released(e) => {
             ((PoolAction::Release, Some(e.from), None, Some(&e.reason)), e.by.clone(), e.at)
+        }
+        CustomerEvent::Recycled(e) => {
+            let by = Actor::System(RECYCLE_RULE.to_owned());
+            ((PoolAction::Release, Some(e.from), None, Some(&e.reason)), by, e.at)
         }
         _ => return None,
     };

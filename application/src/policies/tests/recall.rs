@@ -1,14 +1,18 @@
 //! Who loses a lead, and which notices say that somebody gained one.
 
-use domain::customer::{CustomerClaimed, CustomerDeleted, CustomerReleased};
+use domain::customer::{
+    CustomerClaimed, CustomerDeleted, CustomerRecycled, CustomerReleased, FollowUpKind, FollowUpRecorded,
+};
+use domain::{FollowUpId, RecycleRuleId};
 
-use super::super::{Loss, loss, recall_reasons as reasons};
+use super::super::{Loss, Untrue, loss, recall_reasons as reasons};
 use super::*;
 
 fn lost(event: impl Into<CustomerEvent>) -> Option<(StaffId, &'static str)> {
-    let loss = loss(&Fact::Customer(LEAD, Box::new(event.into())))?;
-    let Loss { customer, former_owner, reason } = loss;
-    assert_eq!(customer, LEAD);
+    let loss = loss(&Fact::Customer(LEAD, Box::new(event.into())), None)?;
+    let Loss { customer, former_owner, untrue, reason } = loss;
+    assert_eq!((customer, untrue), (LEAD, Untrue::Everything));
+    assert!(loss.takes_back(kinds::CUSTOMER_ASSIGNED) && loss.takes_back(kinds::CUSTOMER_RECYCLE_WARNING));
     Some((former_owner, reason))
 }
 
@@ -21,11 +25,39 @@ fn a_lead_is_lost_by_each_way_out_also_within_a_batch() {
     assert_eq!(lost(transferred(OLD, NEW, ADMIN, Batch(BATCH))), Some((OLD, reasons::LEAD_TRANSFERRED)));
     assert_eq!(lost(release(None)), Some((OLD, reasons::LEAD_RELEASED)));
     assert_eq!(lost(release(Some(BATCH))), Some((OLD, reasons::LEAD_RELEASED)));
+    let recycle =
+        CustomerRecycled { from: OLD, rule: RecycleRuleId(Uuid::nil()), reason: "x".to_owned(), at };
+    assert_eq!(lost(recycle), Some((OLD, reasons::LEAD_RECYCLED)));
     assert_eq!(lost(delete(Some(OLD))), Some((OLD, reasons::LEAD_DELETED)));
     assert_eq!(lost(delete(None)), None);
     assert_eq!(lost(assigned(NEW, ADMIN, Manual)), None);
     assert_eq!(lost(CustomerClaimed { by: NEW, at }), None);
-    assert_eq!(loss(&batch(&[(1, Some(OLD))])), None, "the leads of a batch say it themselves");
+    assert_eq!(loss(&batch(&[(1, Some(OLD))]), None), None, "the leads of a batch say it themselves");
+}
+
+#[test]
+fn a_follow_up_takes_back_what_asked_for_it_and_nothing_else() {
+    let followed = |content: &str| {
+        let event = FollowUpRecorded {
+            id: FollowUpId(Uuid::nil()),
+            kind: FollowUpKind::Other,
+            content: content.to_owned(),
+            next_follow_up_at: None,
+            by: Actor::Staff(MANAGER),
+            at: at(),
+        };
+        let happened = lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), event.into()]);
+        loss(&happened.fact, happened.customer.as_ref())
+    };
+    let done = followed("已联系").unwrap();
+    assert_eq!((done.former_owner, done.reason), (OLD, reasons::LEAD_FOLLOWED_UP), "whoever followed up");
+    assert!(
+        done.takes_back(kinds::CUSTOMER_RECYCLE_WARNING) && done.takes_back(kinds::CUSTOMER_FOLLOW_UP_DUE)
+    );
+    for scene in kinds::LEAD_GAINED {
+        assert!(!done.takes_back(scene), "the lead is still theirs: {scene}");
+    }
+    assert_eq!(followed("系统：负责人由 张三 变更为 李四"), None, "nobody followed up");
 }
 
 #[test]

@@ -7,10 +7,14 @@ use domain::batch::BatchEvent;
 use domain::channel_control::ChannelControlEvent;
 use domain::inbox::InboxEvent;
 use domain::notification::NotificationEvent;
+use domain::pool_rules::PoolRulesEvent;
 use domain::preferences::PreferencesEvent;
+use domain::recycle_rule::RecycleRuleEvent;
 use domain::staff::StaffEvent;
 use domain::subscription::SubscriptionEvent;
 use domain::template::TemplateEvent;
+use domain::transfer_rule::TransferRuleEvent;
+use domain::transfer_rule::run::TransferRunEvent;
 
 use super::super::{ROWS, ReactError, Who, row};
 use super::*;
@@ -36,6 +40,10 @@ fn every_event_type_has_exactly_one_row() {
         ChannelControlEvent::TYPES,
         PreferencesEvent::TYPES,
         TemplateEvent::TYPES,
+        TransferRuleEvent::TYPES,
+        TransferRunEvent::TYPES,
+        RecycleRuleEvent::TYPES,
+        PoolRulesEvent::TYPES,
     ]
     .concat()
     .into_iter()

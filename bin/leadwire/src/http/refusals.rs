@@ -175,6 +175,12 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Rule(CustomerError::Frozen) => Problem::of(&problem::FROZEN),
         Refusal::Rule(CustomerError::AlreadyFrozen) => Problem::of(&problem::ALREADY_FROZEN),
         Refusal::Rule(CustomerError::NotFrozen) => Problem::of(&problem::NOT_FROZEN),
+        Refusal::Rule(CustomerError::NotEligible(reason)) => Problem::of(&problem::CONFLICT)
+            .text(Text::with(reason.zh(), reason.en()))
+            .details(json!({ "reason": reason.code() })),
+        Refusal::Rule(error @ CustomerError::NotDue { at }) => Problem::of(&problem::CONFLICT)
+            .text(Text::with(error.to_string(), "It is not due yet"))
+            .details(json!({ "dueAt": at.map(Millis) })),
         Refusal::Rule(CustomerError::CoolOff { until }) => {
             Problem::of(&problem::COOL_OFF).details(json!({ "until": Millis(*until) }))
         }

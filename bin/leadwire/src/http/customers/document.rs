@@ -4,7 +4,7 @@
 //! ([`application::access::field_view`]).
 
 use application::access::{Caller, FieldView, field_view, free_text};
-use application::history::SYSTEM_PREFIX;
+use application::history::{SYSTEM_PREFIX, part};
 use domain::customer::{ContractStatus, Customer, FollowUpStatus, LeadLevel, Ownership, Profile};
 use domain::{Actor, CustomerId, StaffId};
 use serde::Serialize;
@@ -263,7 +263,7 @@ fn circumstances(customer: &Customer, view: FieldView) -> Circumstances {
 pub(super) fn actor(actor: &Actor) -> String {
     match actor {
         Actor::Staff(id) => id.to_string(),
-        Actor::System(part) => format!("{SYSTEM_PREFIX}{part}"),
+        Actor::System(name) => format!("{SYSTEM_PREFIX}{}", part(name)),
     }
 }
 

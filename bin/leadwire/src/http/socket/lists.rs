@@ -94,6 +94,8 @@ fn told(event: &CustomerEvent) -> (&'static str, Option<StaffId>, bool) {
         CustomerEvent::Transferred(transferred) => ("assign", Some(transferred.from), false),
         CustomerEvent::Claimed(_) => ("claim", None, true),
         CustomerEvent::Released(released) => ("release", Some(released.from), true),
+        CustomerEvent::Recycled(recycled) => ("release", Some(recycled.from), true),
+        CustomerEvent::RecycleWarned(_) | CustomerEvent::FollowUpDue(_) => ("reminder", None, false),
         CustomerEvent::Frozen(_) => ("freeze", None, false),
         CustomerEvent::Unfrozen(_) => ("unfreeze", None, false),
         CustomerEvent::AutoTransferEnabled(_) | CustomerEvent::AutoTransferDisabled(_) => {

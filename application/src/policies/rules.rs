@@ -1,0 +1,96 @@
+//! Notices about what rules do: a lead goes back into the pool, or will; a follow-up is due; a transfer rule ran.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Asia::Shanghai;
+use domain::customer::{CustomerEvent, CustomerRecycled, FollowUpDue, RecycleWarned};
+use domain::transfer_rule::run::{Moved, TransferRunCompleted, TransferRunEvent};
+use domain::{CustomerId, StaffId, TransferRunId};
+use serde_json::json;
+
+use super::about::{About, instant, typed};
+use super::batches::by_person;
+use super::customers::{Reactions, customer, customer_event, wrong_row};
+use super::{Fact, PolicyEvent, View};
+use crate::texts::{self, Template};
+
+/// Most leads that a summary names. A run may move thousands to one person, who finds them all in the records.
+const NAMED_MAX: usize = 100;
+
+/// The former owner: a rule is never the one who is told.
+pub(super) fn recycled(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let (id, CustomerEvent::Recycled(recycled)) = customer_event(event)? else { return wrong_row(event) };
+    let CustomerRecycled { from, rule, reason, at } = recycled;
+    let reason = typed(reason);
+    let about = About::customer(id, customer(event, view)?).word("reason", reason.clone()).facts(json!({
+        "oldOwner": view.staff.name(*from),
+        "ruleId": rule.to_string(),
+        "reason": reason,
+        "releasedAt": instant(*at),
+    }));
+    Ok(about.tell(&texts::RECLAIMED, [*from], view)?)
+}
+
+/// The owner, while there is still time.
+pub(super) fn recycle_warned(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let (id, CustomerEvent::RecycleWarned(warned)) = customer_event(event)? else { return wrong_row(event) };
+    let RecycleWarned { to, rule, due_at, offset_hours, .. } = warned;
+    let about = About::customer(id, customer(event, view)?).word("time", shown(*due_at)).facts(json!({
+        "ruleId": rule.to_string(),
+        "poolDueAt": instant(*due_at),
+        "hoursBefore": offset_hours,
+    }));
+    Ok(about.tell(&texts::RECYCLE_WARNING, [*to], view)?)
+}
+
+/// The owner, with the days since anybody followed up.
+pub(super) fn follow_up_due(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let (id, CustomerEvent::FollowUpDue(due)) = customer_event(event)? else { return wrong_row(event) };
+    let FollowUpDue { to, due, at } = due;
+    let customer = customer(event, view)?;
+    let last = customer.last_follow_up.as_ref().map(|last| last.at).or_else(|| customer.assigned_at());
+    let days = last.map_or(0, |last| days_between(last, *at));
+    let about = About::customer(id, customer).word("days", days.to_string()).facts(json!({
+        "nextFollowUpAt": instant(*due),
+        "days": days,
+    }));
+    Ok(about.tell(&texts::FOLLOW_UP_DUE, [*to], view)?)
+}
+
+/// One summary to everybody who lost leads, then one to everybody who gained some, in the order of their ids. A run
+/// that moved nothing tells nobody.
+pub(super) fn run_completed(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let Fact::TransferRun(run, run_event) = &event.fact else { return wrong_row(event) };
+    let TransferRunEvent::Completed(completed) = &**run_event else { return wrong_row(event) };
+    let sides: [(fn(&Moved) -> StaffId, &Template); 2] =
+        [(|one| one.from, &texts::AUTO_TRANSFER_OUT), (|one| one.to, &texts::AUTO_TRANSFER_IN)];
+    let mut reactions = Vec::new();
+    for (whose, template) in sides {
+        for (person, leads) in by_person(completed.moved.iter().map(|one| (whose(one), one.customer))) {
+            reactions.extend(about_run(*run, completed, leads).tell(template, [person], view)?);
+        }
+    }
+    Ok(reactions)
+}
+
+fn about_run<'a>(run: TransferRunId, completed: &TransferRunCompleted, leads: Vec<CustomerId>) -> About<'a> {
+    let rule_name = typed(&completed.rule_name);
+    About::many(leads, NAMED_MAX).word("time", shown(completed.at)).word("ruleName", rule_name.clone()).facts(
+        json!({
+            "runId": run.to_string(),
+            "ruleId": completed.rule.to_string(),
+            "ruleName": rule_name,
+            "transferredAt": instant(completed.at),
+        }),
+    )
+}
+
+/// A moment as people in China read it, in the form system A wrote: `2026/1/15 09:30:00`.
+fn shown(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Shanghai).format("%Y/%-m/%-d %H:%M:%S").to_string()
+}
+
+/// Midnights in China between two moments.
+fn days_between(earlier: DateTime<Utc>, later: DateTime<Utc>) -> i64 {
+    let day = |at: DateTime<Utc>| at.with_timezone(&Shanghai).date_naive();
+    day(later).signed_duration_since(day(earlier)).num_days().max(0)
+}

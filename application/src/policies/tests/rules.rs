@@ -1,0 +1,140 @@
+//! What rules do to leads: who reads of it, in which words.
+
+use domain::customer::{
+    CustomerRecycled, FollowUpDue, FollowUpKind, FollowUpRecorded, RecycleWarned, RuleRun,
+};
+use domain::transfer_rule::run::{
+    Moved, PlannedMove, Skipped, TransferRunCompleted, TransferRunEvent, TransferRunPlanned, people,
+};
+use domain::{FollowUpId, RecycleRuleId, TransferRuleId, TransferRunId};
+
+use super::*;
+
+const RUN: TransferRunId = TransferRunId(Uuid::from_u128(72));
+const IN_RUN: &str = "both: merge transfer_run-00000000-0000-0000-0000-000000000048";
+const OUT: &str = kinds::LEAD_AUTO_TRANSFER_OUT;
+const IN: &str = kinds::LEAD_AUTO_TRANSFER_IN;
+
+fn rule() -> RecycleRuleId {
+    RecycleRuleId(Uuid::from_u128(81))
+}
+
+fn owned(event: impl Into<CustomerEvent>) -> Happened {
+    lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), event.into()])
+}
+
+fn recycled() -> CustomerRecycled {
+    CustomerRecycled {
+        from: OLD, rule: rule(), reason: "超过7天未跟进，自动回收".to_owned(), at: at()
+    }
+}
+
+fn warned() -> RecycleWarned {
+    let due_at = "2026-03-04T02:05:00Z".parse().unwrap();
+    RecycleWarned { to: OLD, rule: rule(), due_at, offset_hours: 72, at: at() }
+}
+
+fn moved(n: u128, from: StaffId, to: StaffId) -> Moved {
+    PlannedMove { customer: CustomerId(Uuid::from_u128(n)), from, to }
+}
+
+fn run(moved: Vec<Moved>) -> Fact {
+    let completed = TransferRunCompleted {
+        rule: TransferRuleId(Uuid::from_u128(71)),
+        rule_name: "七天未跟进流转".to_owned(),
+        people: people(&moved),
+        moved,
+        skipped: vec![Skipped { customer: LEAD, reason: "active".to_owned() }],
+        explanation: None,
+        at: at(),
+    };
+    Fact::TransferRun(RUN, Box::new(completed.into()))
+}
+
+/// Who reads what.
+fn texts(happened: impl Into<Happened>) -> Vec<(StaffId, String)> {
+    let (_, reactions) = answer(happened.into(), &wechat());
+    let text = |reaction: Reaction| (reaction.recipient, reaction.notice.unwrap().message.content);
+    reactions.into_iter().map(text).collect()
+}
+
+#[test]
+fn a_move_by_a_rule_tells_nobody_by_itself() {
+    let source = AssignmentSource::Rule(RuleRun { rule: TransferRuleId(Uuid::nil()), run: RUN });
+    let transferred = CustomerTransferred {
+        from: OLD,
+        to: NEW,
+        by: Actor::System("x".into()),
+        reason: None,
+        source,
+        at: at(),
+    };
+    let happened = owned(transferred);
+    assert!(!happened.fact.needs_customer(), "ten thousand leads are not read for nothing");
+    check(Happened { customer: None, ..happened }, &[(NEW, IN, IN_RUN), (OLD, OUT, IN_RUN)]);
+}
+
+#[test]
+fn the_end_of_a_run_is_one_summary_for_each_side_of_each_person() {
+    let moves = vec![moved(1, OLD, NEW), moved(2, NEW, MANAGER), moved(3, OLD, MANAGER)];
+    let told = [(OLD, OUT, INBOX), (NEW, OUT, INBOX), (MANAGER, IN, INBOX), (NEW, IN, INBOX)];
+    check(run(moves.clone()), &told);
+    let out = |n| format!("您有 {n} 条线索已于 2026/3/1 10:00:00 自动流转给其他同事，规则：七天未跟进流转");
+    let into = |n| format!("您有 {n} 条新线索已于 2026/3/1 10:00:00 自动流转给您，规则：七天未跟进流转");
+    assert_eq!(texts(run(moves)), [(OLD, out(2)), (NEW, out(1)), (MANAGER, into(2)), (NEW, into(1))]);
+}
+
+#[test]
+fn a_run_that_moved_nothing_tells_nobody() {
+    check(run(vec![]), &[]);
+    let planned: TransferRunEvent = TransferRunPlanned { moves: vec![moved(1, OLD, NEW)] }.into();
+    check(Fact::TransferRun(RUN, Box::new(planned)), &[]);
+}
+
+#[test]
+fn a_summary_of_thousands_counts_them_and_names_the_first() {
+    let moves = (0..2000).map(|n| moved(n, OLD, NEW)).collect();
+    let (_, reactions) = answer(run(moves).into(), &wechat());
+    let data = &reactions[0].notice.as_ref().unwrap().message.data;
+    assert_eq!((reactions[0].customers.len(), &data["customerCount"]), (100, &2000.into()));
+}
+
+#[test]
+fn who_loses_a_lead_to_the_pool_by_a_rule_reads_why() {
+    check(owned(recycled()), &[(OLD, kinds::CUSTOMER_RECLAIMED, INBOX)]);
+    let text = "您的客户 陈女士 已被回收到公海，原因：超过7天未跟进，自动回收";
+    assert_eq!(texts(owned(recycled())), [(OLD, text.to_owned())]);
+}
+
+#[test]
+fn who_may_lose_a_lead_reads_until_when() {
+    check(owned(warned()), &[(OLD, kinds::CUSTOMER_RECYCLE_WARNING, INBOX)]);
+    let text = "您的客户 陈女士 将于 2026/3/4 10:05:00 回收到公海，请及时跟进";
+    assert_eq!(texts(owned(warned())), [(OLD, text.to_owned())]);
+}
+
+#[test]
+fn a_follow_up_that_is_due_is_told_with_the_days_since_the_last_one() {
+    let followed = FollowUpRecorded {
+        id: FollowUpId(Uuid::nil()),
+        kind: FollowUpKind::Phone,
+        content: "周日再联系".to_owned(),
+        next_follow_up_at: Some(at()),
+        by: Actor::Staff(OLD),
+        at: "2026-02-26T15:59:00Z".parse().unwrap(), // a minute before midnight in China
+    };
+    let due = FollowUpDue { to: OLD, due: at(), at: at() };
+    let happened = || {
+        lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), followed.clone().into(), due.clone().into()])
+    };
+    check(happened(), &[(OLD, kinds::CUSTOMER_FOLLOW_UP_DUE, INBOX)]);
+    assert_eq!(texts(happened()), [(OLD, "客户 陈女士 已 3 天未跟进，请及时联系".to_owned())]);
+}
+
+#[test]
+fn warnings_and_reminders_go_with_the_lead() {
+    let gained = |happened: Happened| answer(happened, &wechat()).1[0].gained();
+    assert_eq!(gained(owned(warned())), Some(LEAD));
+    assert_eq!(gained(owned(FollowUpDue { to: OLD, due: at(), at: at() })), Some(LEAD));
+    assert_eq!(gained(owned(recycled())), None);
+}
