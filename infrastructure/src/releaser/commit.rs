@@ -37,7 +37,7 @@ impl Inner {
         written: &Written,
         at: DateTime<Utc>,
     ) -> Result<usize, Trouble> {
-        let Plan { collected, told, merges } = plan;
+        let Plan { collected, told, since, merges } = plan;
         let digest = collected.notification;
         let request = Box::new(collected.request(written));
         let requested = Notification::default()
@@ -49,7 +49,7 @@ impl Inner {
         let mut streams = vec![StreamAppend::of(digest, 0, &requested)?];
         streams.extend(merges.streams);
         let attachments: Vec<Box<dyn Attachment>> = vec![
-            Box::new(OutboxInsert(self.work(&collected, written, at))),
+            Box::new(OutboxInsert(self.work(&collected, written, (since, at)))),
             Box::new(TakeRows { digest, members }),
             Box::new(MergeRows { digest, merged: merges.rows, at }),
         ];
@@ -60,7 +60,12 @@ impl Inner {
     }
 
     /// The row of each channel of the digest: the first is due, the others stand by.
-    fn work(&self, collected: &Collected, written: &Written, at: DateTime<Utc>) -> Vec<NewWork> {
+    fn work(
+        &self,
+        collected: &Collected,
+        written: &Written,
+        (created_at, due_at): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Vec<NewWork> {
         let first = (collected.channel, &written.rendered);
         let behind = written.standbys.iter().map(|(channel, rendered)| (*channel, rendered));
         let route = std::iter::once(first).chain(behind).enumerate();
@@ -76,8 +81,8 @@ impl Inner {
                 .as_ref()
                 .map(|template| StreamId::subscription(&rendered.app, &rendered.receiver, template)),
             request_body: rendered.body.clone(),
-            due_at: at,
-            created_at: at,
+            due_at,
+            created_at,
             gained: None,
             held_for: (place > 0).then(|| STANDBY.to_owned()),
             subject: None,

@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) collected: Collected,
     /// Every row it tells of.
     pub(super) told: Vec<Held>,
+    /// When the first of its notices was requested: the digest is no younger, so its quiet hours are judged when it leaves.
+    pub(super) since: DateTime<Utc>,
     /// What its own commit merges.
     pub(super) merges: Merges,
 }
@@ -138,10 +140,11 @@ impl Plan {
             cause,
             at: now,
         };
-        Self { collected, told: vec![], merges: Merges::default() }
+        Self { collected, told: vec![], since: request.at, merges: Merges::default() }
     }
 
     fn tell(&mut self, row: &Held, request: &NotificationRequested, notice: &Notification) {
+        self.since = self.since.min(request.at);
         let collected = &mut self.collected;
         let behind = notice.standbys(collected.channel);
         if collected.members.is_empty() {

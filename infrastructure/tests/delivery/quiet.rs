@@ -22,6 +22,7 @@ use infrastructure::with_pool;
 use rstest::rstest;
 
 use crate::database::Backend;
+use crate::held::{Waits, Words, person};
 use crate::scripted::{About, Scripted, Step, Told, doubt, no, unreachable};
 use crate::world::{World, draft};
 
@@ -222,6 +223,27 @@ async fn what_waited_for_a_resting_channel_is_judged_when_it_leaves(
     let (state, why) = if waits { ("pending", because_of_quiet_hours()) } else { ("accepted", None) };
     assert_eq!(world.rows(&told).await, [state]);
     assert_eq!(world.waits(&told, 0).await.0, why);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_digest_that_comes_late_rings_in_the_morning_too(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let wecom = Scripted::new(Channel::WecomApp);
+    world.clock.set(clock("01 07:00:00"));
+    let waits = Waits::quiet(person(1));
+    world.wish(Whose::Staff(person(1)), nights()).await;
+    world.hold_all(&[waits, waits]).await;
+    // Nobody worked all day.
+    world.clock.set(clock("01 23:00:00"));
+    assert_eq!(world.releaser(&Words::new()).drain_once().await.unwrap(), 2);
+    world.drain(&wecom).await;
+    assert_eq!(wecom.sent(), Vec::<String>::new());
+    world.clock.set(spread(clock("02 08:00:00"), person(1)));
+    world.drain(&wecom).await;
+    assert_eq!(wecom.sent().len(), 1, "one message for both");
 }
 
 #[rstest]
