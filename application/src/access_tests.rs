@@ -31,6 +31,7 @@ fn the_table_is_the_one_of_the_specification() {
     EditStaff	yes	-	-	-	-	-
     ViewDeliveries	yes	yes	yes	-	-	-
     ActOnDeliveries	yes	-	-	-	-	-
+    ViewSchedules	yes	yes	yes	-	-	-
     ViewAudit	yes	yes	-	-	-	-
     ViewHealth	yes	-	-	-	-	-
     SetNotices	yes	-	-	-	-	-

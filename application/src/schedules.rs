@@ -53,6 +53,11 @@ impl Grid {
         grid.next_after(DateTime::UNIX_EPOCH).map(|_| grid).ok_or(InvalidCron)
     }
 
+    /// The grid that was written down as [`text`](Self::text) and the name of its zone.
+    pub fn stored(text: &str, zone: &str) -> Option<Self> {
+        Self::parse(text, zone.parse().ok()?).ok()
+    }
+
     /// The expression.
     pub fn text(&self) -> &str {
         &self.text
@@ -119,10 +124,5 @@ impl Job {
             Misfire::Skip { later_than } if now - period.0 > later_than => None,
             Misfire::RunOnce | Misfire::Skip { .. } => Some(period),
         }
-    }
-
-    /// When the next period begins, when `last` is the last one that somebody ran or passed over.
-    pub fn next(&self, last: Period, now: DateTime<Utc>) -> Option<Period> {
-        self.grid.next_after(now.max(last.0))
     }
 }

@@ -13,7 +13,6 @@ CREATE TABLE schedules (
   owner        UUID,                      -- the process that works on it
   lease_token  BIGINT NOT NULL,           -- grows with every claim and every end: whoever holds an older one has lost it
   lease_beat   BIGINT NOT NULL,           -- grows while the owner lives
-  next_at      TIMESTAMPTZ,               -- the next moment of the grid
   ended_period TIMESTAMPTZ,               -- of the last attempt that ended
   ended_at     TIMESTAMPTZ,
   took_ms      BIGINT,

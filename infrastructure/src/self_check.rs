@@ -1,26 +1,23 @@
-//! The nightly check: which process does it, and what it found. What is checked is `projections`' business.
+//! What the nightly check found, night by night. What is checked is `projections`' business, who checks is
+//! [`crate::scheduler`]'s.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::FromRow;
 
 use crate::db::{Db, DbError};
 use crate::{with_pool, with_tx};
 
-/// A process that has not ended its check after so long has died: another one may do it.
-const CLAIM_LIFE: TimeDelta = TimeDelta::hours(2);
-
-const CLAIM: &str = "
-INSERT INTO self_checks (day, claimed_at) VALUES ($1, $2)
-ON CONFLICT (day) DO UPDATE SET claimed_at = excluded.claimed_at
-  WHERE self_checks.ended_at IS NULL AND self_checks.claimed_at <= $3";
-
-const END: &str = "UPDATE self_checks SET ended_at = $2, clean = $3, result = $4 WHERE day = $1";
+/// A night that was begun again overwrites what its first check found.
+const RECORD: &str = "
+INSERT INTO self_checks (day, claimed_at, ended_at, clean, result) VALUES ($1, $2, $2, $3, $4)
+ON CONFLICT (day) DO UPDATE
+   SET claimed_at = excluded.claimed_at, ended_at = excluded.ended_at, clean = excluded.clean, result = excluded.result";
 
 const LAST: &str = "
 SELECT day, ended_at, clean, result FROM self_checks WHERE ended_at IS NOT NULL ORDER BY day DESC LIMIT 1";
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[CLAIM, END, LAST];
+pub const STATEMENTS: &[&str] = &[RECORD, LAST];
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -35,22 +32,8 @@ pub struct SelfCheck {
     pub result: String,
 }
 
-/// Whether this process is to do the check of `day`: nobody else did or does.
-pub async fn claim(db: &Db, day: NaiveDate, now: DateTime<Utc>) -> Result<bool, DbError> {
-    let mut tx = db.begin_write().await?;
-    let claimed = with_tx!(&mut tx, conn => sqlx::query(CLAIM)
-        .bind(day.to_string())
-        .bind(now)
-        .bind(now - CLAIM_LIFE)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected()))?;
-    tx.commit().await?;
-    Ok(claimed > 0)
-}
-
 /// Writes down what the check of `day` found.
-pub async fn end(
+pub async fn record(
     db: &Db,
     day: NaiveDate,
     clean: bool,
@@ -58,7 +41,7 @@ pub async fn end(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let mut tx = db.begin_write().await?;
-    with_tx!(&mut tx, conn => sqlx::query(END)
+    with_tx!(&mut tx, conn => sqlx::query(RECORD)
         .bind(day.to_string())
         .bind(now)
         .bind(clean)

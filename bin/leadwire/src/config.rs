@@ -12,6 +12,7 @@ mod limits;
 mod print;
 mod protection;
 mod reader;
+mod schedules;
 mod service;
 mod tool;
 
@@ -26,6 +27,7 @@ pub use print::effective;
 pub use protection::ProtectionSettings;
 pub use reader::Sources;
 pub use service::{DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings};
+pub use schedules::ScheduleSettings;
 pub use tool::ToolSettings;
 
 #[cfg(test)]
@@ -107,6 +109,9 @@ busy_answers_max = 3
 fallback_seconds = 300
 
 [log]
+[schedules]
+self_check = "0 3 * * *"
+
 format = "text"
 filter = "info"
 "#;

@@ -9,6 +9,7 @@
 mod callbacks;
 pub(crate) mod channels;
 mod running;
+mod schedules;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -139,6 +140,7 @@ impl Leadwire {
         }
         let local_addr = match listener {
             Some((listener, address)) => {
+            schedules::start(schedules::register(&app).await?, &tasks, &app);
                 start_watching(&tasks, &app);
                 tasks.spawn("http", serve(listener, app.clone()));
                 tracing::info!(server.address = %address, "listening on {address}");
@@ -186,8 +188,6 @@ fn app(
 const POLICY_TASK: &str = "policy";
 /// The name of the task that ends abandoned imports.
 const IMPORTS_TASK: &str = "imports";
-/// The name of the task that checks every night what was decided.
-const SELF_CHECK_TASK: &str = "self_check";
 /// The name of the task that works on callbacks.
 const CALLBACKS_TASK: &str = "callbacks";
 /// What the names of the tasks that send begin with; the channel follows.
@@ -200,8 +200,6 @@ fn start_workers(tasks: &Tasks, app: &SharedApp, policy: PolicyRunner, dispatche
     }
     let importing = app.clone();
     tasks.spawn_worker(IMPORTS_TASK, async move { lifecycle::imports::watch(&importing).await });
-    let checking = app.clone();
-    tasks.spawn_worker(SELF_CHECK_TASK, async move { lifecycle::self_check::watch(&checking).await });
     let (callbacks, stop) = (callbacks::worker(app), app.stop.clone());
     tasks.spawn_worker(CALLBACKS_TASK, async move { callbacks.run(stop).await });
     let consumer = policy_runner::tuned(app.projections.consumer(POLICY));

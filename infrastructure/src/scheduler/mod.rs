@@ -19,7 +19,7 @@ use application::schedules::Period;
 use crate::db::DbError;
 
 pub use run::{Claimed, Runner, Turn};
-pub use store::{ScheduleRow, all};
+pub use store::{ScheduleRow, ScheduleState, all};
 
 /// Every statement of this module, for the test that prepares them.
 pub const STATEMENTS: &[&str] = store::STATEMENTS;

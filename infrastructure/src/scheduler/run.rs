@@ -87,21 +87,11 @@ impl Runner {
         store::register(&self.db, &self.job, self.clock.now()).await
     }
 
-    /// Works until told to stop. Dropping the future is a crash: another process carries the period on.
+    /// Works on a job that is known, until told to stop. Dropping the future is a crash: another process carries the period on.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut registered = false;
         loop {
-            let looked = async {
-                if !registered {
-                    self.register().await?;
-                }
-                self.turn(&stop).await
-            };
-            match looked.await {
-                Ok(turn) => {
-                    registered = true;
-                    self.tell(&turn);
-                }
+            match self.turn(&stop).await {
+                Ok(turn) => self.tell(&turn),
                 Err(error) => {
                     tracing::error!(%error, job.name = self.job.name, "job {} cannot be looked at", self.job.name);
                 }
@@ -126,8 +116,7 @@ impl Runner {
         let Some(row) = store::one(&self.db, self.job.name).await? else { return Ok(None) };
         let now = self.clock.now();
         let Some(period) = self.claimable(&row, now) else { return Ok(None) };
-        let next = self.job.next(period, now);
-        let Some(token) = store::claim(&self.db, &row, period, next, self.owner, now).await? else {
+        let Some(token) = store::claim(&self.db, &row, period, self.owner, now).await? else {
             return Ok(None);
         };
         let begun_before = if row.done { 0 } else { row.attempt };

@@ -1,6 +1,6 @@
 //! The rows of the jobs.
 
-use application::schedules::{Job, Period};
+use application::schedules::{Grid, Job, Period};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -13,25 +13,25 @@ const OUTCOME_CHARS_MAX: usize = 500;
 
 /// A job that is new has nothing to make up for.
 const REGISTER: &str = "
-INSERT INTO schedules (name, cron, zone, misfire, period, done, attempt, lease_token, lease_beat, next_at)
-VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7)
+INSERT INTO schedules (name, cron, zone, misfire, period, done, attempt, lease_token, lease_beat)
+VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0)
 ON CONFLICT (name) DO UPDATE
-   SET cron = excluded.cron, zone = excluded.zone, misfire = excluded.misfire, next_at = excluded.next_at";
+   SET cron = excluded.cron, zone = excluded.zone, misfire = excluded.misfire";
 
 const COLUMNS: &str = "
 SELECT name, cron, zone, misfire, period, done, attempt, started_at, retry_at, owner, lease_token, lease_beat,
-       next_at, ended_period, ended_at, took_ms, succeeded, outcome
+       ended_period, ended_at, took_ms, succeeded, outcome
   FROM schedules WHERE name = $1";
 
 const ALL: &str = "
 SELECT name, cron, zone, misfire, period, done, attempt, started_at, retry_at, owner, lease_token, lease_beat,
-       next_at, ended_period, ended_at, took_ms, succeeded, outcome
+       ended_period, ended_at, took_ms, succeeded, outcome
   FROM schedules ORDER BY name";
 
 /// Only as the row was seen: a sign of life or an end in between means that somebody else was first.
 const CLAIM: &str = "
 UPDATE schedules
-   SET period = $4, done = $5, attempt = $6, started_at = $7, retry_at = NULL, owner = $8, next_at = $9,
+   SET period = $4, done = $5, attempt = $6, started_at = $7, retry_at = NULL, owner = $8,
        lease_token = lease_token + 1, lease_beat = 0
  WHERE name = $1 AND lease_token = $2 AND lease_beat = $3";
 
@@ -78,8 +78,6 @@ pub struct ScheduleRow {
     pub owner: Option<Uuid>,
     pub(super) lease_token: i64,
     pub(super) lease_beat: i64,
-    /// The next moment of the grid.
-    pub next_at: Option<DateTime<Utc>>,
     /// The period of the last attempt that ended.
     pub ended_period: Option<DateTime<Utc>>,
     /// When that was.
@@ -90,6 +88,48 @@ pub struct ScheduleRow {
     pub succeeded: Option<bool>,
     /// What came of it, in one sentence.
     pub outcome: Option<String>,
+}
+
+/// What a job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduleState {
+    /// It waits for its next period.
+    Waiting,
+    /// A process works on a period.
+    Running,
+    /// The last attempt failed; it is begun again later.
+    Retrying,
+    /// A process that stopped gave the period back; the next one to look carries it on.
+    Interrupted,
+}
+
+impl ScheduleState {
+    /// Its name in JSON and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl ScheduleRow {
+    /// What it is doing.
+    pub fn state(&self) -> ScheduleState {
+        match (self.done, self.owner, self.retry_at) {
+            (true, ..) => ScheduleState::Waiting,
+            (false, Some(_), _) => ScheduleState::Running,
+            (false, None, Some(_)) => ScheduleState::Retrying,
+            (false, None, None) => ScheduleState::Interrupted,
+        }
+    }
+
+    /// When its next period begins; `None` when another version of the program wrote a grid that this one cannot read.
+    pub fn next(&self, now: DateTime<Utc>) -> Option<Period> {
+        Grid::stored(&self.cron, &self.zone)?.next_after(now.max(self.period))
+    }
 }
 
 /// How an attempt ended.
@@ -106,7 +146,6 @@ pub(super) struct Ended<'e> {
 /// Makes the job known, or its grid if that is new.
 pub(super) async fn register(db: &Db, job: &Job, now: DateTime<Utc>) -> Result<(), DbError> {
     let passed_over = job.grid.last_until(now).map_or(DateTime::UNIX_EPOCH, |period| period.0);
-    let next = job.grid.next_after(now).map(|period| period.0);
     let mut tx = db.begin_write().await?;
     with_tx!(&mut tx, conn => sqlx::query(REGISTER)
         .bind(job.name)
@@ -115,7 +154,6 @@ pub(super) async fn register(db: &Db, job: &Job, now: DateTime<Utc>) -> Result<(
         .bind(job.misfire.to_string())
         .bind(passed_over)
         .bind(true)
-        .bind(next)
         .execute(conn)
         .await
         .map(drop))?;
@@ -137,7 +175,6 @@ pub(super) async fn claim(
     db: &Db,
     seen: &ScheduleRow,
     period: Period,
-    next: Option<Period>,
     owner: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, DbError> {
@@ -153,7 +190,6 @@ pub(super) async fn claim(
         .bind(attempt)
         .bind(now)
         .bind(owner)
-        .bind(next.map(|next| next.0))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use infrastructure::clock::TestClock;
 use infrastructure::db::Db;
 use infrastructure::scheduler::{
-    self, ATTEMPTS_MAX, JobError, LOOKS_MAX, Runner, ScheduleRow, ScheduledJob, Turn,
+    self, ATTEMPTS_MAX, JobError, LOOKS_MAX, Runner, ScheduleRow, ScheduleState, ScheduledJob, Turn,
 };
 use rstest::rstest;
 use sqlx::{Executor, SqlStr};
@@ -144,7 +144,8 @@ async fn a_new_job_begins_with_its_next_period_and_registering_again_changes_not
     let process = world.process(1);
     assert_eq!(turn(&process).await, Turn::Nothing);
     let row = world.row().await;
-    assert_eq!((row.period, row.done, row.next_at), (hour(0), true, Some(hour(1))));
+    assert_eq!((row.period, row.state()), (hour(0), ScheduleState::Waiting));
+    assert_eq!(row.next(EIGHT), Some(Period(hour(1))));
     assert_eq!((row.cron.as_str(), row.zone.as_str()), ("0 * * * *", "Asia/Shanghai"));
     world.hours_later(1);
     world.process(2).register().await.unwrap();
@@ -152,7 +153,8 @@ async fn a_new_job_begins_with_its_next_period_and_registering_again_changes_not
     world.process(3).register().await.unwrap();
     let row = world.row().await;
     assert_eq!((row.period, row.done, row.succeeded), (hour(1), true, Some(true)));
-    assert_eq!((row.ended_period, row.owner, row.next_at), (Some(hour(1)), None, Some(hour(2))));
+    assert_eq!((row.ended_period, row.owner), (Some(hour(1)), None));
+    assert_eq!(row.next(hour(0)), Some(Period(hour(2))), "never a period that was run");
     assert_eq!(turn(&process).await, Turn::Nothing);
 }
 
@@ -246,6 +248,7 @@ async fn who_lives_keeps_the_period_and_who_was_taken_for_dead_cannot_end_it(
     // However often somebody looks: it lives. The other's clock is a day ahead, which changes nothing.
     let ahead = Arc::new(TestClock::at(hour(30)));
     let impatient = world.process_with(3, ahead, Misfire::RunOnce);
+    assert_eq!(world.row().await.state(), ScheduleState::Running);
     for _ in 0..4 * LOOKS_MAX {
         assert!(slow.beat(&claimed).await.unwrap());
         assert_eq!((turn(&other).await, turn(&impatient).await), (Turn::Nothing, Turn::Nothing));
@@ -292,7 +295,8 @@ async fn a_failure_is_tried_again_later_and_given_up_in_the_end(
         assert!(matches!(turn(&process).await, Turn::Failed(..)));
         let row = world.row().await;
         assert_eq!((row.attempt, row.succeeded, row.owner), (attempt, Some(false), None));
-        assert_eq!(row.done, attempt == ATTEMPTS_MAX);
+        let state = if attempt == ATTEMPTS_MAX { ScheduleState::Waiting } else { ScheduleState::Retrying };
+        assert_eq!(row.state(), state);
         assert_eq!(turn(&process).await, Turn::Nothing, "at once again is too early");
         world.clock.set(row.retry_at.unwrap_or(hour(1)).max(hour(1) + TimeDelta::minutes(30)));
     }
@@ -344,7 +348,7 @@ async fn who_stops_gives_the_period_back_at_once(
     assert_eq!(world.row().await.attempt, 1, "a stop is no attempt");
 }
 
-/// The loop itself: it makes the job known, runs what is due, and ends when it is told to.
+/// The loop itself: it runs what is due, and ends when it is told to.
 #[rstest]
 #[tokio::test]
 async fn the_loop_runs_what_is_due_and_stops(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
@@ -359,5 +363,5 @@ async fn the_loop_runs_what_is_due_and_stops(#[values(Backend::Sqlite, Backend::
     tokio::join!(process.run(stop.clone()), story);
     assert_eq!(world.work.begun(), [hour(1)]);
     let row = world.row().await;
-    assert_eq!((row.done, row.owner), (false, None));
+    assert_eq!((row.state(), row.owner), (ScheduleState::Interrupted, None));
 }

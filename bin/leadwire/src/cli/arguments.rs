@@ -3,6 +3,7 @@
 mod deliveries;
 mod events;
 mod projections;
+mod schedules;
 mod staff;
 mod templates;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
 pub(crate) use staff::{
+pub(crate) use schedules::{SchedulesCommand, SchedulesList};
     StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword,
     StaffUnbindWecom, StaffUpdate,
 };
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Channels(ChannelsCommand),
     /// The words of notices: draft, preview, publish, roll back
+    /// Jobs: when each runs next, and what came of its last run
+    #[command(subcommand)]
+    Schedules(SchedulesCommand),
     #[command(subcommand)]
     Templates(TemplatesCommand),
     /// Show what was decided for one event: who, through what, and why not

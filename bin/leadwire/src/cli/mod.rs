@@ -12,6 +12,7 @@ mod open;
 mod personal;
 mod projections;
 pub(crate) mod say;
+mod schedules;
 mod serve;
 mod staff;
 mod stream;
@@ -59,6 +60,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Events(command) => events::run(config, command).await,
         Command::Projections(command) => projections::run(config, command).await,
         Command::Deliveries(command) => deliveries::run(config, command).await,
+        Command::Schedules(command) => schedules::run(config, command).await,
         Command::Templates(command) => templates::run(config, command).await,
         Command::Channels(command) => channels::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,

@@ -117,6 +117,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("delivery.fallback_seconds", Kind::Number),
     ("delivery.unknown", Kind::Table),
     ("log.format", Kind::Text),
+    ("schedules.self_check", Kind::Text),
     ("log.filter", Kind::Text),
 ];
 

@@ -23,6 +23,7 @@ use super::channels::{
 use super::limits::{LimitSettings, limits};
 use super::protection::{ProtectionSettings, protection};
 use super::reader::{Reader, Sources};
+use super::schedules::{ScheduleSettings, schedules};
 
 /// Bounds of the body limit, in bytes.
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub callbacks: Vec<CallbackSettings>,
     /// Retries.
     pub delivery: DeliverySettings,
+    /// When jobs run.
+    pub schedules: ScheduleSettings,
     /// Log lines.
     pub log: LogSettings,
 }
@@ -149,6 +152,7 @@ impl Settings {
         let delivery = delivery(reader);
         let log = log(reader);
         Some(Self {
+        let schedules = schedules(reader);
             server: server?,
             database: database?,
             auth: auth?,
@@ -164,6 +168,7 @@ impl Settings {
             delivery: delivery?,
             log: log?,
         })
+            schedules: schedules?,
     }
 }
 

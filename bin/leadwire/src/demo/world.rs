@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use application::channels::{Routes, wechat_subscribe};
+use application::schedules::Grid;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use infrastructure::db::DbOptions;
@@ -20,7 +21,7 @@ use super::people::{PASSWORD, People};
 use crate::cli::say;
 use crate::config::{
     AuthSettings, DatabaseSettings, DeliverySettings, LimitSettings, LogFormat, LogSettings,
-    ProtectionSettings, ServerSettings, Settings, WechatSubscribeSettings,
+    ProtectionSettings, ScheduleSettings, ServerSettings, Settings, WechatSubscribeSettings,
 };
 use crate::wiring::{Leadwire, Role, Running};
 
@@ -33,6 +34,8 @@ const TOKEN_LIFE: Duration = Duration::from_hours(24);
 /// Timeouts towards the simulator.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// When the nightly check is done, should somebody leave the demo on over night.
+const NIGHTLY: &str = "0 3 * * *";
 /// Random bytes of the secret that signs the demo's tokens.
 const SECRET_BYTES: usize = 32;
 
@@ -139,6 +142,7 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
 }
 
 /// A secret nobody knows: tokens of one run are worth nothing in the next.
+        schedules: ScheduleSettings { self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)? },
 fn secret() -> SecretString {
     let bytes: [u8; SECRET_BYTES] = rand::random();
     SecretString::from(URL_SAFE_NO_PAD.encode(bytes))

@@ -116,6 +116,7 @@ async fn queues(app: &App, registry: &mut Registry) -> Result<(), DbError> {
         {
             let age = oldest.get_or_create(&OfChannel { channel });
             age.set(age.get().max((now - since).num_seconds()));
+    super::schedules::measure(app, &mut registry).await?;
         }
     }
     Ok(())

@@ -23,6 +23,7 @@ pub mod query;
 mod rate_limits;
 pub mod reading;
 pub mod refusals;
+pub mod schedules;
 pub mod schemas;
 pub mod service_tokens;
 pub mod sessions;
@@ -83,3 +84,4 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(metrics::routes())
         .merge(openapi::routes())
 }
+        .merge(schedules::routes())

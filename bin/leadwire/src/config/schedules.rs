@@ -1,0 +1,25 @@
+//! When jobs run: `[schedules]`, a cron expression for each, on the wall clock of `limits.zone`.
+
+use application::schedules::Grid;
+
+use super::limits::zone;
+use super::reader::Reader;
+
+/// When jobs run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSettings {
+    /// The nightly check of what was decided, requested and queued.
+    pub self_check: Grid,
+}
+
+/// Reads the section.
+pub(super) fn schedules(reader: &mut Reader) -> Option<ScheduleSettings> {
+    let zone = zone(reader);
+    let mut grid = |path| {
+        let zone = zone.unwrap_or_default();
+        reader.checked(path, |text: String| Grid::parse(&text, zone).map_err(|error| error.to_string()))
+    };
+    let self_check = grid("schedules.self_check");
+    zone?;
+    Some(ScheduleSettings { self_check: self_check? })
+}
