@@ -224,13 +224,15 @@ async fn fences_hold(tx: &mut Tx<'_>, attachments: &mut [Box<dyn Attachment>]) -
     }
 }
 
-/// Opens the appender's connection. Its few statements are planned once and always by index: a plan made while the
-/// tables were small would otherwise read whole tables for as long as it is kept.
+/// Opens the appender's connection. Its few statements are planned once, and always as lookups by index, row by row: a
+/// plan made while the tables were small would otherwise read whole tables for as long as it is kept.
 async fn open(pool: &PgPool) -> Result<PgConnection, DbError> {
-    let options = pool
-        .connect_options()
-        .as_ref()
-        .clone()
-        .options([("enable_seqscan", "off"), ("plan_cache_mode", "force_generic_plan")]);
+    let options = pool.connect_options().as_ref().clone().options([
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ]);
     Ok(PgConnection::connect_with(&options).await?)
 }

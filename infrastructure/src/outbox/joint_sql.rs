@@ -1,4 +1,7 @@
 //! The fences of attempts for many rows at once, on PostgreSQL: what `fences` and `budget` say row by row.
+//!
+//! Each row is found by its key. Conditions on state and lease are worded so that no partial index answers them: one
+//! that was small when the plan was made would be read whole for as long as the plan is kept.
 
 /// Attempts begin whose rows are still theirs and whose limits have room for all that ask here; each limit is counted
 /// once for what began. Who finds no room, or not enough for all, is asked alone.
@@ -17,7 +20,7 @@ begun AS (
   UPDATE outbox SET state = 'in_flight', attempt = a.attempt, lease_expires_at = a.expires_at,
          first_attempt_at = coalesce(first_attempt_at, a.at)
     FROM asked a
-   WHERE delivery_id = a.id AND lease_token = a.token AND state IN ('pending', 'retry')
+   WHERE delivery_id = a.id AND lease_token IS NOT DISTINCT FROM a.token AND state || '' IN ('pending', 'retry')
      AND outbox.attempt = a.attempt - 1
      AND NOT EXISTS (SELECT 1 FROM held_to h JOIN used_up u ON u.key = h.key WHERE h.id = a.id)
   RETURNING delivery_id),
@@ -37,6 +40,6 @@ UPDATE outbox SET state = r.state, due_at = r.due_at, busy_answers = r.busy_answ
   FROM jsonb_to_recordset($1::text::jsonb)
     AS r(id uuid, token uuid, attempt bigint, state text, due_at timestamptz, busy_answers bigint, keeps_body boolean,
          maybe_arrived boolean, settle_at timestamptz, settled_at timestamptz)
- WHERE delivery_id = r.id AND lease_token = r.token AND outbox.attempt = r.attempt
-   AND outbox.state IN ('pending', 'retry', 'in_flight')
+ WHERE delivery_id = r.id AND lease_token IS NOT DISTINCT FROM r.token AND outbox.attempt = r.attempt
+   AND outbox.state || '' IN ('pending', 'retry', 'in_flight')
 RETURNING delivery_id";

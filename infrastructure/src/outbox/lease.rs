@@ -12,8 +12,8 @@ use domain::{DeliveryId, EventId, NotificationId, StaffId, StreamId};
 use uuid::Uuid;
 
 use super::lease_sql::{
-    DEFER, DEFER_RECEIVER, END_ALL_OTHERS, EXTEND, LATE_POSTGRES, LATE_SQLITE, LEASE_POSTGRES, LEASE_SQLITE,
-    LOCK_LEASES, NEXT_DUE, PUT_OFF, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES,
+    BEGIN_LEASES, DEFER, DEFER_RECEIVER, END_ALL_OTHERS, EXTEND, LATE_POSTGRES, LATE_SQLITE, LEASE_POSTGRES,
+    LEASE_SQLITE, NEXT_DUE, PUT_OFF, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES,
     TAKE_OVER_SQLITE,
 };
 use crate::db::{Db, DbError, Tx};
@@ -258,11 +258,10 @@ async fn take(
 }
 
 async fn locked(db: &Db) -> Result<Tx<'static>, DbError> {
-    let mut tx = db.begin_write().await?;
-    if let Tx::Postgres(tx) = &mut tx {
-        sqlx::query(LOCK_LEASES).execute(&mut **tx).await?;
-    }
-    Ok(tx)
+    Ok(match db {
+        Db::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_LEASES).await?),
+        Db::Sqlite(_) => db.begin_write().await?,
+    })
 }
 
 /// Renews what `tenant` still holds.

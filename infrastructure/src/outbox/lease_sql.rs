@@ -1,7 +1,17 @@
 //! The statements about leases, each written once for both databases where that is possible.
 
-/// PostgreSQL only; on SQLite the write transaction is this lock. The key is "outbox" in ASCII.
-pub(super) const LOCK_LEASES: &str = "SELECT pg_advisory_xact_lock(122550254464888)";
+/// The advisory lock under which leases are given out; its key is "outbox" in ASCII. A lease need not survive the
+/// database's own death: nothing is sent before a commit that does, and that one is fenced by the lease.
+macro_rules! lock_leases {
+    () => {
+        "SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(122550254464888)"
+    };
+}
+
+pub(super) const LOCK_LEASES: &str = lock_leases!();
+
+/// PostgreSQL only, one round trip; on SQLite the write transaction is this lock.
+pub(super) const BEGIN_LEASES: &str = concat!("BEGIN ISOLATION LEVEL READ COMMITTED; ", lock_leases!());
 
 macro_rules! row {
     () => {
@@ -164,19 +174,24 @@ UPDATE outbox SET lease_expires_at = $1
  WHERE lease_token IS NOT NULL AND channel = $2 AND lease_owner <> $3 AND lease_expires_at > $1";
 
 /// When there may be something to do: a fresh row or a retry falls due, a lease of a waiting row or of a started
-/// one ends.
+/// one ends. Each is the first entry of an index; as `min(…)` a backlog would be read whole wherever the planner
+/// believes that it is small.
 pub(super) const NEXT_DUE: &str = "
-SELECT (SELECT min(due_at) FROM outbox
+SELECT (SELECT due_at FROM outbox
          WHERE channel = $1 AND app = $2 AND state = 'pending' AND state IN ('pending', 'retry')
-           AND request_body IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= $3)) AS fresh,
-       (SELECT min(due_at) FROM outbox
+           AND request_body IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= $3)
+         ORDER BY due_at LIMIT 1) AS fresh,
+       (SELECT due_at FROM outbox
          WHERE channel = $1 AND app = $2 AND state = 'retry' AND state IN ('pending', 'retry')
-           AND request_body IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= $3)) AS retry,
-       (SELECT min(lease_expires_at) FROM outbox
+           AND request_body IS NOT NULL AND (lease_expires_at IS NULL OR lease_expires_at <= $3)
+         ORDER BY due_at LIMIT 1) AS retry,
+       (SELECT lease_expires_at FROM outbox
          WHERE lease_token IS NOT NULL AND channel = $1 AND app = $2 AND state IN ('pending', 'retry')
-           AND lease_expires_at > $3) AS waiting_lease,
-       (SELECT min(lease_expires_at) FROM outbox WHERE channel = $1 AND state = 'in_flight')
-         AS started_lease,
-       (SELECT min(fallback_at) FROM outbox
-         WHERE channel = $1 AND fallback_at IS NOT NULL AND state IN ('pending', 'retry')) AS late,
+           AND lease_expires_at > $3
+         ORDER BY lease_expires_at LIMIT 1) AS waiting_lease,
+       (SELECT lease_expires_at FROM outbox WHERE channel = $1 AND state = 'in_flight'
+         ORDER BY lease_expires_at LIMIT 1) AS started_lease,
+       (SELECT fallback_at FROM outbox
+         WHERE channel = $1 AND fallback_at IS NOT NULL AND state IN ('pending', 'retry')
+         ORDER BY fallback_at LIMIT 1) AS late,
        (SELECT count(*) FROM channel_pauses WHERE channel = $1) AS pauses";
