@@ -73,6 +73,12 @@ pub enum Action {
     ViewHealth,
     /// Say how a role is told, and write the words of notices.
     SetNotices,
+    /// Write, switch and delete transfer rules.
+    EditTransferRules,
+    /// See transfer rules, previews and statistics.
+    ViewTransferRules,
+    /// Run a transfer rule by hand.
+    RunTransferRules,
 }
 
 /// Order of the columns below.
@@ -80,7 +86,7 @@ const ROLES: [Role; 6] =
     [Role::Admin, Role::Manager, Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions];
 
 /// One row an action, one column a role, in the order of domain.md section 3.
-const TABLE: [(Action, [bool; 6]); 25] = [
+const TABLE: [(Action, [bool; 6]); 28] = [
     (Action::ViewCustomers, [true, true, true, true, true, true]),
     (Action::CreateCustomer, [true, true, true, true, true, true]),
     (Action::UpdateCustomer, [true, true, true, true, true, true]),
@@ -102,13 +108,16 @@ const TABLE: [(Action, [bool; 6]); 25] = [
     (Action::EditStaff, [true, false, false, false, false, false]),
     (Action::ViewDeliveries, [true, true, true, false, false, false]),
     (Action::ActOnDeliveries, [true, false, false, false, false, false]),
+    (Action::ViewSchedules, [true, true, true, false, false, false]),
     (Action::ViewAudit, [true, true, false, false, false, false]),
     (Action::ViewHealth, [true, false, false, false, false, false]),
     (Action::SetNotices, [true, false, false, false, false, false]),
+    (Action::EditTransferRules, [true, true, false, false, false, false]),
+    (Action::ViewTransferRules, [true, true, true, false, false, false]),
+    (Action::RunTransferRules, [true, true, false, false, false, false]),
 ];
 
 /// Whether a role may do something; an action that is not in the table is refused.
-    (Action::ViewSchedules, [true, true, true, false, false, false]),
 pub fn allows(role: Role, action: Action) -> bool {
     let column = ROLES.iter().position(|r| *r == role);
     let row = TABLE.iter().find(|(a, _)| *a == action);

@@ -35,6 +35,9 @@ fn the_table_is_the_one_of_the_specification() {
     ViewAudit	yes	yes	-	-	-	-
     ViewHealth	yes	-	-	-	-	-
     SetNotices	yes	-	-	-	-	-
+    EditTransferRules	yes	yes	-	-	-	-
+    ViewTransferRules	yes	yes	yes	-	-	-
+    RunTransferRules	yes	yes	-	-	-	-
     ");
 }
 

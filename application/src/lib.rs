@@ -19,3 +19,4 @@ pub mod preferences;
 pub mod schedules;
 pub mod staff;
 pub mod texts;
+pub mod transfers;

@@ -14,7 +14,7 @@ mod limits;
 mod release;
 mod single;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod treat;
 mod update;
 mod website;
@@ -31,6 +31,7 @@ pub use batch_release::{BatchRelease, batch_release};
 pub use claim::claim;
 pub use create::{Create, create};
 pub use items::{BatchItemRefusal, BatchReceipt};
+pub(crate) use limits::moved;
 pub use limits::{HOLDING_CAP, Limits, holding};
 pub use release::{Release, release};
 pub use treat::{FollowUp, Treat, Treatment, treat};

@@ -3,7 +3,7 @@
 mod counts;
 mod facts;
 mod limits;
-mod memory;
+pub(crate) mod memory;
 mod races;
 mod rows;
 mod treatments;

@@ -17,7 +17,7 @@ use crate::bus::{
 type Meanwhile = Box<dyn FnOnce(&Memory) + Send>;
 
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     log: Mutex<Log>,
     meanwhile: Mutex<VecDeque<Meanwhile>>,
 }
@@ -33,7 +33,7 @@ struct Log {
 }
 
 /// What a future of this bus comes to; in memory everything is ready at once.
-pub(super) fn ready<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("nothing in memory is worth waiting for"),
@@ -42,30 +42,30 @@ pub(super) fn ready<T>(future: impl Future<Output = T>) -> T {
 
 impl Memory {
     /// Lets this happen after the next decision and before its append.
-    pub(super) fn meanwhile(&self, happens: impl FnOnce(&Memory) + Send + 'static) {
+    pub(crate) fn meanwhile(&self, happens: impl FnOnce(&Memory) + Send + 'static) {
         self.meanwhile.lock().unwrap().push_back(Box::new(happens));
     }
 
     /// Names of the events of a stream.
-    pub(super) fn events(&self, stream: impl Into<StreamId>) -> Vec<&'static str> {
+    pub(crate) fn events(&self, stream: impl Into<StreamId>) -> Vec<&'static str> {
         let log = self.log.lock().unwrap();
         log.streams.get(&stream.into()).into_iter().flatten().map(|event| event.event_type).collect()
     }
 
     /// The last event of a stream.
-    pub(super) fn last<E: StoredEvent>(&self, stream: impl Into<StreamId>) -> E {
+    pub(crate) fn last<E: StoredEvent>(&self, stream: impl Into<StreamId>) -> E {
         let log = self.log.lock().unwrap();
         let event = log.streams[&stream.into()].last().unwrap();
         E::decode(event.event_type, event.payload.get()).unwrap()
     }
 
     /// Position of the last event.
-    pub(super) fn head(&self) -> Position {
+    pub(crate) fn head(&self) -> Position {
         self.log.lock().unwrap().position
     }
 
     /// Who holds a unique value.
-    pub(super) fn holder(&self, kind: GuardKind, key: &str) -> Option<StreamId> {
+    pub(crate) fn holder(&self, kind: GuardKind, key: &str) -> Option<StreamId> {
         self.log.lock().unwrap().values.get(&(kind, key.to_owned())).cloned()
     }
 

@@ -1,0 +1,80 @@
+//! Why a run does not begin, and why a lead of it stays.
+
+use domain::transfer_rule::Ineligible;
+use domain::transfer_rule::plan::Change;
+use domain::transfer_rule::run::TransferRunError;
+
+use crate::bus::ExecuteError;
+
+/// How a step of a transfer fails.
+pub type TransferError = ExecuteError<TransferRefusal>;
+
+/// Why a transfer is refused. Texts are system A's (existing-systems.md section 5.4) where A had them.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TransferRefusal {
+    /// The role may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such rule, or not any more.
+    #[error("规则不存在")]
+    RuleNotFound,
+    /// The rule is off.
+    #[error("规则未启用")]
+    RuleDisabled,
+    /// The rule is about leads of another program.
+    #[error("该规则不适用于客户线索")]
+    OtherModule,
+    /// Nobody made that preview, or it is too old.
+    #[error("预览不存在或已过期，请重新预览")]
+    UnknownPlan,
+    /// What the preview was made of has changed: this is what.
+    #[error("预览之后有{}处变化，请重新预览", .0.len())]
+    PlanChanged(Vec<Change>),
+    /// The run refuses.
+    #[error(transparent)]
+    Run(#[from] TransferRunError),
+}
+
+/// Why a planned lead stayed where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// The predicate does not hold any more.
+    Ineligible(Ineligible),
+    /// The rule was switched off or deleted while the run was under way.
+    RuleOff,
+    /// The one who was to get it is suspended, or may not own leads.
+    TargetInactive,
+    /// The one who was to get it owns as many as one may.
+    TargetFull,
+    /// It was written to so often at that moment that there was no getting through.
+    Contended,
+}
+
+impl SkipReason {
+    /// The code in the fact that ends the run.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ineligible(reason) => reason.code(),
+            Self::RuleOff => "rule_off",
+            Self::TargetInactive => "target_inactive",
+            Self::TargetFull => "target_full",
+            Self::Contended => "contended",
+        }
+    }
+
+    /// The code's words, Chinese and English; `None` for a code this program does not know.
+    pub fn texts(code: &str) -> Option<(&'static str, &'static str)> {
+        Some(match code {
+            "rule_off" => ("规则在执行中被停用或删除", "the rule was switched off or deleted meanwhile"),
+            "target_inactive" => ("接收人已停用", "the person who was to get it is suspended"),
+            "target_full" => {
+                ("接收人已达到客户持有上限", "the person who was to get it owns as many as one may")
+            }
+            "contended" => ("线索正被频繁修改", "the lead was written to too often at that moment"),
+            other => {
+                let reason = other.parse::<Ineligible>().ok()?;
+                (reason.zh(), reason.en())
+            }
+        })
+    }
+}

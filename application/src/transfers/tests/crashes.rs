@@ -1,0 +1,149 @@
+//! The process dies before or after any of its appends, and another one goes on: each lead moved once, one end, and it
+//! counts what moved whoever moved it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use domain::{Aggregate, CommandId, Sequence, StreamId, TransferRunId};
+
+use super::*;
+use crate::bus::{AppendError, Appended, CommandBus, CountKind, Draft, LoadError, Receipt, Versioned};
+use crate::customers::tests::memory::Memory;
+
+const LEADS: u128 = 5;
+
+/// Start, one append for each lead, end.
+const APPENDS: usize = 2 + LEADS as usize;
+
+/// Whether the append that the process dies in was written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Death {
+    Before,
+    After,
+}
+
+/// A bus of a process that dies in its n-th append, and answers nothing after that.
+struct Mortal<'b> {
+    bus: &'b Memory,
+    appends: AtomicUsize,
+    dies_in: usize,
+    death: Death,
+}
+
+impl CommandBus for Mortal<'_> {
+    async fn load<A: Aggregate>(&self, stream: &StreamId) -> Result<Versioned<A>, LoadError> {
+        self.bus.load(stream).await
+    }
+
+    async fn load_many<A: Aggregate>(&self, streams: &[StreamId]) -> Result<Vec<Versioned<A>>, LoadError> {
+        self.bus.load_many(streams).await
+    }
+
+    async fn load_at<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+        sequence: Sequence,
+    ) -> Result<Versioned<A>, LoadError> {
+        self.bus.load_at(stream, sequence).await
+    }
+
+    async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, LoadError> {
+        self.bus.receipt(command).await
+    }
+
+    async fn count(&self, kind: CountKind, key: &str) -> Result<i64, LoadError> {
+        self.bus.count(kind, key).await
+    }
+
+    async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        let n = self.appends.fetch_add(1, Ordering::Relaxed);
+        let dead = || AppendError::Unavailable("the process died".into());
+        if n > self.dies_in || (n == self.dies_in && self.death == Death::Before) {
+            return Err(dead());
+        }
+        let appended = self.bus.append(draft).await?;
+        if n == self.dies_in { Err(dead()) } else { Ok(appended) }
+    }
+}
+
+/// The whole run of the period on a bus.
+async fn whole<B: CommandBus>(stores: Stores<'_, B>) -> Result<TransferRunCompleted, TransferError> {
+    let begun = start_run(stores, rule(), &Occasion::Period(period())).await?;
+    let outcome = continue_run(stores, begun.run).await?;
+    complete_run(stores, begun.run, outcome).await
+}
+
+/// A process that dies there.
+fn dies(office: &Office, dies_in: usize, death: Death) {
+    let bus = Mortal { bus: &office.bus, appends: AtomicUsize::new(0), dies_in, death };
+    let stores = Stores { bus: &bus, candidates: office, limits: &office.limits, clock: office };
+    ready(whole(stores)).expect_err("it died");
+}
+
+fn assert_whole(office: &Office, completed: &TransferRunCompleted, told: &str) {
+    let run = TransferRunId::of_period(rule(), period());
+    assert_eq!(office.transfers(), [1; LEADS as usize], "{told}");
+    assert_eq!(completed.moved, office.run(run).moves, "{told}");
+    assert_eq!(completed.skipped, [], "{told}");
+    let events = ["TransferRunStarted", "TransferRunPlanned", "TransferRunCompleted"];
+    assert_eq!(office.bus.events(run), events, "{told}");
+    assert_eq!((office.held(GIVER), TAKERS.map(|n| office.held(n)).iter().sum::<i64>()), (0, 5), "{told}");
+}
+
+#[test]
+fn a_crash_between_any_two_steps_loses_and_repeats_nothing() {
+    for dies_in in 0..APPENDS {
+        for death in [Death::Before, Death::After] {
+            let told = format!("died {death:?} append {dies_in}");
+            let office = Office::with(LEADS);
+            dies(&office, dies_in, death);
+            let completed = ready(whole(office.stores())).expect(&told);
+            assert_whole(&office, &completed, &told);
+        }
+    }
+}
+
+#[test]
+fn one_crash_after_another_gets_there_too() {
+    let office = Office::with(LEADS);
+    for _ in 0..=LEADS {
+        dies(&office, 1, Death::Before); // every process gets one append further
+    }
+    let completed = ready(whole(office.stores())).unwrap();
+    assert_whole(&office, &completed, "one append a life");
+}
+
+#[test]
+fn a_plan_does_not_change_while_it_is_being_carried_out() {
+    let mut office = Office::with(LEADS);
+    dies(&office, 2, Death::After);
+    office.lead(20, GIVER, domain::customer::LeadSource::Other);
+    let completed = ready(whole(office.stores())).unwrap();
+    assert_eq!(completed.moved.len(), 5, "the new lead waits for the next period");
+    assert_eq!(office.transfers(), [1, 1, 1, 1, 1, 0]);
+}
+
+#[test]
+fn what_moved_counts_as_moved_whatever_happened_to_it_since() {
+    let office = Office::with(LEADS);
+    dies(&office, 1, Death::After);
+    let run = TransferRunId::of_period(rule(), period());
+    let first = office.run(run).moves[0];
+    let number = first.customer.0.as_u128() - lead(0).0.as_u128();
+    assert_eq!(office.customer(first.customer).owner(), Some(first.to));
+    give(&office.bus, number, COLLEAGUE);
+    let completed = ready(whole(office.stores())).unwrap();
+    assert_eq!((completed.moved.len(), completed.skipped.len()), (5, 0));
+    assert_eq!(office.customer(first.customer).owner(), Some(staff(COLLEAGUE)), "it is not moved again");
+}
+
+#[test]
+fn two_processes_on_one_run_move_each_lead_once() {
+    let office = Office::with(LEADS);
+    let run = ready(start_run(office.stores(), rule(), &Occasion::Period(period()))).unwrap().run;
+    let one = ready(continue_run(office.stores(), run)).unwrap();
+    let other = ready(continue_run(office.stores(), run)).unwrap();
+    assert_eq!(one, other);
+    let first = ready(complete_run(office.stores(), run, one)).unwrap();
+    assert_eq!(ready(complete_run(office.stores(), run, other)).unwrap(), first);
+    assert_whole(&office, &first, "twice");
+}
