@@ -8,4 +8,5 @@ mod outcomes;
 mod pool;
 mod recall;
 mod repair;
+mod rules;
 mod wishes;

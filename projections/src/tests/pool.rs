@@ -1,7 +1,11 @@
 //! The public pool with its log, and the follow-ups.
 
+use domain::RecycleRuleId;
 use domain::contact::WechatId;
-use domain::customer::{LeadLevel, LeadSource, Profile, ServiceCategory};
+use domain::customer::{
+    CustomerEvent, CustomerRecycled, FollowUpDue, LeadLevel, LeadSource, Profile, RecycleWarned,
+    ServiceCategory,
+};
 use rstest::rstest;
 
 use super::kit::{
@@ -9,7 +13,7 @@ use super::kit::{
     second, staff, with_phone,
 };
 use crate::queries::pool::{self, PAGE_POOL_MAX, PoolAction, PoolFilter};
-use crate::queries::{PageRequest, follow_ups};
+use crate::queries::{PageRequest, assignments, customers, follow_ups};
 
 /// 1 (source, budget 5000) and 2 (WeChat, category) came into the pool one after the other, 3 (budget 9000) was given
 /// up last; 4 was claimed again, 5 was assigned out of it, 6 was deleted in it, 7 never was there.
@@ -96,6 +100,61 @@ async fn the_pool_counts_what_waits_and_what_went_through_since_midnight(#[case]
         assert_eq!(counted.by_lead_source, [(LeadSource::Website, 1)].into());
         assert_eq!(counted.by_lead_level, [(LeadLevel::A, 3)].into());
     }
+}
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn a_recycled_lead_lies_in_the_pool_like_a_released_one(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    for n in [1, 2] {
+        world.create(n, profile("王五"), second(1)).await;
+        world.assign(n, 2, second(2)).await;
+    }
+    let rule = RecycleRuleId(uuid::Uuid::from_u128(81));
+    let reason = "超过7天未跟进，自动回收".to_owned();
+    let recycled = CustomerRecycled { from: staff(2), rule, reason: reason.clone(), at: second(10) };
+    world.append::<CustomerEvent>(customer(1), &[recycled.into()]).await;
+    world.append(customer(2), &[released(2, second(9))]).await;
+    world.settle().await;
+
+    let page = PageRequest::new(1, PAGE_POOL_MAX, PAGE_POOL_MAX);
+    let listed = pool::list(world.roster(), &PoolFilter::default(), page).await.unwrap();
+    assert_eq!(listed.items.iter().map(|row| row.id).collect::<Vec<_>>(), [customer(1), customer(2)]);
+    let counted = pool::statistics(world.roster(), second(0)).await.unwrap();
+    assert_eq!((counted.total, counted.today_entered), (2, 2));
+    let entry = &pool::logs_of(&world.db, customer(1)).await.unwrap()[0];
+    assert_eq!((entry.action, entry.from_user, entry.to_user), (PoolAction::Release, Some(staff(2)), None));
+    assert_eq!((entry.operator, entry.operator_system.as_deref()), (None, Some("recycle_rule")));
+    assert_eq!((entry.reason.as_deref(), entry.operated_at), (Some(reason.as_str()), second(10)));
+    let log = &assignments::of_customer(&world.db, customer(1)).await.unwrap()[0];
+    assert_eq!((log.action.as_str(), log.old_owner, log.new_owner), ("release", Some(staff(2)), None));
+    assert_eq!((log.assigned_by, log.assigned_by_system.as_deref()), (None, Some("recycle_rule")));
+    assert_eq!(log.reason, Some(reason));
+}
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn a_warning_and_a_reminder_change_nothing_that_lists_show(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    world.create(1, profile("王五"), second(1)).await;
+    world.assign(1, 2, second(2)).await;
+    world.settle().await;
+    let shown = async || {
+        let row = customers::by_id(&world.db, customer(1)).await.unwrap().unwrap().customer;
+        (row.updated_at, row.last_activity_at, row.owner(), row.last_updated_by)
+    };
+    let before = shown().await;
+    let rule = RecycleRuleId(uuid::Uuid::from_u128(81));
+    let (to, due, at) = (staff(2), second(90), second(30));
+    let warned = RecycleWarned { to, rule, due_at: due, offset_hours: 24, at };
+    let reminded = FollowUpDue { to, due: at, at };
+    world.append::<CustomerEvent>(customer(1), &[warned.into(), reminded.into()]).await;
+    world.settle().await;
+    assert_eq!(shown().await, before);
 }
 
 #[rstest]
