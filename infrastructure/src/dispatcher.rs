@@ -39,9 +39,10 @@ pub use observer::{Observer, Unwatched};
 pub const STATEMENTS: &[&str] = &[health::PUBLISH];
 
 /// Deliveries in flight at the same time, in this process and channel.
-const CONCURRENCY: usize = 64;
+pub const CONCURRENCY: usize = 64;
 /// How long a row stays ours without a heartbeat: after a kill another process goes on within 20 s. Shorter than a
-/// slow send, which the heartbeat carries; if that fails too, the row is taken over as unknown, never sent again.
+/// slow send, which the heartbeat carries; if that fails too, the row is taken over as unknown, and its
+/// contract says what follows.
 const LEASE: Duration = Duration::from_secs(15);
 /// Leases of running sends are renewed this many times in a lease.
 const HEARTBEATS_PER_LEASE: u32 = 4;

@@ -49,7 +49,8 @@ pub(super) const END_LEASES: &str = "UPDATE callbacks SET lease_token = NULL, le
 pub(super) const RETRY_PARKED: &str =
     "UPDATE callbacks SET state = 'waiting', due_at = $1, ended_at = NULL WHERE state = 'parked'";
 
-pub(super) const NEXT_DUE: &str = "SELECT min(due_at) FROM callbacks WHERE state = 'waiting'";
+pub(super) const NEXT_DUE: &str =
+    "SELECT (SELECT due_at FROM callbacks WHERE state = 'waiting' ORDER BY due_at LIMIT 1)";
 
 pub(super) const COUNT_DUE: &str = "SELECT count(*) FROM callbacks WHERE state = 'waiting' AND due_at <= $1";
 

@@ -22,7 +22,8 @@ macro_rules! waits {
     };
 }
 
-pub(super) const NEXT: &str = concat!("SELECT min(due_at) FROM outbox WHERE ", waits!());
+pub(super) const NEXT: &str =
+    concat!("SELECT (SELECT due_at FROM outbox WHERE ", waits!(), " ORDER BY due_at LIMIT 1)");
 
 pub(super) const GROUPS: &str = concat!(
     "

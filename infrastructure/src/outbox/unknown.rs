@@ -8,8 +8,7 @@ use uuid::Uuid;
 use crate::db::{Db, DbError};
 use crate::{with_pool, with_tx};
 
-pub(super) const NEXT: &str =
-    "SELECT min(settle_at) FROM outbox WHERE settle_at IS NOT NULL AND state = 'unknown'";
+pub(super) const NEXT: &str = "SELECT (SELECT settle_at FROM outbox WHERE settle_at IS NOT NULL AND state = 'unknown' ORDER BY settle_at LIMIT 1)";
 
 pub(super) const DUE: &str = "
 SELECT delivery_id, notification_id, channel, correlation, causation, settle_at,
