@@ -9,6 +9,7 @@ mod crash;
 #[expect(dead_code, reason = "shared with the suite of the log, which uses the rest")]
 #[path = "../conformance/kit.rs"]
 mod database;
+mod digest_route;
 mod engine;
 mod held;
 mod hold;

@@ -98,8 +98,8 @@ impl World {
     }
 }
 
-fn because_of_quiet_hours() -> Option<String> {
-    Some("quiet_hours".to_owned())
+fn quiet_hours() -> String {
+    "quiet_hours".to_owned()
 }
 
 #[rstest]
@@ -118,7 +118,7 @@ async fn a_standby_that_is_called_at_night_speaks_in_the_morning_and_not_before(
     world.drain(&cloud).await;
     let until = morning(&told);
     let next = Some(until + TimeDelta::minutes(5));
-    assert_eq!(world.waits(&told, 1).await, (because_of_quiet_hours(), until, next));
+    assert_eq!(world.waits(&told, 1).await, (Some(quiet_hours()), until, next));
     assert_eq!(world.step(&told, 1).await.attempt, 0, "no attempt is used up");
     for at in [clock("01 22:05:06"), clock("02 03:00:00"), until - TimeDelta::microseconds(1)] {
         world.clock.set(at);
@@ -148,7 +148,7 @@ async fn a_retry_that_falls_into_the_night_waits_and_the_next_channel_with_it(
     world.clock.set(clock("01 22:00:00"));
     world.drain(&wecom).await;
     let (why, until, next) = world.waits(&told, 0).await;
-    assert_eq!((why, until), (because_of_quiet_hours(), morning(&told)));
+    assert_eq!((why, until), (Some(quiet_hours()), morning(&told)));
     assert_eq!(next, Some(until + TimeDelta::seconds(298)), "what was left of five minutes");
     world.clock.set(until - TimeDelta::seconds(1));
     world.drain(&wecom).await;
@@ -220,7 +220,7 @@ async fn what_waited_for_a_resting_channel_is_judged_when_it_leaves(
     world.wish(Whose::Role(Role::Employee), nights()).await;
     world.clock.set(clock(at));
     world.drain(&cloud).await;
-    let (state, why) = if waits { ("pending", because_of_quiet_hours()) } else { ("accepted", None) };
+    let (state, why) = if waits { ("pending", Some(quiet_hours())) } else { ("accepted", None) };
     assert_eq!(world.rows(&told).await, [state]);
     assert_eq!(world.waits(&told, 0).await.0, why);
 }
@@ -263,7 +263,7 @@ async fn who_ends_the_quiet_hours_hears_of_it_at_once(
     assert_eq!(world.rows(&told).await, ["dead", "pending", "held"]);
     let cloud = Scripted::new(Channel::WechatCloud);
     world.drain(&cloud).await;
-    assert_eq!(world.waits(&told, 1).await.0, because_of_quiet_hours());
+    assert_eq!(world.waits(&told, 1).await.0, Some(quiet_hours()));
     world.clock.set(clock("01 23:30:00"));
     let at = world.clock.now();
     let hasten = |reason: &str| HastenRows { recipient: told.person(), reasons: vec![reason.to_owned()], at };

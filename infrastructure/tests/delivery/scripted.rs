@@ -177,7 +177,7 @@ impl World {
         }
         let deliveries = planned.iter().map(|planned| planned.delivery).collect();
         let mut requested = request(notification, planned, at);
-        requested.scene = scene.unwrap_or("CUSTOMER_ASSIGNED").to_owned();
+        scene.unwrap_or("CUSTOMER_ASSIGNED").clone_into(&mut requested.scene);
         let requested: NotificationEvent = requested.into();
         let append = StreamAppend::of(StreamId::from(notification), 0, &[requested]).unwrap();
         let insert = OutboxInsert(work);
