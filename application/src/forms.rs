@@ -17,6 +17,7 @@ mod labels;
 mod legacy;
 mod login;
 mod moves;
+mod notices;
 mod preferences;
 mod scalars;
 mod subscribe;
@@ -36,6 +37,10 @@ pub use inbox::{Empty, MarkAllRead, MarkRead, Snooze, Undo};
 pub use legacy::fill_from_legacy;
 pub use login::Login;
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
+pub use notices::{
+    ORDER_ACTION_TEXT_CHARS_MAX, ORDER_ACTION_URL_CHARS_MAX, ORDER_CONTENT_CHARS_MAX, ORDER_DATA_MEMBERS_MAX,
+    ORDER_TITLE_CHARS_MAX, ORDER_VALUE_CHARS_MAX, OrderNotice,
+};
 pub use preferences::{SetPreferences, violation_of};
 pub use subscribe::{REPORTED_CONSENTS_MAX, SubscribeConfirm};
 pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};

@@ -9,6 +9,7 @@ mod batches;
 mod customers;
 mod directory;
 mod imports;
+mod orders;
 mod outgoing;
 mod recall;
 mod routing;
@@ -23,6 +24,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent, is_system_note};
+use domain::notice_order::NoticeOrderEvent;
 use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
 use domain::preferences::{Language, PreferencesEvent};
 use domain::staff::StaffEvent;
@@ -71,6 +73,8 @@ pub enum Fact {
     Preferences(Box<PreferencesEvent>),
     /// To the words of a kind of notice.
     Template(Box<TemplateEvent>),
+    /// Another system wants somebody told.
+    Order(Box<NoticeOrderEvent>),
 }
 
 impl Fact {
@@ -83,6 +87,7 @@ impl Fact {
             Self::Staff(_, event) => event.name(),
             Self::Preferences(event) => event.name(),
             Self::Template(event) => event.name(),
+            Self::Order(event) => event.name(),
         }
     }
 
@@ -112,7 +117,8 @@ impl Fact {
             | Self::Batch(..)
             | Self::Staff(..)
             | Self::Preferences(_)
-            | Self::Template(_) => false,
+            | Self::Template(_)
+            | Self::Order(_) => false,
         }
     }
 }
@@ -232,6 +238,9 @@ pub enum ReactError {
     /// The view lacks the customer.
     #[error("the customer of a {0} is not in the view")]
     NoCustomer(&'static str),
+    /// Nobody knows how such a notice looks; a newer version ordered it.
+    #[error("no notice of the type {0} is registered with a text")]
+    UnknownKind(String),
     /// A text cannot be filled.
     #[error(transparent)]
     Text(#[from] MissingVariable),
@@ -315,6 +324,7 @@ pub const ROWS: &[(&str, Who)] = &[
         Who::Nobody("what is known about a person is seen on their page; no right depends on it"),
     ),
     ("StaffRoleChanged", Who::Told(staff::role_changed)),
+    ("NoticeOrdered", Who::Told(orders::placed)),
     ("NotificationRequested", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryStarted", Who::Nobody(ABOUT_NOTICES)),
     ("DeliveryAccepted", Who::Nobody(ABOUT_NOTICES)),

@@ -86,3 +86,9 @@ impl Template {
 pub fn template(key: &str) -> Option<&'static Template> {
     CATALOGUE.iter().copied().find(|template| template.key == key)
 }
+
+/// The one template of a type that is told with one.
+pub fn of_kind(kind: &str) -> Option<&'static Template> {
+    let mut found = CATALOGUE.iter().copied().filter(|template| template.kind == kind);
+    found.next().filter(|_| found.next().is_none())
+}

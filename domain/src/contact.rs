@@ -74,6 +74,54 @@ pub fn mask(number: &str) -> String {
     }
 }
 
+/// A text with every mobile number in it masked, also one that is written `+86 138 1234 8999` or `138-1234-8999`. Digits
+/// inside words stay: `CUS13800008999` and `HT20260115001` are no phones.
+pub fn mask_mobiles(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some((length, number)) = leading_mobile(rest) {
+            masked.push_str(&mask(&number));
+            rest = &rest[length..];
+            continue;
+        }
+        let word = rest.find(|c| !in_word(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        masked.push_str(&rest[..word]);
+        rest = &rest[word..];
+    }
+    masked
+}
+
+/// What ids are made of: digits in the middle of one are no phone.
+fn in_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
+/// The mobile number that a text begins with, and how many bytes it takes there.
+fn leading_mobile(text: &str) -> Option<(usize, String)> {
+    /// Digits of a mobile number, which begins with a 1.
+    const MOBILE_DIGITS: usize = 11;
+    /// China's own number, which may stand before it.
+    const CHINA: &str = "86";
+    let (mut digits, mut length) = (String::new(), 0);
+    for (at, c) in text.char_indices() {
+        let national = digits.strip_prefix(CHINA).unwrap_or(&digits).len();
+        match c {
+            '0'..='9' if national == MOBILE_DIGITS => return None, // it goes on: some other number
+            '0'..='9' => {
+                digits.push(c);
+                length = at + c.len_utf8();
+            }
+            ' ' | '\u{a0}' | '-' if matches!(national, 3 | 7) || digits == CHINA => {}
+            _ => break,
+        }
+    }
+    let number = digits.strip_prefix(CHINA).unwrap_or(&digits);
+    let is_mobile = number.len() == MOBILE_DIGITS && number.starts_with('1');
+    let ends = text[length..].chars().next().is_none_or(|next| !in_word(next));
+    (is_mobile && ends).then(|| (length, number.to_owned()))
+}
+
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Phone({})", self.masked())
@@ -239,6 +287,22 @@ mod tests {
             assert_eq!(mask(number), expected);
         }
         assert_eq!(format!("{:?}", Phone("13812348999".into())), "Phone(138****8999)");
+    }
+
+    #[test]
+    fn a_text_keeps_its_ids_and_loses_its_phones() {
+        for (text, expected) in [
+            ("客户王女士（电话：13812348999）", "客户王女士（电话：138****8999）"),
+            ("13812348999, 13912340000", "138****8999, 139****0000"),
+            ("致电+86 138 1234 8999或138-1234-8999。", "致电+138****8999或138****8999。"),
+            ("8613812348999", "138****8999"),
+            ("CUS13800008999 HT20260115001 x-13800008999", "CUS13800008999 HT20260115001 x-13800008999"),
+            ("01937f00-0000-7000-8000-000000000002", "01937f00-0000-7000-8000-000000000002"),
+            ("2026-01-15 09:30, 138123489991, 138 人", "2026-01-15 09:30, 138123489991, 138 人"),
+            ("", ""),
+        ] {
+            assert_eq!(mask_mobiles(text), expected);
+        }
     }
 
     proptest::proptest! {

@@ -69,6 +69,10 @@ id!(
     BatchId
 );
 id!(
+    /// One order for a notice; the id of its command.
+    NoticeOrderId
+);
+id!(
     /// One follow-up on a customer.
     FollowUpId
 );
@@ -238,6 +242,12 @@ impl From<StaffId> for StreamId {
 impl From<NotificationId> for StreamId {
     fn from(id: NotificationId) -> Self {
         Self::new("notification", id.0)
+    }
+}
+
+impl From<NoticeOrderId> for StreamId {
+    fn from(id: NoticeOrderId) -> Self {
+        Self::new("notice_order", id.0)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod customer;
 pub mod envelope;
 pub mod ids;
 pub mod inbox;
+pub mod notice_order;
 pub mod notification;
 pub mod pool_rules;
 pub mod preferences;
@@ -27,6 +28,6 @@ pub mod transfer_rule;
 pub use aggregate::{Aggregate, DecodeError, StoredEvent};
 pub use envelope::{Actor, Metadata, Recorded};
 pub use ids::{
-    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NotificationId, Position,
+    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NoticeOrderId, NotificationId, Position,
     RecycleRuleId, Sequence, StaffId, StreamId, TransferRuleId, TransferRunId,
 };

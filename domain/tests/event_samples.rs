@@ -167,6 +167,28 @@ fn preferences_events() {
 }
 
 #[test]
+fn notice_order_events() {
+    check(settings::notice_order());
+    check_errors::<domain::notice_order::NoticeOrderEvent>();
+}
+
+/// The other way to word an order, which the sample of an event cannot show beside it.
+#[test]
+fn an_order_filled_from_the_published_text_loads_as_what_it_was() {
+    let order = settings::order_of_a_text();
+    let written = order.encode().unwrap();
+    insta::with_settings!({ snapshot_path => SAMPLES, prepend_module_to_snapshot => false, omit_expression => true }, {
+        let payload: serde_json::Value = serde_json::from_str(written.get()).unwrap();
+        insta::assert_snapshot!("NoticeOrdered.v1.text", serde_json::to_string_pretty(&payload).unwrap());
+    });
+    let read = domain::notice_order::NoticeOrderEvent::decode(
+        "NoticeOrdered",
+        &stored_payload("NoticeOrdered.v1.text.snap"),
+    );
+    assert_eq!(read.unwrap(), order);
+}
+
+#[test]
 fn recycle_rule_events() {
     check(pool::recycle_rule());
     check_errors::<domain::recycle_rule::RecycleRuleEvent>();

@@ -30,6 +30,7 @@ use application::ports::Clock;
 use async_trait::async_trait;
 use domain::batch::BatchEvent;
 use domain::customer::CustomerEvent;
+use domain::notice_order::NoticeOrderEvent;
 use domain::preferences::PreferencesEvent;
 use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
@@ -59,7 +60,7 @@ pub const FALLBACK_AFTER: Duration = Duration::from_mins(5);
 /// What the policy reads: the events it answers and those it learns names, roles, owners, wishes and words from.
 static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let types = [CustomerEvent::TYPES, BatchEvent::TYPES, TransferRunEvent::TYPES, StaffEvent::TYPES];
-    let wishes = [PreferencesEvent::TYPES, TemplateEvent::TYPES];
+    let wishes = [PreferencesEvent::TYPES, TemplateEvent::TYPES, NoticeOrderEvent::TYPES];
     let types = [types.concat(), wishes.concat()].concat();
     types.into_iter().map(|(name, _)| name).collect()
 });

@@ -56,6 +56,11 @@ impl Fields {
         self.errors.iter().any(|error| error.path == path)
     }
 
+    /// Whether a member is there and not `null`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.members.get(key).is_some_and(|value| !value.is_null())
+    }
+
     /// Takes a member as it is, blank or not.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         self.members.remove(key)
@@ -152,6 +157,7 @@ impl Fields {
         for FieldError { path, rule, .. } in errors {
             let (path, rule) = match rule {
                 Rule::NotAnObject => (prefix.to_owned(), Rule::NotAMap),
+                rule if path.is_empty() => (prefix.to_owned(), rule),
                 rule => (format!("{prefix}.{path}"), rule),
             };
             self.violated(path, rule);

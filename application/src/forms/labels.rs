@@ -95,6 +95,14 @@ const LABELS: &[(&str, &str)] = &[
     ("version", "版本"),
     ("eventId", "事件ID"),
     ("variables", "变量"),
+    ("notice.type", "通知类型"),
+    ("notice.content", "通知内容"),
+    ("recipients", "接收人"),
+    ("title", "通知标题"),
+    ("priority", "优先级"),
+    ("actionUrl", "跳转路径"),
+    ("actionText", "按钮文字"),
+    ("data", "附加数据"),
 ];
 
 /// The Chinese name of the field at `path`, of a list entry's list too; a field without one is called by its path.

@@ -4,6 +4,7 @@ mod any_body;
 mod create;
 mod legacy;
 mod moves;
+mod notices;
 mod others;
 mod settings;
 mod update;

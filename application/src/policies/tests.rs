@@ -4,6 +4,7 @@ mod accounts;
 mod follow_ups;
 mod imports;
 mod messages;
+mod orders;
 mod pool;
 mod recall;
 mod routes;

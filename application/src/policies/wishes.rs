@@ -114,7 +114,9 @@ pub fn changes_wishes(fact: &Fact) -> bool {
     match fact {
         Fact::Preferences(_) => true,
         Fact::Staff(_, event) => matches!(**event, StaffEvent::RoleChanged(_)),
-        Fact::Customer(..) | Fact::Batch(..) | Fact::TransferRun(..) | Fact::Template(_) => false,
+        Fact::Customer(..) | Fact::Batch(..) | Fact::TransferRun(..) | Fact::Template(_) | Fact::Order(_) => {
+            false
+        }
     }
 }
 
@@ -135,7 +137,8 @@ pub fn hastened(event: &PolicyEvent, staff: &StaffDirectory, preferences: &Prefe
         | Fact::Customer(..)
         | Fact::Batch(..)
         | Fact::TransferRun(..)
-        | Fact::Template(_) => vec![],
+        | Fact::Template(_)
+        | Fact::Order(_) => vec![],
     };
     let of_person = |person: StaffId| {
         let wishes = preferences.of(person, staff.role(person));

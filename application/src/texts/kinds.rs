@@ -1,7 +1,7 @@
 //! The notification types: system A's 43, and three that A lacks.
 //!
-//! All stay registered, so that another service may request a notice of any of them and a client that filters by
-//! one still finds it, even where this program has no text for it (product.md, out of scope).
+//! All stay registered, so that another service may order a notice of those that are not about our own facts and a client
+//! that filters by one still finds it, even where this program has no text for it (product.md, out of scope).
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -17,6 +17,31 @@ pub const LEAD_GAINED: [&str; 3] = [CUSTOMER_ASSIGNED, CUSTOMER_TRANSFERRED, CUS
 
 /// The types that tell a person to act on a lead before something happens, or because it has.
 pub const LEAD_WARNED: [&str; 2] = [CUSTOMER_RECYCLE_WARNING, CUSTOMER_FOLLOW_UP_DUE];
+
+/// The types that tell of this service's own facts. Whoever could order one of them could tell people of leads that they
+/// do not have, or past their quiet hours of an account that nobody touched.
+const OUR_OWN: [&str; 15] = [
+    CUSTOMER_CREATED,
+    CUSTOMER_ASSIGNED,
+    CUSTOMER_TRANSFERRED,
+    CUSTOMER_TRANSFERRED_OUT,
+    CUSTOMER_RECLAIMED,
+    CUSTOMER_RECYCLE_WARNING,
+    CUSTOMER_ASSIGNED_FROM_POOL,
+    CUSTOMER_STATUS_CHANGED,
+    CUSTOMER_FOLLOW_UP_DUE,
+    CUSTOMER_FOLLOW_UP_ADDED,
+    LEAD_AUTO_TRANSFER_OUT,
+    LEAD_AUTO_TRANSFER_IN,
+    PERMISSION_CHANGED,
+    ACCOUNT_SECURITY,
+    NOTICE_DIGEST,
+];
+
+/// The types that another system may order.
+pub fn orderable() -> impl Iterator<Item = &'static str> {
+    ALL.iter().copied().filter(|kind| !OUR_OWN.contains(kind))
+}
 
 kinds! {
     /// Somebody created a customer.

@@ -1,9 +1,11 @@
-//! Samples of what people and administrators set: preferences and the words of templates.
+//! Samples of what people, administrators and other systems say about notices: preferences, the words of templates,
+//! orders.
 
 use std::collections::BTreeMap;
 
 use domain::channel_control::{ChannelControlEvent, ChannelPaused, ChannelResumed};
-use domain::notification::Channel;
+use domain::notice_order::{NoticeOrderEvent, NoticeOrdered, OrderedWords};
+use domain::notification::{Channel, Priority};
 use domain::preferences::{
     Day, Digest, Document, Language, Mode, PreferencesEvent, PreferencesSet, QuietHours, Rule, Whose, Window,
     Zone,
@@ -59,4 +61,35 @@ pub(crate) fn template() -> Vec<TemplateEvent> {
         TemplatePublished { key: key(), version: 1001, wording: wording(), by: boss(), at: at() }.into(),
         TemplateRolledBack { key: key(), to: Some(1001), by: boss(), at: at() }.into(),
     ]
+}
+
+pub(crate) fn notice_order() -> Vec<NoticeOrderEvent> {
+    let words = OrderedWords::Own {
+        title: "合同即将到期".into(),
+        content: "合同 HT20260115001 将于 2026-02-15 到期".into(),
+        priority: Priority::High,
+        action_url: Some("/contracts/7".into()),
+        action_text: Some("查看合同".into()),
+    };
+    vec![order("CONTRACT_EXPIRING_SOON", words)]
+}
+
+pub(crate) fn order_of_a_text() -> NoticeOrderEvent {
+    let variables =
+        serde_json::json!({ "contractId": "7", "contractNumber": "HT7", "customerName": "王女士" });
+    let variables = variables.as_object().cloned().unwrap();
+    order("CONTRACT_SIGNED", OrderedWords::Text { variables })
+}
+
+fn order(scene: &str, words: OrderedWords) -> NoticeOrderEvent {
+    let data = serde_json::json!({ "contractId": "7", "days": 30 });
+    NoticeOrdered {
+        scene: scene.into(),
+        recipients: vec![staff(1), staff(2)],
+        words,
+        data: data.as_object().cloned().unwrap(),
+        by: domain::Actor::System("service:contracts".into()),
+        at: at(),
+    }
+    .into()
 }

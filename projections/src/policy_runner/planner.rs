@@ -12,6 +12,7 @@ use application::policies::{
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
+use domain::notice_order::NoticeOrderEvent;
 use domain::notification::NotificationEvent;
 use domain::preferences::PreferencesEvent;
 use domain::staff::StaffEvent;
@@ -269,6 +270,8 @@ pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Staff(StaffId(id), Box::new(change))))
     } else if declares(PreferencesEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Preferences(Box::new(change))))
+    } else if declares(NoticeOrderEvent::TYPES) {
+        payload(upcasters, event).map(|order| Known::Fact(Fact::Order(Box::new(order))))
     } else {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Template(Box::new(change))))
     };

@@ -6,6 +6,7 @@ use domain::StoredEvent;
 use domain::batch::BatchEvent;
 use domain::channel_control::ChannelControlEvent;
 use domain::inbox::InboxEvent;
+use domain::notice_order::NoticeOrderEvent;
 use domain::notification::NotificationEvent;
 use domain::pool_rules::PoolRulesEvent;
 use domain::preferences::PreferencesEvent;
@@ -34,6 +35,7 @@ fn every_event_type_has_exactly_one_row() {
         CustomerEvent::TYPES,
         BatchEvent::TYPES,
         StaffEvent::TYPES,
+        NoticeOrderEvent::TYPES,
         NotificationEvent::TYPES,
         InboxEvent::TYPES,
         SubscriptionEvent::TYPES,

@@ -1,6 +1,6 @@
 //! What is hidden of a person when events and states are printed.
 
-use domain::contact::mask;
+use domain::contact::{mask, mask_mobiles};
 use serde_json::Value;
 
 /// Members that are phones: masked, so that they can still be told apart.
@@ -19,8 +19,6 @@ const HIDDEN: [&str; 9] = [
 ];
 /// What stands for them.
 const STARS: &str = "***";
-/// Digits of a Chinese mobile number, which begins with a 1.
-const MOBILE_DIGITS: usize = 11;
 
 /// Masks phones and hides openids, addresses and the like, wherever they stand.
 pub(crate) fn hide(value: &mut Value) {
@@ -38,30 +36,9 @@ pub(crate) fn hide(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(hide),
-        Value::String(text) => *text = without_mobiles(text),
+        Value::String(text) => *text = mask_mobiles(text),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// A text with every mobile number in it masked. Numbers inside words, such as `CUS` and 11 digits, stay.
-fn without_mobiles(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    while let Some(first) = rest.chars().next() {
-        let run = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        if run == 0 {
-            masked.push(first);
-            rest = &rest[first.len_utf8()..];
-            continue;
-        }
-        let word = &rest[..run];
-        let is_mobile =
-            word.len() == MOBILE_DIGITS && first == '1' && word.bytes().all(|b| b.is_ascii_digit());
-        masked.push_str(&if is_mobile { mask(word) } else { word.to_owned() });
-        rest = &rest[run..];
-    }
-    masked
 }
 
 #[cfg(test)]

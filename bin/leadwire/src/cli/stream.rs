@@ -5,18 +5,23 @@ use domain::batch::Batch;
 use domain::channel_control::ChannelControl;
 use domain::customer::{Customer, CustomerNumber};
 use domain::inbox::Inbox;
+use domain::notice_order::NoticeOrder;
 use domain::notification::Notification;
+use domain::pool_rules::PoolRules;
 use domain::preferences::Preferences;
+use domain::recycle_rule::RecycleRule;
 use domain::staff::Staff;
 use domain::subscription::SubscriptionLedger;
 use domain::template::NoticeTemplate;
+use domain::transfer_rule::TransferRule;
+use domain::transfer_rule::run::TransferRun;
 use domain::{Aggregate, StreamId};
 use infrastructure::event_log::EventLog;
 use projections::queries;
 use uuid::Uuid;
 
 /// Every kind of stream.
-pub(crate) const KINDS: [&str; 9] = [
+pub(crate) const KINDS: [&str; 14] = [
     Customer::TYPE,
     Staff::TYPE,
     Notification::TYPE,
@@ -26,6 +31,11 @@ pub(crate) const KINDS: [&str; 9] = [
     Preferences::TYPE,
     NoticeTemplate::TYPE,
     ChannelControl::TYPE,
+    NoticeOrder::TYPE,
+    TransferRule::TYPE,
+    TransferRun::TYPE,
+    RecycleRule::TYPE,
+    PoolRules::TYPE,
 ];
 
 /// Finds the stream; it has at least one event.

@@ -1,9 +1,11 @@
-//! `/api/notifications`: system A's four routes, and what a reader may do besides. Everybody reads the own inbox only.
+//! `/api/notifications`: system A's four routes, and what a reader may do besides. Everybody reads the own inbox only;
+//! another system may order notices and reads none.
 
 pub mod decisions;
 mod document;
 pub mod list;
 pub mod marks;
+pub mod request;
 pub mod shapes;
 pub mod undo;
 
@@ -24,7 +26,7 @@ use crate::app::{App, SharedApp};
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
-        .routes(routes!(list::list))
+        .routes(routes!(list::list, request::order))
         .routes(routes!(list::unread_count))
         .routes(routes!(decisions::decisions))
         .routes(routes!(list::detail))

@@ -189,6 +189,8 @@ kinds! {
     STAFF_INACTIVE = UNPROCESSABLE_ENTITY "STAFF_INACTIVE", "Assignee inactive", "指定的负责人未激活", "The assignee's account is not active";
     /// The wanted owner's role may not own leads.
     STAFF_NOT_ASSIGNABLE = UNPROCESSABLE_ENTITY "STAFF_NOT_ASSIGNABLE", "Assignee not assignable", "指定的负责人角色不允许被分配", "The assignee's role may not own customers";
+    /// None of the people of an order has an account that works.
+    NOBODY_TO_TELL = UNPROCESSABLE_ENTITY "NOBODY_TO_TELL", "Nobody to tell", "没有可通知的接收人", "None of the recipients can be told";
     /// The key named another request before.
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY "IDEMPOTENCY_KEY_REUSED", "Idempotency key reused", "该幂等键已用于其他请求", "This idempotency key was used for another request";
     /// Too many tries.

@@ -109,6 +109,8 @@ async fn bad_bodies_never_are_our_fault() {
     for (method, path) in routes(&service).await {
         // An import takes a form; its own tests send it everything else.
         let form = path == "/api/customers/import-excel";
+        // Only a machine's token gets as far as its body; the stories send it everything else.
+        let form = form || (method == Method::POST && path == "/api/notifications");
         if form || method == Method::GET || BODILESS.contains(&path.as_str()) || is_callback(&path) {
             continue;
         }

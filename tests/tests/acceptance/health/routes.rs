@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 120] = [
+pub(super) const ROUTES: [&str; 121] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/service-tokens/{id}",
     "DELETE /api/users/{id}/wecom-binding",
@@ -99,6 +99,7 @@ pub(super) const ROUTES: [&str; 120] = [
     "POST /api/deliveries/{id}/discard",
     "POST /api/deliveries/{id}/retry",
     "POST /api/deliveries/{id}/settle",
+    "POST /api/notifications",
     "POST /api/notifications/templates/{key}/preview",
     "POST /api/notifications/templates/{key}/publish",
     "POST /api/notifications/templates/{key}/roll-back",

@@ -7,11 +7,16 @@ use domain::batch::Batch;
 use domain::channel_control::ChannelControl;
 use domain::customer::Customer;
 use domain::inbox::Inbox;
+use domain::notice_order::NoticeOrder;
 use domain::notification::Notification;
+use domain::pool_rules::PoolRules;
 use domain::preferences::Preferences;
+use domain::recycle_rule::RecycleRule;
 use domain::staff::Staff;
 use domain::subscription::SubscriptionLedger;
 use domain::template::NoticeTemplate;
+use domain::transfer_rule::TransferRule;
+use domain::transfer_rule::run::TransferRun;
 use domain::{Aggregate, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::event_log::{RecordedRaw, Until};
@@ -68,6 +73,11 @@ fn steps(stream: &StreamId, upcasters: &Upcasters, events: Vec<RecordedRaw>) -> 
         Preferences::TYPE => fold::<Preferences>(upcasters, events),
         NoticeTemplate::TYPE => fold::<NoticeTemplate>(upcasters, events),
         ChannelControl::TYPE => fold::<ChannelControl>(upcasters, events),
+        NoticeOrder::TYPE => fold::<NoticeOrder>(upcasters, events),
+        TransferRule::TYPE => fold::<TransferRule>(upcasters, events),
+        TransferRun::TYPE => fold::<TransferRun>(upcasters, events),
+        RecycleRule::TYPE => fold::<RecycleRule>(upcasters, events),
+        PoolRules::TYPE => fold::<PoolRules>(upcasters, events),
         other => bail!("this program knows no streams of kind {other}; one of {}", stream::KINDS.join(", ")),
     }
 }
