@@ -18,6 +18,7 @@ mod tool;
 
 pub use auth::{AuthSettings, IssuerKeys, IssuerSettings};
 pub use callbacks::{CallbackKind, CallbackSettings};
+pub use channels::doubts;
 pub use channels::{
     ProviderSettings, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings,
     WecomRobotSettings,
@@ -26,8 +27,8 @@ pub use limits::LimitSettings;
 pub use print::effective;
 pub use protection::ProtectionSettings;
 pub use reader::Sources;
-pub use service::{DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings};
 pub use schedules::ScheduleSettings;
+pub use service::{DatabaseSettings, DeliverySettings, LogFormat, LogSettings, ServerSettings, Settings};
 pub use tool::ToolSettings;
 
 #[cfg(test)]
@@ -108,10 +109,10 @@ jitter_percent = 20
 busy_answers_max = 3
 fallback_seconds = 300
 
-[log]
 [schedules]
 self_check = "0 3 * * *"
 
+[log]
 format = "text"
 filter = "info"
 "#;

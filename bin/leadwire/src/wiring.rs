@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use application::policies::POLICY;
 use application::ports::{Clock, Ids, Randomness};
+use axum::Router;
 use infrastructure::clock::SystemClock;
 use infrastructure::customer_numbers::StoredNumbers;
 use infrastructure::db::{Db, DbError};
@@ -119,6 +120,10 @@ impl Leadwire {
         // The address first: a second start by mistake must not touch the database.
         let listener =
             if roles.contains(&Role::Api) { Some(listen(settings.server.listen).await?) } else { None };
+        let probes = match settings.server.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let db = Db::connect(settings.database.url.expose_secret(), settings.database.options).await?;
         let store = Store::open(db, &ports).await?;
         let channels = Arc::new(settings.channels());
@@ -135,20 +140,25 @@ impl Leadwire {
         let app = app(settings, &store, &ports, metrics)?;
         let tasks = Tasks::new(app.stop.clone(), app.health.clone());
         if roles.contains(&Role::Worker) {
+            schedules::start(schedules::register(&app).await?, &tasks, &app);
             start_workers(&tasks, &app, policy.clone(), &dispatchers);
             upkeep.start(&tasks, &app);
         }
         let local_addr = match listener {
             Some((listener, address)) => {
-            schedules::start(schedules::register(&app).await?, &tasks, &app);
                 start_watching(&tasks, &app);
-                tasks.spawn("http", serve(listener, app.clone()));
+                tasks.spawn("http", serve(listener, http::router(app.clone()), app.stop.clone()));
                 tracing::info!(server.address = %address, "listening on {address}");
                 Some(address)
             }
             None => None,
         };
-        Ok(Running { local_addr, app, policy, dispatchers, upkeep, tasks })
+        let probes_addr = probes.map(|(listener, address)| {
+            tasks.spawn("probes", serve(listener, http::probes(app.clone()), app.stop.clone()));
+            tracing::info!(server.address = %address, "metrics and health on {address}");
+            address
+        });
+        Ok(Running { local_addr, probes_addr, app, policy, dispatchers, upkeep, tasks })
     }
 }
 
@@ -242,8 +252,7 @@ fn start_watching(tasks: &Tasks, app: &SharedApp) {
     }
 }
 
-async fn serve(listener: TcpListener, app: SharedApp) -> std::io::Result<()> {
-    let stop = app.stop.clone();
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -58,6 +58,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     channels::SENT,
     channels::UNDELIVERED,
     channels::BUDGET,
+    channels::BUSIEST,
     due::DUE,
     due::AGAIN,
 ];

@@ -10,6 +10,7 @@ mod templates;
 mod tests;
 mod tokens;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -23,8 +24,8 @@ pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, E
 pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
-pub(crate) use staff::{
 pub(crate) use schedules::{SchedulesCommand, SchedulesList};
+pub(crate) use staff::{
     StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword,
     StaffUnbindWecom, StaffUpdate,
 };
@@ -72,10 +73,10 @@ pub(crate) enum Command {
     /// Channels: how each does, one test message, pause and resume
     #[command(subcommand)]
     Channels(ChannelsCommand),
-    /// The words of notices: draft, preview, publish, roll back
     /// Jobs: when each runs next, and what came of its last run
     #[command(subcommand)]
     Schedules(SchedulesCommand),
+    /// The words of notices: draft, preview, publish, roll back
     #[command(subcommand)]
     Templates(TemplatesCommand),
     /// Show what was decided for one event: who, through what, and why not
@@ -136,4 +137,18 @@ pub(crate) enum ConfigCommand {
 pub(crate) struct ConfigCheck {
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Reads a word of a code table. Any other is refused with all that there are: whoever mistypes one need not look them up.
+fn one_of<T>(all: &'static [T]) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: Copy + Display,
+{
+    move |text| {
+        let found = all.iter().copied().find(|known| known.to_string() == text);
+        found.ok_or_else(|| {
+            let known: Vec<String> = all.iter().map(T::to_string).collect();
+            format!("is one of {}", known.join(", "))
+        })
+    }
 }

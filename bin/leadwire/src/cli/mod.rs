@@ -34,7 +34,7 @@ const EXIT_USAGE: u8 = 2;
 /// Runs the command that the arguments name.
 pub async fn run() -> ExitCode {
     let Cli { config, command } = Cli::parse();
-    match carry_out(config, command).await {
+    match Box::pin(carry_out(config, command)).await {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -114,21 +114,25 @@ async fn list(config: Option<PathBuf>, arguments: &StaffList) -> Result<ExitCode
                     "role": row.staff.account.as_ref().map(|account| account.role),
                     "active": row.staff.is_active(),
                     "wechatApps": row.staff.openids.keys().collect::<Vec<_>>(),
+                    "wecomCorps": row.staff.wecom.keys().collect::<Vec<_>>(),
                 })
             })
             .collect();
         say::json(&rows)?;
     } else {
-        let rows: Vec<[String; 6]> = everybody
+        let rows: Vec<[String; 7]> = everybody
             .iter()
             .map(|row| {
                 let role = row.staff.account.as_ref().map_or("", |account| account.role.as_str());
                 let active = if row.staff.is_active() { "active" } else { "suspended" };
+                // Where the person is bound, and not as whom.
                 let apps = row.staff.openids.keys().cloned().collect::<Vec<_>>().join(",");
-                [row.username(), row.name(), role, active, &apps, &row.id.to_string()].map(str::to_owned)
+                let corps = row.staff.wecom.keys().cloned().collect::<Vec<_>>().join(",");
+                let id = row.id.to_string();
+                [row.username(), row.name(), role, active, &apps, &corps, &id].map(str::to_owned)
             })
             .collect();
-        say::table(["USERNAME", "NAME", "ROLE", "STATE", "WECHAT APPS", "ID"], &rows)?;
+        say::table(["USERNAME", "NAME", "ROLE", "STATE", "WECHAT APPS", "WECOM CORPS", "ID"], &rows)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ use application::channels::{
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use routes::doubts;
 pub(super) use routes::routes;
 pub(super) use wechat::{cloud, official, subscribe};
 pub(super) use wecom::{app, robot};

@@ -29,6 +29,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("server.allowed_origins", Kind::Texts),
     ("server.body_bytes_max", Kind::Number),
     ("server.public_url", Kind::Address),
+    ("server.metrics_listen", Kind::Text),
     ("database.url", Kind::Address),
     ("database.url_file", Kind::Text),
     ("database.postgres_connections", Kind::Number),
@@ -116,8 +117,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("delivery.busy_answers_max", Kind::Number),
     ("delivery.fallback_seconds", Kind::Number),
     ("delivery.unknown", Kind::Table),
-    ("log.format", Kind::Text),
     ("schedules.self_check", Kind::Text),
+    ("log.format", Kind::Text),
     ("log.filter", Kind::Text),
 ];
 

@@ -77,6 +77,8 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<String>,
     /// Largest request body, in bytes.
     pub body_bytes_max: usize,
+    /// Where metrics and health are served besides, also by a process that answers no other request.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// The database.
@@ -150,9 +152,9 @@ impl Settings {
         let routes = channels::routes(reader);
         let callbacks = callbacks(reader);
         let delivery = delivery(reader);
+        let schedules = schedules(reader);
         let log = log(reader);
         Some(Self {
-        let schedules = schedules(reader);
             server: server?,
             database: database?,
             auth: auth?,
@@ -166,16 +168,21 @@ impl Settings {
             routes: routes?,
             callbacks,
             delivery: delivery?,
+            schedules: schedules?,
             log: log?,
         })
-            schedules: schedules?,
     }
 }
 
 fn server(reader: &mut Reader) -> Option<ServerSettings> {
-    let listen = reader.checked("server.listen", |text: String| {
+    let address = |text: String| {
         text.parse().map_err(|_| "is not an address with a port, such as 127.0.0.1:3000".to_owned())
-    });
+    };
+    let listen = reader.checked("server.listen", address);
+    let metrics_listen = match reader.text("server.metrics_listen") {
+        Some(_) => reader.checked("server.metrics_listen", address),
+        None => None,
+    };
     let allowed_origins = reader.checked("server.allowed_origins", |origins: Vec<String>| {
         origins.into_iter().map(|text| origin(&text)).collect::<Result<Vec<_>, _>>()
     });
@@ -188,6 +195,7 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
         listen: listen?,
         allowed_origins: allowed_origins?,
         body_bytes_max: body_bytes_max?,
+        metrics_listen,
     })
 }
 

@@ -118,7 +118,12 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
     };
     channel.validate()?;
     Ok(Settings {
-        server: ServerSettings { listen, allowed_origins: vec![], body_bytes_max: BODY_BYTES_MAX },
+        server: ServerSettings {
+            listen,
+            allowed_origins: vec![],
+            body_bytes_max: BODY_BYTES_MAX,
+            metrics_listen: None,
+        },
         database: DatabaseSettings { url, options: DbOptions::default() },
         auth: AuthSettings { jwt_secret: secret(), token_life: TOKEN_LIFE, issuer: None },
         protection: ProtectionSettings::default(),
@@ -137,12 +142,12 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
         routes: Routes::default(),
         callbacks: vec![],
         delivery: DeliverySettings::default(),
+        schedules: ScheduleSettings { self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)? },
         log: LogSettings { format: LogFormat::Text, filter: super::LOG_FILTER.to_owned() },
     })
 }
 
 /// A secret nobody knows: tokens of one run are worth nothing in the next.
-        schedules: ScheduleSettings { self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)? },
 fn secret() -> SecretString {
     let bytes: [u8; SECRET_BYTES] = rand::random();
     SecretString::from(URL_SAFE_NO_PAD.encode(bytes))

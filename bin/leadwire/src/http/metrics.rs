@@ -3,9 +3,11 @@
 
 use std::fmt;
 
+use application::delivery::Contract;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use domain::notification::Channel;
 use infrastructure::db::DbError;
 use infrastructure::self_check;
 use projections::queries::deliveries::channels as query;
@@ -18,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::time::calendar;
 use crate::app::{App, SharedApp};
 
 /// What Prometheus expects.
@@ -79,9 +82,25 @@ struct OfApp {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SentBy {
+    channel: String,
+    app: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Refused {
     provider: String,
     reason: String,
+}
+
+/// A limit: whose, and over which stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLimit {
+    channel: String,
+    app: String,
+    /// `app`, or `receiver`: then what the busiest one got.
+    scope: &'static str,
+    window_seconds: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,8 +113,10 @@ async fn current(app: &App) -> Result<Registry, DbError> {
     let mut registry = Registry::with_prefix("leadwire");
     queues(app, &mut registry).await?;
     channels(app, &mut registry).await?;
+    quotas(app, &mut registry).await?;
     consumers(app, &mut registry).await?;
     checks(app, &mut registry).await?;
+    super::schedules::measure(app, &mut registry).await?;
     callbacks(app, &mut registry);
     Ok(registry)
 }
@@ -116,7 +137,6 @@ async fn queues(app: &App, registry: &mut Registry) -> Result<(), DbError> {
         {
             let age = oldest.get_or_create(&OfChannel { channel });
             age.set(age.get().max((now - since).num_seconds()));
-    super::schedules::measure(app, &mut registry).await?;
         }
     }
     Ok(())
@@ -139,6 +159,38 @@ async fn channels(app: &App, registry: &mut Registry) -> Result<(), DbError> {
     for token in query::tokens(&app.db).await? {
         let of = OfApp { provider: token.provider, app: token.app };
         refreshes.get_or_create(&of).inc_by(u64::try_from(token.version).unwrap_or(0));
+    }
+    Ok(())
+}
+
+/// How much was sent, and how much may be: today by channel, and in the window of every limit that a channel declares.
+async fn quotas(app: &App, registry: &mut Registry) -> Result<(), DbError> {
+    let (now, settings) = (app.clock.now(), app.settings.channels());
+    let today = Family::<SentBy, Gauge>::default();
+    registry.register("channel_sent_today", "Messages the provider took since midnight", today.clone());
+    let (used, most) = (Family::<OfLimit, Gauge>::default(), Family::<OfLimit, Gauge>::default());
+    let help = "Sends in the window of a limit; of a receiver's limit those to the busiest one";
+    registry.register("channel_window_sends", help, used.clone());
+    registry.register("channel_window_limit", "Most sends in the window of a limit", most.clone());
+    let sent = query::accepted_since(&app.db, calendar::day_start(now, app.limits().zone)).await?;
+    for channel in Channel::EXTERNAL.iter().copied() {
+        let Some(provider) = settings.app(channel) else { continue };
+        let name = channel.as_str().to_owned();
+        let of = SentBy { channel: name.clone(), app: provider.clone() };
+        today.get_or_create(&of).set(sent.get(&channel).copied().unwrap_or(0));
+        let Contract { per_app, per_receiver, .. } = Contract::of(channel);
+        let of_app = per_app.into_iter().map(|limit| ("app", limit));
+        for (scope, limit) in of_app.chain(per_receiver.into_iter().map(|limit| ("receiver", limit))) {
+            let window_seconds = limit.per.as_secs();
+            let seconds = i64::try_from(window_seconds).unwrap_or(i64::MAX);
+            let sends = match scope {
+                "app" => query::used(&app.db, &provider, seconds, now).await?,
+                _ => query::used_by_busiest(&app.db, channel, seconds, now).await?,
+            };
+            let of = OfLimit { channel: name.clone(), app: provider.clone(), scope, window_seconds };
+            used.get_or_create(&of).set(sends);
+            most.get_or_create(&of).set(i64::from(limit.max));
+        }
     }
     Ok(())
 }

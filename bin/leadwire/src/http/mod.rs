@@ -65,6 +65,16 @@ pub fn router(app: SharedApp) -> Router {
         .with_state(app)
 }
 
+/// What is served beside everything else on an address for probes, also where nobody answers people: health and metrics.
+pub fn probes(app: SharedApp) -> Router {
+    let (router, _) = OpenApiRouter::new().merge(health::routes()).merge(metrics::routes()).split_for_parts();
+    router
+        .fallback(frame::unknown_route)
+        .method_not_allowed_fallback(frame::wrong_method)
+        .layer(middleware::from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app)
+}
+
 /// Every route and its description.
 fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::with_openapi(openapi::Base::openapi())
@@ -82,6 +92,6 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(socket::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(schedules::routes())
         .merge(openapi::routes())
 }
-        .merge(schedules::routes())

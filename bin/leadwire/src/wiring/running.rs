@@ -23,6 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Leadwire at work in this process. Call [`Running::stop`] at the end.
 pub struct Running {
     pub(super) local_addr: Option<SocketAddr>,
+    pub(super) probes_addr: Option<SocketAddr>,
     pub(super) app: SharedApp,
     pub(super) policy: PolicyRunner,
     pub(super) dispatchers: Vec<ChannelDispatcher>,
@@ -45,6 +46,11 @@ impl Running {
     /// Where HTTP is served; `None` without the role `api`.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.local_addr
+    }
+
+    /// Where metrics and health are served besides; `None` without `server.metrics_listen`.
+    pub fn probes_addr(&self) -> Option<SocketAddr> {
+        self.probes_addr
     }
 
     /// What the handlers see.

@@ -39,6 +39,13 @@ SELECT recipient, count(*) FROM deliveries WHERE state IN ('pending', 'in_flight
 pub(super) const BUDGET: &str =
     "SELECT coalesce(CAST(sum(sends) AS BIGINT), 0) FROM send_buckets WHERE send_key = $1 AND bucket >= $2";
 
+pub(super) const BUSIEST: &str = "
+SELECT coalesce(CAST(max(busy.sends) AS BIGINT), 0)
+  FROM (SELECT sum(b.sends) AS sends FROM send_buckets b
+         WHERE b.bucket >= $2
+           AND b.send_key IN (SELECT recipient_key FROM outbox WHERE channel = $1)
+         GROUP BY b.send_key) busy";
+
 /// Work of one channel in one state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Depth {
@@ -174,4 +181,20 @@ pub async fn undelivered(db: &Db) -> Result<HashMap<StaffId, i64>, DbError> {
 pub async fn used(db: &Db, app: &str, seconds: i64, now: DateTime<Utc>) -> Result<i64, DbError> {
     let since = (now.timestamp() - seconds).div_euclid(BUCKET_SECONDS);
     Ok(with_pool!(db, pool => sqlx::query_scalar(BUDGET).bind(app).bind(since).fetch_one(pool).await)?)
+}
+
+/// How much the busiest receiver of a channel was sent in the last `seconds`. Receivers are counted by a digest of who they
+/// are, so nobody is named here.
+pub async fn used_by_busiest(
+    db: &Db,
+    channel: Channel,
+    seconds: i64,
+    now: DateTime<Utc>,
+) -> Result<i64, DbError> {
+    let since = (now.timestamp() - seconds).div_euclid(BUCKET_SECONDS);
+    Ok(with_pool!(db, pool => sqlx::query_scalar(BUSIEST)
+        .bind(channel.as_str())
+        .bind(since)
+        .fetch_one(pool)
+        .await)?)
 }

@@ -1,11 +1,12 @@
 //! The arguments of `leadwire deliveries`, `leadwire channels` and `leadwire decisions`.
 
 use application::forms::SettleAs;
+use application::texts::kinds;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::notification::{Channel, DeliveryState, FailureClass};
 use domain::{DeliveryId, EventId};
 
-use super::Output;
+use super::{Output, one_of};
 use crate::cli::moment::Moment;
 
 /// Deliveries.
@@ -54,7 +55,7 @@ pub(crate) enum DeliveriesCommand {
 #[derive(Debug, Args)]
 pub(crate) struct DeliveriesList {
     /// pending, in_flight, accepted, rejected, retry, unknown, delivered, dead, held, merged, suppressed, cancelled
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(DeliveryState::ALL))]
     pub(crate) state: Option<DeliveryState>,
     #[command(flatten)]
     pub(crate) filter: Narrowed,
@@ -69,16 +70,16 @@ pub(crate) struct DeliveriesList {
 #[derive(Debug, Args)]
 pub(crate) struct Narrowed {
     /// in_app, wechat_subscribe, wechat_cloud, wechat_official, wecom_app or wecom_robot
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(Channel::ALL))]
     pub(crate) channel: Option<Channel>,
     /// Type of the notice, e.g. CUSTOMER_ASSIGNED
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) scene: Option<String>,
+    #[arg(long = "type", value_name = "TYPE", value_parser = one_of(kinds::ALL))]
+    pub(crate) scene: Option<&'static str>,
     /// Login name or id of the recipient
     #[arg(long, value_name = "STAFF")]
     pub(crate) recipient: Option<String>,
     /// Who must act on the failure: token, config, recipient, consent, content, quota, busy, unreachable, uncertain
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(FailureClass::ALL))]
     pub(crate) class: Option<FailureClass>,
     /// Created at this time or later
     #[arg(long, value_name = "TIME")]
@@ -117,7 +118,7 @@ pub(crate) struct DeliveriesRetry {
     #[arg(conflicts_with_all = ["state", "channel", "scene", "recipient", "class", "from", "to", "dry_run", "expect"])]
     pub(crate) id: Option<DeliveryId>,
     /// dead, rejected or unknown
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(DeliveryState::ALL))]
     pub(crate) state: Option<DeliveryState>,
     #[command(flatten)]
     pub(crate) filter: Narrowed,
@@ -150,7 +151,7 @@ pub(crate) struct DeliveriesSettle {
     /// The delivery
     pub(crate) id: DeliveryId,
     /// sent: it arrived; resend: once more; switch: the next channel tells it; closed: nothing more
-    #[arg(long = "as", value_name = "WHAT")]
+    #[arg(long = "as", value_name = "WHAT", value_parser = one_of(SettleAs::ALL))]
     pub(crate) as_what: SettleAs,
     /// Why; recorded with the decision
     #[arg(long)]
@@ -226,6 +227,7 @@ pub(crate) struct ChannelsList {
 #[derive(Debug, Args)]
 pub(crate) struct ChannelsTest {
     /// The channel
+    #[arg(value_parser = one_of(Channel::ALL))]
     pub(crate) channel: Channel,
     /// Login name or id of who gets the message
     #[arg(value_name = "STAFF")]
@@ -238,6 +240,7 @@ pub(crate) struct ChannelsTest {
 #[derive(Debug, Args)]
 pub(crate) struct ChannelsPause {
     /// The channel
+    #[arg(value_parser = one_of(Channel::ALL))]
     pub(crate) channel: Channel,
     /// Why; recorded with the decision
     #[arg(long)]
@@ -248,6 +251,7 @@ pub(crate) struct ChannelsPause {
 #[derive(Debug, Args)]
 pub(crate) struct ChannelsResume {
     /// The channel
+    #[arg(value_parser = one_of(Channel::ALL))]
     pub(crate) channel: Channel,
 }
 

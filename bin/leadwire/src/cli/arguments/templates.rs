@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use domain::EventId;
 use domain::preferences::Language;
 
-use super::Output;
+use super::{Output, one_of};
 
 /// The words of notices.
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,7 @@ pub(crate) struct TemplatesPreview {
     /// Name of the template
     pub(crate) key: String,
     /// zh-CN or en
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = one_of(Language::ALL))]
     pub(crate) locale: Language,
     /// Number of the words; the draft without it, or what is read now when there is none
     #[arg(long, value_name = "NUMBER")]

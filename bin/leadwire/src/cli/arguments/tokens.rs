@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::Output;
+use super::{Output, one_of};
 
 /// Service tokens.
 #[derive(Debug, Subcommand)]
@@ -33,7 +33,7 @@ pub(crate) struct TokensCreate {
     pub(crate) name: String,
     /// What it is good for: intake:write, notifications:request, queue:process or customers:read; may be given
     /// several times
-    #[arg(long = "scope", required = true, value_parser = scope)]
+    #[arg(long = "scope", required = true, value_parser = one_of(ServiceScope::ALL))]
     pub(crate) scopes: Vec<ServiceScope>,
     /// When it ends; never without it
     #[arg(long, value_name = "TIME")]
@@ -54,11 +54,4 @@ pub(crate) struct TokensList {
 pub(crate) struct TokensRevoke {
     /// Its id, as `tokens list` shows it
     pub(crate) id: Uuid,
-}
-
-fn scope(text: &str) -> Result<ServiceScope, String> {
-    text.parse().map_err(|_| {
-        let known: Vec<_> = ServiceScope::ALL.iter().map(|scope| scope.as_str()).collect();
-        format!("is one of {}", known.join(", "))
-    })
 }
