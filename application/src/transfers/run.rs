@@ -8,8 +8,10 @@ use std::collections::HashMap;
 
 use domain::customer::{Customer, CustomerCommand, CustomerError, CustomerEvent, RuleRun};
 use domain::staff::Staff;
+use domain::transfer_rule::plan::Nothing;
 use domain::transfer_rule::run::{
-    PlannedMove, Skipped, TransferRun, TransferRunCommand, TransferRunCompleted, TransferRunStarted,
+    PlannedMove, Skipped, TransferRun, TransferRunCommand, TransferRunCompleted, TransferRunError,
+    TransferRunStarted,
 };
 use domain::transfer_rule::{Criteria, Ineligible, TransferRule};
 use domain::{Aggregate, StaffId, StreamId, TransferRunId};
@@ -26,7 +28,7 @@ use crate::customers::moved;
 
 /// Leads that are read and moved together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
-const MOVES_AT_ONCE: usize = 32;
+const MOVES_AT_ONCE: usize = 64;
 
 /// What came of the plan, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,7 +80,8 @@ pub async fn complete_run<B: CommandBus>(
 ) -> Result<TransferRunCompleted, TransferError> {
     let context = step(run, "complete", stores.clock.now());
     let Outcome { moved, skipped } = outcome;
-    let explanation = moved.is_empty().then(|| ALL_TOUCHED.to_owned());
+    let leads = skipped.len() as u64;
+    let explanation = moved.is_empty().then(|| Nothing::AllTouched { leads }.code().to_owned());
     let end = TransferRunCommand::Complete { moved, skipped, explanation, at: context.at };
     let stream = StreamId::from(run);
     let ended = execute(stores.bus, &context, async || {
@@ -95,11 +98,8 @@ pub async fn complete_run<B: CommandBus>(
     found.state.completed.ok_or_else(not_begun)
 }
 
-/// The code of a run whose every lead was touched between plan and move.
-const ALL_TOUCHED: &str = "all_touched";
-
 fn not_begun() -> TransferError {
-    ExecuteError::Refused(TransferRefusal::Run(domain::transfer_rule::run::TransferRunError::NotFound))
+    ExecuteError::Refused(TransferRefusal::Run(TransferRunError::NotFound))
 }
 
 /// Moves the leads of one run.

@@ -103,6 +103,24 @@ impl Nothing {
         }
     }
 
+    /// What a stored code says, Chinese and English, without the counts of its moment; `None` for a code this program
+    /// does not know.
+    pub fn of_code(code: &str) -> Option<(&'static str, &'static str)> {
+        Some(match code {
+            "rule_off" => ("规则未启用", "the rule was off"),
+            "window_closed" => ("不在规则的执行时段内", "the rule's hours were over or not yet begun"),
+            "no_sources" => ("规则没有流出人员", "the rule named nobody whose leads it takes"),
+            "no_targets" => ("规则没有在职的流入人员", "the rule named no active person who may get leads"),
+            "no_leads" => ("流出人员名下没有线索", "the people named as sources owned no lead"),
+            "none_fits" => ("流出人员名下没有符合规则的线索", "none of the leads of the sources fitted"),
+            "no_place" => ("符合规则的线索无人可接", "nobody could get the leads that fitted"),
+            "all_touched" => {
+                ("计划流转的线索在执行前都已变动", "every planned lead changed before it could be moved")
+            }
+            _ => return None,
+        })
+    }
+
     /// One sentence in Chinese.
     pub fn zh(&self) -> String {
         match self {

@@ -45,9 +45,15 @@ fn the_first_obstacle_on_the_way_explains_an_empty_run() {
         let nothing = scene.explain();
         assert_eq!((nothing.code(), nothing.zh().as_str()), (code, zh));
         assert!(nothing.en().starts_with("Nothing moved: "), "{}", nothing.en());
+        assert!(Nothing::of_code(code).is_some(), "{code} can be told later, too");
         let stored = serde_json::to_string(&nothing).unwrap();
         assert_eq!(serde_json::from_str::<Nothing>(&stored).unwrap(), nothing);
     }
+}
+
+#[test]
+fn an_unknown_code_has_no_words() {
+    assert_eq!(Nothing::of_code("tired"), None);
 }
 
 #[test]
