@@ -23,7 +23,7 @@ pub const DEMO_CLOUD_ENV: &str = "demo-cloud-env";
 pub const CLOUD_FUNCTION: &str = "quickstartFunctions";
 
 const ASSIGN_NOTIFY: &str = "sendCustomerAssignNotify";
-/// Characters of a `thing` field.
+/// Characters of a `thing` field; an emoji counts two, in case it does.
 const THING_MAX_CHARS: usize = 20;
 const CHINA_OFFSET_SECONDS: i32 = 8 * 60 * 60;
 
@@ -186,7 +186,11 @@ fn things(notice: &Value) -> Vec<String> {
     let name = text(notice, "customerName").map(str::to_owned).or(count);
     let rest = ["source", "assignerName", "leadSource", "serviceCategory"];
     let rest = rest.iter().filter_map(|key| text(notice, key)).map(str::to_owned);
-    let cut = |text: String| text.chars().take(THING_MAX_CHARS).collect::<String>();
+    let cut = |text: String| {
+        let mut left = THING_MAX_CHARS;
+        let fits = |c: &char| left.checked_sub(c.len_utf16()).inspect(|rest| left = *rest).is_some();
+        text.chars().take_while(fits).collect::<String>()
+    };
     name.into_iter().chain(rest).filter(|text| !text.is_empty()).map(cut).collect()
 }
 

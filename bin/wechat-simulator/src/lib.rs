@@ -144,6 +144,7 @@ mod field;
 mod handle;
 mod http;
 mod ledger;
+mod listing;
 mod login;
 mod official;
 mod quota;
@@ -172,6 +173,7 @@ pub use handle::{
     RobotOrder, SimulatorHandle, TurnOffOrder, WecomUserOrder, WecomWords,
 };
 pub use ledger::{ClientSaw, DropReason, Dropped, Received};
+pub use listing::Listed;
 pub use simulator::{RunningSimulator, Simulator};
 pub use switches::{Check, DuplicateAnswer, JsonShape, Limits, Switches, ValidationOrder};
 pub use template::{

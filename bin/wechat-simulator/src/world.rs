@@ -116,6 +116,13 @@ impl World {
         self.apps.push(app);
     }
 
+    /// Another app in the very place of one with its appid: the first app stays the first.
+    pub(crate) fn put_app(&mut self, app: App) {
+        if let Some(known) = self.apps.iter_mut().find(|known| known.appid == app.appid) {
+            *known = app;
+        }
+    }
+
     /// Marks a send as under way in its lane; how many there are now.
     pub(crate) fn enter(&mut self, lane: &str) -> u32 {
         let count = self.under_way.entry(lane.to_owned()).or_default();

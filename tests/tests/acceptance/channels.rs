@@ -3,6 +3,7 @@
 //! (notifications.md section 3, wechat-apis.md section 0).
 
 mod busy;
+mod settings;
 mod waiting;
 mod ways;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ControlError, SimulatorHandle};
-use crate::template::App;
+use crate::template::{App, Template};
 
 /// Whether a person follows an official account, or blocks it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,15 @@ impl SimulatorHandle {
         let mut world = self.world();
         world.official.add(&account.appid);
         world.add_app(account);
+    }
+
+    /// Somebody changes the templates of an app on the platform. Refused for an unknown app.
+    pub fn set_templates(&self, appid: &str, templates: Vec<Template>) -> Result<(), ControlError> {
+        let mut world = self.world();
+        let known = world.apps().iter().find(|app| app.appid == appid).cloned();
+        let app = known.ok_or_else(|| ControlError("unknown appid".to_owned()))?;
+        world.put_app(App { templates, ..app });
+        Ok(())
     }
 
     /// A person follows an official account. Refused for an account that is none.

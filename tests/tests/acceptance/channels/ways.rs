@@ -7,7 +7,7 @@ use tests::kit::{Official, Person, Setup, TestApp, eventually};
 use wechat_simulator::{Check, DuplicateAnswer, Endpoint, Switches, ValidationOrder};
 
 /// A channel and the API it uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     WecomApp,
     WecomRobot,
