@@ -1,11 +1,12 @@
 //! What an administrator sees of deliveries and does about them: dead letters with every attempt, once more by a count
 //! that was seen, given up with a reason, unknown ones settled; nothing disappears.
 
-use domain::notification::DeliveryState::{self, Accepted, Dead, Rejected, Unknown};
+use domain::notification::Channel;
+use domain::notification::DeliveryState::{self, Accepted, Dead, Pending, Rejected, Unknown};
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tests::kit::{Person, Setup, TestApp};
+use tests::kit::{Person, Setup, TestApp, eventually};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 use wechat_simulator::{Endpoint, Fault, FaultRule};
 
@@ -298,4 +299,62 @@ async fn the_old_queue_answers_as_it_did(#[values(Sqlite, Postgres)] on: Backend
     assert_eq!(app.get("/api/wecom/process-queue").by(&team.manager).send().await.status, 403);
     assert_eq!(app.get("/api/wecom/process-queue").send().await.status, 401);
     app.finish().await;
+}
+
+/// Tells at most so often, because nobody can say when a request has had its first look.
+const ROUNDS_MAX: usize = 50;
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_queue_waits_for_what_is_due_and_counts_how_it_went(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = TestApp::start_with(on, Setup::through(&[Channel::WecomApp])).await;
+    let (team, wechat) = (app.team.clone(), app.wechat());
+    let mut told = None;
+    for round in 0..ROUNDS_MAX {
+        // Two wait behind one that does not come back; of these the second one is refused.
+        wechat
+            .add_fault(FaultRule::once(Endpoint::WecomSend, Fault::Hang { process: false }))
+            .expect("a rule");
+        app.lead_of(&team.manager, &team.employee, 10 * round).await;
+        wechat.until_waiting(1).await;
+        wechat
+            .add_fault(FaultRule { after: 1, ..FaultRule::once(Endpoint::WecomSend, code(81013)) })
+            .expect("a rule");
+        for n in 1..=2 {
+            app.lead_of(&team.manager, &team.employee, 10 * round + n).await;
+        }
+        waits(&app, &team.employee, 2).await;
+        let wake = async {
+            // Somebody else is answered meanwhile.
+            assert_eq!(app.get("/health/live").send().await.status, 200);
+            wechat.wake();
+        };
+        let (reply, ()) =
+            tokio::join!(app.post("/api/wecom/process-queue", &json!({})).by(&team.admin).send(), wake);
+        app.settle().await;
+        if reply.body != json!({ "success": true, "message": "队列为空", "processed": 0 }) {
+            told = Some(reply.body);
+            break;
+        }
+    }
+    let told = told.expect("a request that came before everything was sent");
+    assert_eq!((&told["success"], &told["message"]), (&json!(true), &json!("处理完成")));
+    let counted = &told["statistics"];
+    let sums =
+        [&counted["total"], &counted["success"], &counted["failed"]].map(|sum| sum.as_u64().expect("a sum"));
+    // The first of the two may have gone out before the request looked.
+    assert!(matches!(sums, [2, 1, 1] | [1, 0, 1]), "{told}");
+    assert!(counted["timestamp"].as_str().is_some_and(|at| at.ends_with('Z')), "{told}");
+    let members = (told.as_object().map(serde_json::Map::len), counted.as_object().map(serde_json::Map::len));
+    assert_eq!(members, (Some(3), Some(4)), "the shape of system S and nothing else: {told}");
+    app.finish().await;
+}
+
+/// Waits until so many messages to the person wait for their turn.
+async fn waits(app: &TestApp, person: &Person, count: usize) {
+    eventually("the messages wait", async || {
+        let rows = app.sendings_through(person, Channel::WecomApp).await;
+        (rows.iter().filter(|row| row.state == Pending).count() == count).then_some(())
+    })
+    .await;
 }

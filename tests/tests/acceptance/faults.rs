@@ -1,9 +1,10 @@
-//! Faults on the way to the providers (faults.md F3 to F7, F13, F16), for every channel: what people received is held
+//! Faults on the way to the providers (faults.md F3 to F7, F12, F13, F16), for every channel: what people received is held
 //! against what the events say. Where the provider recognises a repetition the message arrives exactly once, everywhere
 //! else at most once and never in silence.
 
 mod crowds;
 mod deaths;
+mod digests;
 mod tokens;
 mod wires;
 
