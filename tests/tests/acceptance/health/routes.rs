@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 121] = [
+pub(super) const ROUTES: [&str; 122] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/service-tokens/{id}",
     "DELETE /api/users/{id}/wecom-binding",
@@ -55,6 +55,7 @@ pub(super) const ROUTES: [&str; 121] = [
     "GET /api/notifications/unread-count",
     "GET /api/notifications/{id}",
     "GET /api/openapi.json",
+    "GET /api/schedules",
     "GET /api/service-tokens",
     "GET /api/service-tokens/self",
     "GET /api/users",
