@@ -94,12 +94,12 @@ pub struct TestApp {
     pub(super) setup: Setup,
     pub(super) database: ScratchDatabase,
     pub(super) simulator: RunningSimulator,
-    node: Option<Node>,
+    pub(super) node: Option<Node>,
     /// Where the policy began.
     policy_from: Position,
     /// Of a process that may be killed.
     threads: Option<Runtime>,
-    clock: Arc<MovingClock>,
+    pub(super) clock: Arc<MovingClock>,
     /// Everybody whom the channels can reach.
     reachable: Mutex<Vec<Person>>,
 }
@@ -205,6 +205,11 @@ impl TestApp {
         settings(&self.setup, &self.database, &self.simulator)
     }
 
+    /// The same as a program of its own finds it.
+    pub(super) fn environment(&self) -> BTreeMap<String, String> {
+        environment(&self.setup, &self.database, &self.simulator)
+    }
+
     /// The story's WeChat.
     pub fn wechat(&self) -> &SimulatorHandle {
         self.simulator.handle()
@@ -271,11 +276,21 @@ impl Drop for TestApp {
     }
 }
 
-fn ports(clock: &Arc<MovingClock>) -> Ports {
+pub(super) fn ports(clock: &Arc<MovingClock>) -> Ports {
     Ports { clock: clock.clone(), ..Ports::default() }
 }
 
 fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimulator) -> Settings {
+    let environment = environment(setup, database, simulator);
+    Settings::load(&Sources { file: None, environment }).expect("settings")
+}
+
+/// What a process of the story finds in its environment.
+fn environment(
+    setup: &Setup,
+    database: &ScratchDatabase,
+    simulator: &RunningSimulator,
+) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::from([
         ("LEADWIRE_DATABASE__URL".to_owned(), database.url().to_owned()),
         ("LEADWIRE_DATABASE__POSTGRES_CONNECTIONS".to_owned(), CONNECTIONS.to_string()),
@@ -298,5 +313,5 @@ fn settings(setup: &Setup, database: &ScratchDatabase, simulator: &RunningSimula
     }
     environment.extend(setup.channel_settings(simulator.base_url()));
     environment.extend(setup.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    Settings::load(&Sources { file: None, environment }).expect("settings")
+    environment
 }

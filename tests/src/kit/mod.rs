@@ -10,6 +10,7 @@
 mod app;
 mod channels;
 mod checks;
+mod cli;
 mod clock;
 mod http;
 mod js_client;
@@ -23,9 +24,11 @@ mod staff;
 
 use std::time::Duration;
 
+use app::ports;
 pub use app::{Setup, TestApp, Wechat};
 pub use channels::Official;
 pub(crate) use channels::road;
+pub use cli::{CommandLine, Printed};
 pub use clock::MovingClock;
 pub use http::{Call, Reply, http_client};
 pub use js_client::JsClients;

@@ -71,6 +71,11 @@ impl Node {
         self.running.settle(PATIENCE).await.expect("the service comes to rest");
     }
 
+    /// Does by hand what a worker does by itself, for a service that was started without one.
+    pub async fn drain(&self) {
+        self.running.drain().await.expect("everything is done by hand");
+    }
+
     /// Stops in good order.
     pub async fn stop(self) {
         assert!(self.app().health.is_good(), "{:?}", self.app().health.tasks());
