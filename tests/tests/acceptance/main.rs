@@ -27,6 +27,7 @@ mod quiet;
 mod races;
 mod readers;
 mod replay;
+mod schedules;
 mod sessions;
 mod socketio;
 mod sockets;
