@@ -1,6 +1,7 @@
 //! `/metrics`: what is written down about it is what there is, and a story moves it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use domain::notification::Channel::{self, WecomApp, WecomRobot};
@@ -126,11 +127,11 @@ async fn a_story_moves_every_metric_that_is_documented(#[values(Sqlite, Postgres
     })
     .await;
     app.wechat().clear_faults();
-    // The one that waits may have been given up meanwhile; somebody must try.
-    app.advance(TimeDelta::minutes(10));
-    app.lead_of(&team.manager, &team.employee, 5).await;
+    // The one that waits may have been given up meanwhile: somebody has to try, and a commit wakes who sends.
+    let next = AtomicUsize::new(10);
     eventually("the channel works again", async || {
         app.advance(TimeDelta::minutes(1));
+        app.lead_of(&team.manager, &team.employee, next.fetch_add(1, Ordering::Relaxed)).await;
         let (samples, _) = scrape(&url).await;
         (sum(&samples, "leadwire_channel_recoveries_total", &[&wecom]) > 0.0).then_some(())
     })
