@@ -24,6 +24,7 @@ mod subscribe;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod transfer_rules;
 mod users;
 mod violation;
 mod wecom;
@@ -44,6 +45,9 @@ pub use notices::{
 pub use preferences::{SetPreferences, violation_of};
 pub use subscribe::{REPORTED_CONSENTS_MAX, SubscribeConfirm};
 pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};
+pub use transfer_rules::{
+    CreateTransferRule, ExecuteTransfers, ReviseTransferRule, ToggleTransferRule, rule_violation,
+};
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
 pub use wecom::WecomBinding;

@@ -7,6 +7,7 @@ mod moves;
 mod notices;
 mod others;
 mod settings;
+mod transfer_rules;
 mod update;
 
 use serde_json::{Value, json};

@@ -112,6 +112,8 @@ pub enum Rule {
     InboxAlwaysOn,
     /// Quiet hours that never end would hold every message for ever.
     NeverEnds,
+    /// The last day lies before the first.
+    EndsBeforeItBegins,
     /// It must be text, a number, yes or no.
     NotAScalar,
     /// It is no path of the console.
@@ -177,6 +179,7 @@ impl Rule {
             Self::SaidTwice => "said_twice",
             Self::InboxAlwaysOn => "inbox_always_on",
             Self::NeverEnds => "never_ends",
+            Self::EndsBeforeItBegins => "ends_before_it_begins",
             Self::NotAScalar => "not_a_scalar",
             Self::ConsolePath => "console_path",
             Self::TooManyBytes { .. } => "too_many_bytes",
@@ -237,6 +240,7 @@ impl Rule {
             Self::SaidTwice => format!("{label}重复：{path}"),
             Self::InboxAlwaysOn => format!("站内信始终开启，不能关闭或编入渠道顺序：{path}"),
             Self::NeverEnds => "免打扰时段不能覆盖整周".into(),
+            Self::EndsBeforeItBegins => format!("{label}的结束日期不能早于开始日期"),
             Self::NotAScalar => format!("{label}必须是文本、数字、true或false"),
             Self::ConsolePath => format!("{label}必须是控制台内以/开头的路径"),
             Self::TooManyBytes { max } => format!("{label}不能超过{max}个字节"),
@@ -289,6 +293,7 @@ impl Rule {
             Self::SaidTwice => format!("{path} says what another entry says already"),
             Self::InboxAlwaysOn => format!("{path}: the inbox is always on and part of no route"),
             Self::NeverEnds => format!("{path} must leave some time that is not quiet"),
+            Self::EndsBeforeItBegins => format!("{path} must not end before it begins"),
             Self::NotAScalar => format!("{path} must be text, a number, true or false"),
             Self::ConsolePath => format!("{path} must be a path of the console that begins with /"),
             Self::TooManyBytes { max } => format!("{path} must have at most {max} bytes"),

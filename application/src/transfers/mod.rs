@@ -5,12 +5,15 @@
 //! fact from which everybody learns once). A process that dies anywhere leaves a run that whoever comes next goes on
 //! with: every step is a command whose id follows from the run, so what was done is met and not done again.
 //!
-//! [`explain`] says in one sentence what a rule would do or why nothing; [`what_if`] asks the past.
+//! Rules are written by [`create_rule`] and its neighbours. [`explain`] says in one sentence what a rule would do or why
+//! nothing; [`what_if`] asks the past.
 
 mod explain;
 mod gather;
+mod patch;
 mod predict;
 mod refusal;
+mod rules;
 mod run;
 mod start;
 mod steps;
@@ -27,8 +30,13 @@ use domain::transfer_rule::{Criteria, Ineligible};
 use domain::{StaffId, TransferRuleId};
 
 pub use explain::{Outlook, explain};
+pub use patch::{ConditionsPatch, Day, Days, DistributionPatch, RulePatch, WindowPatch};
 pub use predict::{Preview, predict};
 pub use refusal::{SkipReason, TransferError, TransferRefusal};
+pub use rules::{
+    Overlap, RuleReceipt, RuleRefusal, RuleResult, create_rule, delete_rule, overlaps, revise_rule,
+    toggle_rule,
+};
 pub use run::{Outcome, complete_run, continue_run};
 pub use start::{Begun, Occasion, start_planned, start_run};
 pub use what_if::{Past, PastLead, WhatIf, WhatIfMove, what_if};

@@ -5,6 +5,7 @@ mod office;
 mod outlooks;
 mod past;
 mod previews;
+mod rules;
 mod runs;
 
 use domain::StaffId;

@@ -69,7 +69,11 @@ impl TimeOfDay {
     }
 
     pub(super) const fn of_hour(hour: u16) -> Self {
-        Self(hour % 24 * 60)
+        Self::of_minutes(hour * 60)
+    }
+
+    pub(crate) const fn of_minutes(minutes: u16) -> Self {
+        Self(minutes % (24 * 60))
     }
 
     /// Minutes since midnight.

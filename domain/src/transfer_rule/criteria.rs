@@ -53,6 +53,20 @@ impl CreatedRange {
     }
 }
 
+impl Default for Conditions {
+    /// System A's numbers (existing-systems.md section 5.1). Which statuses, somebody has to say.
+    fn default() -> Self {
+        Self {
+            inactive_hours: 48,
+            cooldown_hours: 24,
+            transfer_count_max: 0,
+            contract_statuses: vec![],
+            lead_sources: vec![],
+            created: None,
+        }
+    }
+}
+
 impl Conditions {
     /// Whether a lead can meet both.
     pub(super) fn overlap(&self, other: &Self) -> bool {

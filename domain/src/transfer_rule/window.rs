@@ -24,6 +24,14 @@ pub struct Window {
     pub zone: Zone,
 }
 
+impl Default for Window {
+    /// System A's hours (existing-systems.md section 5.1).
+    fn default() -> Self {
+        let (start, end) = (TimeOfDay::of_minutes(9 * 60 + 30), TimeOfDay::of_minutes(18 * 60 + 30));
+        Self { enabled: true, start, end, zone: Zone::default() }
+    }
+}
+
 impl Window {
     /// Whether the rule may run at this moment.
     pub fn contains(&self, at: DateTime<Utc>) -> bool {

@@ -8,7 +8,7 @@ use super::super::*;
 use super::{least, with};
 
 /// Keys that the forms know, so that random bodies get past the first check.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 26] = [
     "name",
     "phone",
     "wechatId",
@@ -28,6 +28,13 @@ const KEYS: [&str; 19] = [
     "content",
     "nextFollowUpDate",
     "enabled",
+    "ruleName",
+    "description",
+    "triggerConditions",
+    "executionWindow",
+    "distributionConfig",
+    "sourceUserIds",
+    "batchSize",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -86,6 +93,10 @@ proptest! {
             AutoTransfer::parse(body.clone()).err(),
             FollowUp::parse(body.clone()).err(),
             WebsiteLead::parse(body.clone()).err(),
+            CreateTransferRule::parse(body.clone()).err(),
+            ReviseTransferRule::parse(body.clone()).err(),
+            ToggleTransferRule::parse(body.clone()).err(),
+            ExecuteTransfers::parse(body.clone()).err(),
             Login::parse(body).err(),
         ];
         for errors in answers.into_iter().flatten() {
