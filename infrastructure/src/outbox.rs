@@ -15,6 +15,7 @@ pub mod hold;
 mod joint_sql;
 pub mod lease;
 mod lease_sql;
+mod leased;
 pub mod recall;
 pub mod requeue;
 pub mod restore;
