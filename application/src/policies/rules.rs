@@ -56,12 +56,15 @@ pub(super) fn follow_up_due(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     Ok(about.tell(&texts::FOLLOW_UP_DUE, [*to], view)?)
 }
 
+/// Whose lead it was or is, and what this person is told.
+type Side = (fn(&Moved) -> StaffId, &'static Template);
+
 /// One summary to everybody who lost leads, then one to everybody who gained some, in the order of their ids. A run
 /// that moved nothing tells nobody.
 pub(super) fn run_completed(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let Fact::TransferRun(run, run_event) = &event.fact else { return wrong_row(event) };
     let TransferRunEvent::Completed(completed) = &**run_event else { return wrong_row(event) };
-    let sides: [(fn(&Moved) -> StaffId, &Template); 2] =
+    let sides: [Side; 2] =
         [(|one| one.from, &texts::AUTO_TRANSFER_OUT), (|one| one.to, &texts::AUTO_TRANSFER_IN)];
     let mut reactions = Vec::new();
     for (whose, template) in sides {
