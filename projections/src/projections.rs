@@ -70,7 +70,7 @@ impl Projections {
     }
 
     fn projector(&self, model: ReadModel) -> Projector {
-        Projector::new(model, self.consumers.clone(), self.upcasters.clone())
+        Projector::new(model, self.log.clone(), self.consumers.clone(), self.upcasters.clone())
     }
 
     /// Keeps every read model up to date until `stop`.

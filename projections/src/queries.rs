@@ -9,10 +9,12 @@ pub mod follow_ups;
 pub mod imports;
 pub mod inbox;
 pub mod pool;
+pub mod recycling;
 mod roster;
 pub mod staff;
 mod statement;
 pub mod statistics;
+pub mod transfers;
 pub mod work;
 
 use infrastructure::db::DbError;

@@ -11,10 +11,15 @@ mod fact;
 mod folded;
 mod follow_ups;
 pub(crate) mod inbox;
+mod next_follow_ups;
 mod open_imports;
 pub(crate) mod pool_log;
 mod projector;
+mod recycle_rules;
 mod staff_directory;
+mod transfer_quotas;
+pub(crate) mod transfer_records;
+mod transfer_rules;
 
 pub(crate) use fact::{Fact, decode_page};
 pub(crate) use projector::Projector;
@@ -46,6 +51,16 @@ domain::code_table! {
         Consents = "consents",
         /// Imports, and whether each is over.
         OpenImports = "open_imports",
+        /// The recycle rules.
+        RecycleRules = "recycle_rules",
+        /// When each lead is to be followed up next.
+        NextFollowUps = "next_follow_ups",
+        /// The transfer rules, and what their runs moved.
+        TransferRules = "transfer_rules",
+        /// The runs of transfer rules, move by move.
+        TransferRecords = "transfer_records",
+        /// What each person lost and gained by each transfer rule.
+        TransferQuotas = "transfer_quotas",
     }
 }
 
@@ -67,6 +82,11 @@ impl ReadModel {
             Self::Deliveries => deliveries::FILTER,
             Self::Consents => consents::FILTER,
             Self::OpenImports => open_imports::FILTER,
+            Self::RecycleRules => recycle_rules::FILTER,
+            Self::NextFollowUps => next_follow_ups::FILTER,
+            Self::TransferRules => transfer_rules::FILTER,
+            Self::TransferRecords => transfer_records::FILTER,
+            Self::TransferQuotas => transfer_quotas::FILTER,
         }
     }
 
@@ -82,6 +102,11 @@ impl ReadModel {
             Self::Deliveries => &[&deliveries::TABLE, &deliveries::ATTEMPTS],
             Self::Consents => &[&consents::TABLE],
             Self::OpenImports => &[&open_imports::TABLE],
+            Self::RecycleRules => &[&recycle_rules::TABLE],
+            Self::NextFollowUps => &[&next_follow_ups::TABLE],
+            Self::TransferRules => &[&transfer_rules::TABLE],
+            Self::TransferRecords => &[&transfer_records::TABLE, &transfer_records::RUNS],
+            Self::TransferQuotas => &[&transfer_quotas::TABLE],
         }
     }
 
@@ -102,6 +127,11 @@ impl ReadModel {
             Self::Deliveries => deliveries::apply(tx, target, page).await,
             Self::Consents => consents::apply(tx, target, page).await,
             Self::OpenImports => open_imports::apply(tx, target, page).await,
+            Self::RecycleRules => recycle_rules::apply(tx, target, page).await,
+            Self::NextFollowUps => next_follow_ups::apply(tx, target, page).await,
+            Self::TransferRules => transfer_rules::apply(tx, target, page).await,
+            Self::TransferRecords => transfer_records::apply(tx, target, page).await,
+            Self::TransferQuotas => transfer_quotas::apply(tx, target, page).await,
         }
     }
 }

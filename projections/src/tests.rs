@@ -16,3 +16,4 @@ mod roster;
 mod scans;
 mod statements;
 mod statistics;
+mod transfers;

@@ -20,7 +20,7 @@ pub use one::{address_by_phone, by_id, by_number, by_phone, stream_of_number};
 pub use statistics::{CustomerStatistics, MiniProgramStatistics, mini_program_statistics, statistics};
 
 pub(super) use filter::{holds, is_named, sees_contact};
-pub(super) use one::{Picked, Place, rows_of};
+pub(super) use one::{Picked, Place, rows_by_id, rows_of};
 
 #[cfg(test)]
 pub(crate) use one::{STATEMENTS, among};

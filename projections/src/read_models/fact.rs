@@ -1,14 +1,22 @@
 //! An event of any aggregate that a read model may want, decoded.
 
+use std::collections::HashMap;
+
 use domain::batch::BatchEvent;
-use domain::customer::CustomerEvent;
+use domain::customer::{Customer, CustomerEvent};
 use domain::inbox::InboxEvent;
 use domain::notification::NotificationEvent;
+use domain::recycle_rule::{RecycleRule, RecycleRuleEvent};
 use domain::staff::StaffEvent;
 use domain::subscription::SubscriptionEvent;
-use domain::{Aggregate, Recorded, batch, customer, inbox, notification, staff, subscription};
-use infrastructure::event_log::RecordedRaw;
-use infrastructure::upcasters::Upcasters;
+use domain::transfer_rule::run::{TransferRun, TransferRunEvent};
+use domain::transfer_rule::{TransferRule, TransferRuleEvent};
+use domain::{
+    Aggregate, CustomerId, Position, Recorded, StreamId, batch, customer, inbox, notification, staff,
+    subscription,
+};
+use infrastructure::event_log::{EventLog, RecordedRaw};
+use infrastructure::upcasters::{ReadError, Upcasters};
 
 use crate::consumer::HandleError;
 
@@ -21,11 +29,53 @@ pub(crate) enum Fact {
     Inbox(Box<Recorded<InboxEvent>>),
     Batch(Box<Recorded<BatchEvent>>),
     Subscription(Box<Recorded<SubscriptionEvent>>),
+    RecycleRule(Box<Recorded<RecycleRuleEvent>>),
+    TransferRule(Box<Recorded<TransferRuleEvent>>),
+    /// With every lead of a plan, as it was when it was planned.
+    TransferRun(Box<Recorded<TransferRunEvent>>, HashMap<CustomerId, Customer>),
 }
 
-/// Decodes a page. An event that this program cannot read stops the consumer: skipping it would lose a fact.
-pub(crate) fn decode_page(upcasters: &Upcasters, page: &[RecordedRaw]) -> Result<Vec<Fact>, HandleError> {
-    page.iter().map(|event| decode(upcasters, event)).collect()
+/// Decodes a page, and reads what its events mean but do not carry. An event that this program cannot read stops the
+/// consumer: skipping it would lose a fact.
+pub(crate) async fn decode_page(
+    log: &EventLog,
+    upcasters: &Upcasters,
+    page: &[RecordedRaw],
+) -> Result<Vec<Fact>, HandleError> {
+    let mut facts = Vec::with_capacity(page.len());
+    for event in page {
+        let mut fact = decode(upcasters, event)?;
+        if let Fact::TransferRun(event, leads) = &mut fact
+            && let TransferRunEvent::Planned(planned) = &event.payload
+        {
+            let customers = planned.moves.iter().map(|one| one.customer);
+            *leads = leads_before(log, upcasters, customers, event.position).await?;
+        }
+        facts.push(fact);
+    }
+    Ok(facts)
+}
+
+/// The leads as they were at a position: always the same ones, whenever it is asked.
+async fn leads_before(
+    log: &EventLog,
+    upcasters: &Upcasters,
+    customers: impl Iterator<Item = CustomerId>,
+    position: Position,
+) -> Result<HashMap<CustomerId, Customer>, HandleError> {
+    let wanted: Vec<_> = customers.map(|customer| (StreamId::from(customer), 0)).collect();
+    let mut leads = HashMap::new();
+    for (stream, events) in log.streams_many(&wanted).await? {
+        let mut lead = Customer::default();
+        for event in events.into_iter().take_while(|event| event.position < position) {
+            let reason = |error: ReadError| HandleError::Poison { position, reason: error.to_string() };
+            lead.evolve(&upcasters.decode::<CustomerEvent>(event).map_err(reason)?.payload);
+        }
+        if let Some(id) = stream.uuid() {
+            leads.insert(CustomerId(id), lead);
+        }
+    }
+    Ok(leads)
 }
 
 fn decode(upcasters: &Upcasters, event: &RecordedRaw) -> Result<Fact, HandleError> {
@@ -45,6 +95,12 @@ fn decode(upcasters: &Upcasters, event: &RecordedRaw) -> Result<Fact, HandleErro
         kind if kind == <inbox::Inbox as Aggregate>::TYPE => read!(Inbox),
         kind if kind == <batch::Batch as Aggregate>::TYPE => read!(Batch),
         kind if kind == <subscription::SubscriptionLedger as Aggregate>::TYPE => read!(Subscription),
+        kind if kind == RecycleRule::TYPE => read!(RecycleRule),
+        kind if kind == TransferRule::TYPE => read!(TransferRule),
+        kind if kind == TransferRun::TYPE => upcasters
+            .decode(event.clone())
+            .map(|decoded| Fact::TransferRun(Box::new(decoded), HashMap::new()))
+            .map_err(|error| poison(error.to_string())),
         kind => Err(poison(format!("no read model knows streams of the type {kind}"))),
     }
 }

@@ -166,7 +166,12 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
                 }
                 marks::apply(tx, target, event).await?;
             }
-            Fact::Customer(_) | Fact::Staff(_) | Fact::Batch(_) | Fact::Subscription(_) => {}
+            Fact::Customer(_)
+            | Fact::Staff(_)
+            | Fact::Batch(_)
+            | Fact::Subscription(_)
+            | Fact::TransferRule(_)
+            | Fact::TransferRun(..) => {}
         }
     }
     Ok(pending.flush(tx, target).await?)

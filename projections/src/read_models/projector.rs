@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::Position;
 use infrastructure::db::Tx;
-use infrastructure::event_log::{Filter, RecordedRaw};
+use infrastructure::event_log::{EventLog, Filter, RecordedRaw};
 use infrastructure::upcasters::Upcasters;
 
 use super::{ReadModel, decode_page};
@@ -20,13 +20,19 @@ const DERIVED: &str = "SET LOCAL synchronous_commit = off";
 #[derive(Debug)]
 pub(crate) struct Projector {
     model: ReadModel,
+    log: EventLog,
     consumers: Consumers,
     upcasters: Arc<Upcasters>,
 }
 
 impl Projector {
-    pub(crate) fn new(model: ReadModel, consumers: Consumers, upcasters: Arc<Upcasters>) -> Self {
-        Self { model, consumers, upcasters }
+    pub(crate) fn new(
+        model: ReadModel,
+        log: EventLog,
+        consumers: Consumers,
+        upcasters: Arc<Upcasters>,
+    ) -> Self {
+        Self { model, log, consumers, upcasters }
     }
 }
 
@@ -44,7 +50,7 @@ impl Handler for Projector {
         state: ConsumerState,
     ) -> Result<(), HandleError> {
         // Outside the transaction: on SQLite it keeps every writer waiting.
-        let facts = decode_page(&self.upcasters, page)?;
+        let facts = decode_page(&self.log, &self.upcasters, page).await?;
         let mut tx = self.consumers.db().begin_write().await?;
         if let Tx::Postgres(tx) = &mut tx {
             sqlx::query(DERIVED).execute(&mut **tx).await.map_err(infrastructure::db::DbError::from)?;

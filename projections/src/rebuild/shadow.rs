@@ -114,7 +114,7 @@ impl Shadow {
             Some(last) if full && page.len() == PAGE_EVENTS => last.position,
             _ => target,
         };
-        Ok((decode_page(&self.projections.upcasters, &page)?, to))
+        Ok((decode_page(&self.projections.log, &self.projections.upcasters, &page).await?, to))
     }
 
     /// Takes in everything up to and with `target`, in pages.

@@ -132,7 +132,7 @@ async fn pages_fed_again_change_nothing(#[case] backend: Backend) {
         // The whole log again, an old piece of it, and a page that holds an event twice.
         let doubled: Vec<_> = all.iter().take(5).chain(all.iter().take(5)).cloned().collect();
         for page in [&all[..], &all[all.len() / 3..all.len() / 2], &doubled[..]] {
-            let facts = decode_page(&Upcasters::none(), page).unwrap();
+            let facts = decode_page(&world.log, &Upcasters::none(), page).await.unwrap();
             let mut tx = world.db.begin_write().await.unwrap();
             model.apply(&mut tx, Target::Live, &facts).await.unwrap();
             tx.commit().await.unwrap();
@@ -150,7 +150,7 @@ async fn a_page_with_a_hole_is_refused(#[case] backend: Backend) {
     world.append(customer(1), &[created(1, with_phone("张三", "13800138000"), dawn())]).await;
     world.assign(1, 2, second(2)).await;
     let page = world.log.page(1, 10, Filter::All).await.unwrap();
-    let facts = decode_page(&Upcasters::none(), &page).unwrap();
+    let facts = decode_page(&world.log, &Upcasters::none(), &page).await.unwrap();
     let mut tx = world.db.begin_write().await.unwrap();
     let refused = ReadModel::CustomerList.apply(&mut tx, Target::Live, &facts).await.unwrap_err();
     assert!(refused.to_string().contains("goes from 0 to 2"), "{refused}");

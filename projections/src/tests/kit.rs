@@ -1,6 +1,7 @@
 //! A fresh database for every test, and small words for what happens in it.
 
 mod notices;
+mod transfers;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use infrastructure::upcasters::Upcasters;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 pub(super) use notices::{fate, notice, requested, wechat};
+pub(super) use transfers::{moved_by, planned, rule, rule_text, rule_written, run, run_begun, run_over};
 
 use crate::queries::Roster;
 use crate::{Projections, ReadModel};
@@ -353,5 +355,6 @@ impl World {
                 self.handle(owner, n, at).await;
             }
         }
+        self.rules_at_work(first).await;
     }
 }

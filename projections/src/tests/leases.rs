@@ -20,7 +20,12 @@ use crate::{Projections, ReadModel};
 const MODEL: ReadModel = ReadModel::CustomerList;
 
 fn projector(projections: &Projections) -> Projector {
-    Projector::new(MODEL, projections.consumers().clone(), projections.upcasters.clone())
+    Projector::new(
+        MODEL,
+        projections.log.clone(),
+        projections.consumers().clone(),
+        projections.upcasters.clone(),
+    )
 }
 
 async fn page(world: &World) -> Vec<RecordedRaw> {

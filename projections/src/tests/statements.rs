@@ -1,14 +1,17 @@
 //! Every statement of this crate prepares on the database it is meant for.
 
-use domain::StaffId;
 use domain::notification::{Channel, DeliveryState, FailureClass};
+use domain::{StaffId, TransferRuleId, TransferRunId};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
-use super::kit::{Backend, World, dawn, staff};
+use super::kit::{Backend, World, customer, dawn, staff};
 use crate::queries::deliveries::{DeliveryCursor, DeliveryFilter};
 use crate::queries::inbox::{NoticeFilter, NoticeStatus};
-use crate::queries::{PageRequest, assignments, customers, deliveries, follow_ups, imports, inbox, pool};
+use crate::queries::transfers::{RecordFilter, RecordStatus};
+use crate::queries::{
+    PageRequest, assignments, customers, deliveries, follow_ups, imports, inbox, pool, transfers,
+};
 use crate::read_models::ReadModel;
 use crate::table::{Dialect, Target};
 use crate::{consumer, policy_runner, queries, rebuild, schema};
@@ -48,7 +51,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         Dialect::Postgres => policy_runner::postgres_statements(),
         Dialect::Sqlite => policy_runner::sqlite_statements(),
     };
-    [common.concat(), own.concat(), policy].concat()
+    [common.concat(), own.concat(), policy, transfers::STATEMENTS.concat()].concat()
 }
 
 fn assembled(dialect: Dialect) -> Vec<String> {
@@ -84,6 +87,20 @@ fn assembled(dialect: Dialect) -> Vec<String> {
         to: Some(dawn()),
         cursor: Some(cursor),
     };
+    let moved = RecordFilter {
+        rule: Some(TransferRuleId(me.0)),
+        run: Some(TransferRunId(me.0)),
+        customer: Some(customer(1)),
+        from: Some(me),
+        to: Some(me),
+        status: Some(RecordStatus::Failed),
+        since: Some(dawn()),
+        until: Some(dawn()),
+        reader: Some(me),
+    };
+    statements.push(transfers::statement(dialect, &moved, page).sql);
+    statements.push(transfers::count_statement(dialect, &moved).sql);
+    statements.push(transfers::statistics_statement(dialect, &moved).sql);
     statements.push(deliveries::statement(dialect, &sent, 50).sql);
     statements.push(deliveries::count_statement(dialect, &sent).sql);
     statements.push(deliveries::retryable_statement(dialect, &sent, 50).sql);

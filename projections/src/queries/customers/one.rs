@@ -113,7 +113,7 @@ pub(in crate::queries) async fn rows_of(
             pick(&leads)
         };
         let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| *id).collect();
-        let mut found = read(roster.db(), &ids).await?;
+        let mut found = rows_by_id(roster.db(), &ids).await?;
         let unchanged = wanted.iter().all(|(id, at)| found.get(id).is_some_and(|row| row.position == *at));
         if !unchanged && picks < PICKS_MAX {
             picks += 1;
@@ -131,7 +131,11 @@ pub(crate) fn among(dialect: Dialect) -> String {
     TABLE.select_where_in(dialect, Target::Live, "id, version, position, doc", "id")
 }
 
-async fn read(db: &Db, ids: &[Uuid]) -> Result<HashMap<Uuid, CustomerRow>, DbError> {
+/// Rows by their ids, deleted ones too.
+pub(in crate::queries) async fn rows_by_id(
+    db: &Db,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, CustomerRow>, DbError> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
