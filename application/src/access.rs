@@ -79,6 +79,10 @@ pub enum Action {
     ViewTransferRules,
     /// Run a transfer rule by hand.
     RunTransferRules,
+    /// Write, switch and delete recycle rules, and set the rules of the pool.
+    EditRecycleRules,
+    /// See recycle rules, who would fall by one, and the rules of the pool.
+    ViewRecycleRules,
 }
 
 /// Order of the columns below.
@@ -86,7 +90,7 @@ const ROLES: [Role; 6] =
     [Role::Admin, Role::Manager, Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions];
 
 /// One row an action, one column a role, in the order of domain.md section 3.
-const TABLE: [(Action, [bool; 6]); 28] = [
+const TABLE: [(Action, [bool; 6]); 30] = [
     (Action::ViewCustomers, [true, true, true, true, true, true]),
     (Action::CreateCustomer, [true, true, true, true, true, true]),
     (Action::UpdateCustomer, [true, true, true, true, true, true]),
@@ -115,6 +119,8 @@ const TABLE: [(Action, [bool; 6]); 28] = [
     (Action::EditTransferRules, [true, true, false, false, false, false]),
     (Action::ViewTransferRules, [true, true, true, false, false, false]),
     (Action::RunTransferRules, [true, true, false, false, false, false]),
+    (Action::EditRecycleRules, [true, false, false, false, false, false]),
+    (Action::ViewRecycleRules, [true, true, true, false, false, false]),
 ];
 
 /// Whether a role may do something; an action that is not in the table is refused.

@@ -38,6 +38,8 @@ fn the_table_is_the_one_of_the_specification() {
     EditTransferRules	yes	yes	-	-	-	-
     ViewTransferRules	yes	yes	yes	-	-	-
     RunTransferRules	yes	yes	-	-	-	-
+    EditRecycleRules	yes	-	-	-	-	-
+    ViewRecycleRules	yes	yes	yes	-	-	-
     ");
 }
 

@@ -17,6 +17,7 @@ pub mod notices;
 pub mod policies;
 pub mod ports;
 pub mod preferences;
+pub mod recycling;
 pub mod schedules;
 pub mod staff;
 pub mod texts;

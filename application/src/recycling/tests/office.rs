@@ -1,0 +1,277 @@
+//! Some leads of one owner since the first of March, rules, and the time.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::contact::Phone;
+use domain::customer::{
+    ContractStatus, Customer, CustomerCommand, CustomerNumber, FollowUpKind, LeadLevel, LeadSource,
+    Placement, Profile,
+};
+use domain::recycle_rule::{DueFacts, RecycleKind, RecyclePolicy, RecycleText};
+use domain::staff::Role;
+use domain::{
+    Actor, Aggregate, CommandId, CustomerId, FollowUpId, Metadata, RecycleRuleId, StaffId, StreamId,
+};
+use uuid::Uuid;
+
+use super::{Falling, Leads, Outcome, Reminder, Stores, Warning, create_rule, recycle};
+use crate::access::Caller;
+use crate::bus::{CommandBus, CommandContext, Draft, GuardChange, LoadError, StreamAppend};
+use crate::customers::tests::memory::{Memory, ready};
+use crate::customers::{holding, moved};
+use crate::ports::Clock;
+
+/// Whose leads lie about.
+pub(super) const OWNER: u128 = 1;
+/// Somebody else.
+pub(super) const COLLEAGUE: u128 = 2;
+
+pub(super) fn staff(n: u128) -> StaffId {
+    StaffId(Uuid::from_u128(n))
+}
+
+pub(super) fn lead(n: u128) -> CustomerId {
+    CustomerId(Uuid::from_u128(1000 + n))
+}
+
+pub(super) fn rule(n: u128) -> RecycleRuleId {
+    RecycleRuleId(Uuid::from_u128(50 + n))
+}
+
+/// When the leads came to their owner, and the rules were written.
+pub(super) fn day_one() -> DateTime<Utc> {
+    "2026-03-01T00:00:00Z".parse().unwrap()
+}
+
+pub(super) fn day(n: i64) -> DateTime<Utc> {
+    day_one() + TimeDelta::days(n)
+}
+
+/// A rule of seven days without a follow-up, with warnings three days and one day before.
+pub(super) fn text() -> RecycleText {
+    RecycleText {
+        name: "七天未跟进".to_owned(),
+        priority: 10,
+        kind: RecycleKind::NoFollowUp { days: 7 },
+        days_by_level: <_>::default(),
+        lead_sources: vec![],
+        statuses: vec![],
+        protected_hours: 0,
+        effective_from: day_one(),
+        warn_before_hours: vec![72, 24],
+    }
+}
+
+/// A command of its own.
+pub(super) fn context(at: DateTime<Utc>) -> CommandContext {
+    static COMMANDS: AtomicU64 = AtomicU64::new(1);
+    let n = u128::from(COMMANDS.fetch_add(1, Ordering::Relaxed));
+    let command = CommandId(Uuid::from_u128(1 << 64 | n));
+    let actor = Actor::Staff(staff(9));
+    let metadata = Metadata { command, correlation: "test".into(), causation: None, actor };
+    CommandContext { metadata, at, fingerprint: None }
+}
+
+pub(super) fn caller(role: Role) -> Caller {
+    Caller { id: staff(9), username: "chief".into(), name: "主管".into(), role }
+}
+
+/// The office: its log, its clock, and what the read models are. They are as late as the last [`Office::look`].
+pub(super) struct Office {
+    pub(super) bus: Memory,
+    pub(super) now: Mutex<DateTime<Utc>>,
+    pub(super) rules: Mutex<Vec<RecycleRuleId>>,
+    leads: Vec<CustomerId>,
+    seen: Mutex<Option<Vec<(CustomerId, Customer)>>>,
+}
+
+impl Clock for Office {
+    fn now(&self) -> DateTime<Utc> {
+        *self.now.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl Leads for Office {
+    async fn rules(&self) -> Result<Vec<RecycleRuleId>, LoadError> {
+        Ok(self.rules.lock().unwrap().clone())
+    }
+
+    async fn falling(
+        &self,
+        policy: &RecyclePolicy,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Falling>, LoadError> {
+        let falls = |(customer, state): (CustomerId, Customer)| {
+            let due = policy.pool_due(&DueFacts::from(&state)).filter(|due| due.at <= until)?;
+            Some(Falling { customer, owner: state.owner()?, due })
+        };
+        Ok(self.rows().into_iter().filter_map(falls).take(limit).collect())
+    }
+
+    async fn warnings(
+        &self,
+        policy: &RecyclePolicy,
+        at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Warning>, LoadError> {
+        let warns = |(customer, state): (CustomerId, Customer)| {
+            let due = policy.pool_due(&DueFacts::from(&state))?;
+            let offset_hours = policy.warning(&due, at)?;
+            Some(Warning { customer, due, offset_hours })
+        };
+        Ok(self.rows().into_iter().filter_map(warns).take(limit).collect())
+    }
+
+    async fn reminders(
+        &self,
+        from: DateTime<Utc>,
+        at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Reminder>, LoadError> {
+        let due = |(customer, state): (CustomerId, Customer)| {
+            let due = state.next_follow_up_at.filter(|due| from < *due && *due <= at)?;
+            Some(Reminder { customer, due })
+        };
+        Ok(self.rows().into_iter().filter_map(due).take(limit).collect())
+    }
+}
+
+impl Office {
+    /// So many leads of the owner, under the rule of seven days.
+    pub(super) fn with(leads: u128) -> Self {
+        let office = Self::without_rules(leads);
+        office.write(0, text());
+        office
+    }
+
+    pub(super) fn without_rules(leads: u128) -> Self {
+        let bus = Memory::default();
+        let (now, rules, seen) = (Mutex::new(day_one()), Mutex::default(), Mutex::default());
+        let mut office = Self { bus, now, rules, leads: vec![], seen };
+        for n in 0..leads {
+            office.lead(n, LeadSource::Other);
+        }
+        office
+    }
+
+    pub(super) fn lead(&mut self, n: u128, source: LeadSource) {
+        let profile = Profile {
+            name: format!("客户{n}"),
+            lead_source: Some(source),
+            phone: Some(Phone::parse(&format!("138{n:08}")).unwrap()),
+            ..Profile::default()
+        };
+        let create = CustomerCommand::Create {
+            number: CustomerNumber::nth(u64::try_from(n).unwrap()),
+            profile: Box::new(profile),
+            contract_status: ContractStatus::Pending,
+            lead_level: LeadLevel::A,
+            placement: Placement::Owner(staff(OWNER), "test".into()),
+            import: None,
+            by: Actor::Staff(staff(OWNER)),
+            at: day_one(),
+        };
+        write::<Customer>(&self.bus, lead(n), create, moved(None, Some(staff(OWNER)), None));
+        self.leads.push(lead(n));
+    }
+
+    /// Keeps a rule that is on.
+    pub(super) fn write(&self, n: u128, text: RecycleText) {
+        let admin = caller(Role::Admin);
+        ready(create_rule(&self.bus, &admin, &context(self.now()), rule(n), (text, true))).unwrap();
+        self.rules.lock().unwrap().push(rule(n));
+    }
+
+    pub(super) fn stores(&self) -> Stores<'_, Memory> {
+        Stores { bus: &self.bus, leads: self, clock: self }
+    }
+
+    /// The hourly run of this moment.
+    pub(super) fn run(&self, at: DateTime<Utc>) -> Outcome {
+        *self.now.lock().unwrap() = at;
+        ready(recycle(self.stores(), at)).unwrap()
+    }
+
+    /// From now on the read models are as they are now, whatever happens.
+    pub(super) fn look(&self) {
+        let rows = self.rows();
+        *self.seen.lock().unwrap() = Some(rows);
+    }
+
+    fn rows(&self) -> Vec<(CustomerId, Customer)> {
+        let seen = self.seen.lock().unwrap().clone();
+        seen.unwrap_or_else(|| self.leads.iter().map(|id| (*id, self.customer(*id))).collect())
+    }
+
+    pub(super) fn customer(&self, id: CustomerId) -> Customer {
+        ready(self.bus.load::<Customer>(&id.into())).unwrap().state
+    }
+
+    pub(super) fn held(&self, n: u128) -> i64 {
+        ready(holding(&self.bus, staff(n))).unwrap()
+    }
+
+    /// How often something happened to a lead.
+    pub(super) fn count(&self, n: u128, event: &str) -> usize {
+        self.bus.events(lead(n)).iter().filter(|found| **found == event).count()
+    }
+}
+
+/// Decides and writes, as a use case would.
+pub(super) fn write<A: Aggregate>(
+    bus: &Memory,
+    stream: impl Into<StreamId>,
+    command: A::Command,
+    guards: Vec<GuardChange>,
+) {
+    let stream = stream.into();
+    let found = ready(bus.load::<A>(&stream)).unwrap();
+    let events = found.state.decide(command).unwrap();
+    let CommandContext { metadata, at, .. } = context(day_one());
+    let streams = vec![StreamAppend::of(stream, found.sequence, &events).unwrap()];
+    ready(bus.append(Draft { metadata, recorded_at: at, streams, guards, receipt: None })).unwrap();
+}
+
+/// The owner calls, and says when to call next.
+pub(super) fn follow_up(bus: &Memory, n: u128, at: DateTime<Utc>, next: Option<DateTime<Utc>>) {
+    let call = CustomerCommand::RecordFollowUp {
+        id: FollowUpId(Uuid::from_u128(n)),
+        kind: FollowUpKind::Phone,
+        content: "客户下周回复".into(),
+        next_follow_up_at: next,
+        by: Actor::Staff(staff(OWNER)),
+        at,
+    };
+    write::<Customer>(bus, lead(n), call, vec![]);
+}
+
+/// Somebody gives the lead to the colleague by hand.
+pub(super) fn give(bus: &Memory, n: u128, at: DateTime<Utc>) {
+    let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
+    let assign = CustomerCommand::Assign {
+        to: staff(COLLEAGUE),
+        reason: None,
+        source: domain::customer::AssignmentSource::Manual,
+        by: Actor::Staff(staff(9)),
+        at,
+    };
+    write::<Customer>(bus, lead(n), assign, moved(from, Some(staff(COLLEAGUE)), None));
+}
+
+/// The owner gives the lead back.
+pub(super) fn release(bus: &Memory, n: u128, at: DateTime<Utc>) {
+    let (by, reason) = (Actor::Staff(staff(OWNER)), "客户不需要了".to_owned());
+    let release = CustomerCommand::Release { reason, batch: None, by, at };
+    write::<Customer>(bus, lead(n), release, moved(Some(staff(OWNER)), None, None));
+}
+
+/// The colleague takes it out of the pool.
+pub(super) fn claim(bus: &Memory, n: u128, at: DateTime<Utc>) {
+    let claim = CustomerCommand::Claim { by: staff(COLLEAGUE), cool_off: None, at };
+    write::<Customer>(bus, lead(n), claim, moved(None, Some(staff(COLLEAGUE)), None));
+}
