@@ -171,7 +171,8 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
             | Fact::Batch(_)
             | Fact::Subscription(_)
             | Fact::TransferRule(_)
-            | Fact::TransferRun(..) => {}
+            | Fact::TransferRun(..)
+            | Fact::RecycleRule(_) => {}
         }
     }
     Ok(pending.flush(tx, target).await?)

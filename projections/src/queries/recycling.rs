@@ -1,0 +1,204 @@
+//! Recycle rules, and the leads they are about.
+//!
+//! When a lead falls is never stored: it is asked of [`RecyclePolicy::pool_due`] with what the rows say. The roster
+//! shows in one pass which leads cannot be meant; the rows of the others are read and asked exactly.
+
+use application::bus::LoadError;
+use application::recycling::{Falling, Leads, Reminder, Warning};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::customer::Customer;
+use domain::recycle_rule::{DueFacts, PoolDue, RecyclePolicy, RecycleRule};
+use domain::{CustomerId, RecycleRuleId, Sequence};
+use infrastructure::db::{Db, DbError};
+use infrastructure::with_pool;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::corrupt;
+use super::customers::rows_by_id;
+use super::roster::{Entry, Roster};
+
+/// Rows read by one statement.
+const ROWS_AT_ONCE: usize = 500;
+
+const RULES: &str = "SELECT id, version, doc FROM recycle_rules ORDER BY id";
+
+const REMINDERS: &str = "
+SELECT due.id, due.due_at
+  FROM next_follow_ups AS due JOIN customer_list AS lead ON lead.id = due.id
+ WHERE due.open AND due.due_at > $1 AND due.due_at <= $2 AND lead.owner IS NOT NULL AND NOT lead.deleted
+ ORDER BY due.due_at, due.id LIMIT $3";
+
+#[cfg(test)]
+pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS];
+
+/// A recycle rule as the read model has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecycleRuleRow {
+    /// The rule.
+    pub id: RecycleRuleId,
+    /// Sequence of its last event.
+    pub version: Sequence,
+    /// All of it.
+    pub rule: RecycleRule,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    version: i64,
+    doc: String,
+}
+
+/// Every rule that was written, deleted ones too.
+async fn all_rules(db: &Db) -> Result<Vec<RecycleRuleRow>, DbError> {
+    let rows: Vec<Row> = with_pool!(db, pool => sqlx::query_as(RULES).fetch_all(pool).await)?;
+    let read = |row: Row| {
+        let rule = serde_json::from_str(&row.doc)
+            .map_err(|_| corrupt("recycle_rules", row.id, "the document cannot be read"))?;
+        Ok(RecycleRuleRow { id: RecycleRuleId(row.id), version: row.version, rule })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The rules that are there, in the order in which they are asked.
+pub async fn rules(db: &Db) -> Result<Vec<RecycleRuleRow>, DbError> {
+    let mut rows = all_rules(db).await?;
+    rows.retain(|row| row.rule.exists());
+    rows.sort_by_key(|row| (row.rule.text.as_ref().map(|text| text.priority), row.rule.created_at, row.id));
+    Ok(rows)
+}
+
+/// The rules that count, for what customer rows show of them.
+pub async fn policy(db: &Db) -> Result<RecyclePolicy, DbError> {
+    let rows = all_rules(db).await?;
+    Ok(RecyclePolicy::of(rows.iter().map(|row| (row.id, &row.rule))))
+}
+
+/// What the read models say, for `application::recycling`.
+#[derive(Debug, Clone)]
+pub struct RecyclingLeads(pub Roster);
+
+/// When the lead falls at the earliest: a freeze, or a person who gave it away, only puts it off.
+fn earliest(policy: &RecyclePolicy, lead: &Entry) -> Option<PoolDue> {
+    let owned_since = lead.assigned_at.filter(|_| lead.owner.is_some())?;
+    policy.pool_due(&DueFacts {
+        owned_since: Some(owned_since),
+        given_by_person: false,
+        last_follow_up_at: lead.last_follow_up_at,
+        status: lead.contract_status,
+        level: lead.lead_level,
+        source: lead.lead_source,
+        frozen: false,
+    })
+}
+
+impl RecyclingLeads {
+    /// What `judge` says of the leads that `may_be` does not rule out, in the order of the moment they may fall, at
+    /// most `limit`.
+    async fn judged<T>(
+        &self,
+        policy: &RecyclePolicy,
+        limit: usize,
+        may_be: impl Fn(&PoolDue) -> bool,
+        judge: impl Fn(CustomerId, &Customer, PoolDue) -> Option<T>,
+    ) -> Result<Vec<T>, DbError> {
+        let mut maybe: Vec<(DateTime<Utc>, Uuid)> = {
+            let leads = self.0.read().await?;
+            let due = |lead: &Entry| earliest(policy, lead).filter(&may_be).map(|due| (due.at, lead.id));
+            leads.all().iter().filter_map(due).collect()
+        };
+        maybe.sort_unstable();
+        let mut found = Vec::new();
+        for page in maybe.chunks(ROWS_AT_ONCE) {
+            let ids: Vec<Uuid> = page.iter().map(|(_, id)| *id).collect();
+            let mut rows = rows_by_id(self.0.db(), &ids).await?;
+            for row in ids.iter().filter_map(|id| rows.remove(id)) {
+                let due = policy.pool_due(&DueFacts::from(&row.customer));
+                found.extend(due.and_then(|due| judge(row.id, &row.customer, due)));
+            }
+            if found.len() >= limit {
+                found.truncate(limit);
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Hours before the fall at which the first warning of the deciding rule is told.
+fn first_warning(policy: &RecyclePolicy, due: &PoolDue) -> Option<TimeDelta> {
+    let hours = policy.text(due.rule)?.warn_before_hours.iter().max()?;
+    Some(TimeDelta::hours((*hours).into()))
+}
+
+fn failed(error: &DbError) -> LoadError {
+    LoadError::Unavailable(error.to_string())
+}
+
+async fn due_between(
+    db: &Db,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(Uuid, DateTime<Utc>)>, DbError> {
+    Ok(with_pool!(db, pool => sqlx::query_as(REMINDERS)
+        .bind(from)
+        .bind(until)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?)
+}
+
+#[async_trait]
+impl Leads for RecyclingLeads {
+    async fn rules(&self) -> Result<Vec<RecycleRuleId>, LoadError> {
+        let rows = all_rules(self.0.db()).await.map_err(|error| failed(&error))?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    async fn falling(
+        &self,
+        policy: &RecyclePolicy,
+        until: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Falling>, LoadError> {
+        let judge = |customer, state: &Customer, due: PoolDue| {
+            let owner = state.owner().filter(|_| due.at <= until)?;
+            Some(Falling { customer, owner, due })
+        };
+        let mut falling =
+            self.judged(policy, limit, |due| due.at <= until, judge).await.map_err(|error| failed(&error))?;
+        falling.sort_by_key(|one| (one.due.at, one.customer));
+        Ok(falling)
+    }
+
+    async fn warnings(
+        &self,
+        policy: &RecyclePolicy,
+        at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Warning>, LoadError> {
+        let may_be = |due: &PoolDue| first_warning(policy, due).is_some_and(|before| due.at - at <= before);
+        let judge = |customer, state: &Customer, due: PoolDue| {
+            let offset_hours = policy.warning(&due, at)?;
+            let told = state.recycle_warnings.get(&offset_hours) == Some(&due.at);
+            (!told).then_some(Warning { customer, due, offset_hours })
+        };
+        let mut warnings = self.judged(policy, limit, may_be, judge).await.map_err(|error| failed(&error))?;
+        warnings.sort_by_key(|one| (one.due.at, one.customer));
+        Ok(warnings)
+    }
+
+    async fn reminders(
+        &self,
+        from: DateTime<Utc>,
+        at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Reminder>, LoadError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = due_between(self.0.db(), from, at, limit).await.map_err(|error| failed(&error))?;
+        Ok(rows.into_iter().map(|(id, due)| Reminder { customer: CustomerId(id), due }).collect())
+    }
+}
