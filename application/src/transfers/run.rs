@@ -123,7 +123,8 @@ impl<B: CommandBus> Mover<'_, B> {
         let streams: Vec<StreamId> = page.iter().map(|one| StreamId::from(one.customer)).collect();
         let found = self.stores.bus.load_many::<Customer>(&streams).await?;
         let moment = self.moment(page).await?;
-        let moves = page.iter().zip(found).map(|(planned, found)| self.move_one(*planned, found, &moment));
+        let moves =
+            page.iter().copied().zip(found).map(|(planned, found)| self.move_one(planned, found, &moment));
         stream::iter(moves).buffered(MOVES_AT_ONCE).try_collect().await
     }
 
