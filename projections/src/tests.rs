@@ -12,6 +12,7 @@ mod notices;
 mod policy;
 mod pool;
 mod rebuilds;
+mod recycling;
 mod roster;
 mod scans;
 mod statements;

@@ -1,6 +1,7 @@
 //! A fresh database for every test, and small words for what happens in it.
 
 mod notices;
+pub(super) mod recycling;
 mod transfers;
 
 use std::sync::Arc;
@@ -356,5 +357,6 @@ impl World {
             }
         }
         self.rules_at_work(first).await;
+        self.recycle_rule(first, recycling::seven_days(dawn()), dawn()).await;
     }
 }

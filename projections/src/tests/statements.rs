@@ -10,7 +10,7 @@ use crate::queries::deliveries::{DeliveryCursor, DeliveryFilter};
 use crate::queries::inbox::{NoticeFilter, NoticeStatus};
 use crate::queries::transfers::{RecordFilter, RecordStatus};
 use crate::queries::{
-    PageRequest, assignments, customers, deliveries, follow_ups, imports, inbox, pool, transfers,
+    PageRequest, assignments, customers, deliveries, follow_ups, imports, inbox, pool, recycling, transfers,
 };
 use crate::read_models::ReadModel;
 use crate::table::{Dialect, Target};
@@ -23,12 +23,14 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
             inbox::STATEMENTS_POSTGRES,
             schema::STATEMENTS_POSTGRES,
             queries::statistics::STATEMENTS_POSTGRES,
+            transfers::STATEMENTS_POSTGRES,
         ],
         Dialect::Sqlite => [
             queries::staff::STATEMENTS_SQLITE,
             inbox::STATEMENTS_SQLITE,
             schema::STATEMENTS_SQLITE,
             queries::statistics::STATEMENTS_SQLITE,
+            transfers::STATEMENTS_SQLITE,
         ],
     };
     let common = [
@@ -41,6 +43,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         queries::ROSTER_STATEMENTS,
         follow_ups::STATEMENTS,
         pool::STATEMENTS,
+        recycling::STATEMENTS,
         queries::staff::STATEMENTS,
         inbox::STATEMENTS,
         deliveries::STATEMENTS,
