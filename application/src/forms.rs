@@ -19,6 +19,7 @@ mod login;
 mod moves;
 mod notices;
 mod preferences;
+mod recycling;
 mod scalars;
 mod subscribe;
 mod templates;
@@ -43,6 +44,10 @@ pub use notices::{
     ORDER_TITLE_CHARS_MAX, ORDER_VALUE_CHARS_MAX, OrderNotice,
 };
 pub use preferences::{SetPreferences, violation_of};
+pub use recycling::{
+    PreviewRecycleRule, RecycleKindCode, SetPoolRules, ToggleRecycleRule, WriteRecycleRule, pool_rules_violation,
+    recycle_violation,
+};
 pub use subscribe::{REPORTED_CONSENTS_MAX, SubscribeConfirm};
 pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};
 pub use transfer_rules::{

@@ -6,6 +6,7 @@ mod legacy;
 mod moves;
 mod notices;
 mod others;
+mod recycling;
 mod settings;
 mod transfer_rules;
 mod update;
