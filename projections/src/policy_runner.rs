@@ -18,6 +18,7 @@ mod preview;
 mod recall;
 mod reconcile;
 mod repair;
+mod start;
 mod states;
 
 use std::fmt;
@@ -67,12 +68,12 @@ static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 
 /// Every statement of the runner's tables for PostgreSQL, for the test that prepares them.
 pub fn postgres_statements() -> Vec<&'static str> {
-    [decisions::POSTGRES_STATEMENTS, parked::POSTGRES_STATEMENTS].concat()
+    [decisions::POSTGRES_STATEMENTS, parked::POSTGRES_STATEMENTS, start::STATEMENTS].concat()
 }
 
 /// Every statement of the runner's tables for SQLite, for the test that prepares them.
 pub fn sqlite_statements() -> Vec<&'static str> {
-    [decisions::SQLITE_STATEMENTS, parked::SQLITE_STATEMENTS].concat()
+    [decisions::SQLITE_STATEMENTS, parked::SQLITE_STATEMENTS, start::STATEMENTS].concat()
 }
 
 /// What the runner works with. Cheap to clone.
@@ -127,9 +128,15 @@ impl PolicyRunner {
 }
 
 /// Makes the policy known; it answers what happens from now on. Call it in every process right after the migration,
-/// whatever its role: a command accepted before that is never answered. Nothing happens when it is known already.
+/// whatever its role: a command accepted before that is never answered, and nobody misses it ([`reconcile`](reconcile())).
+/// Nothing happens when it is known already.
 pub async fn register(log: &EventLog, consumers: &Consumers) -> Result<(), DbError> {
-    consumers.register(POLICY, log.head().await?).await
+    let head = log.head().await?;
+    let mut tx = consumers.db().begin_write().await?;
+    if consumers.register_within(&mut tx, POLICY, head).await? {
+        start::record(&mut tx, head).await?;
+    }
+    tx.commit().await
 }
 
 /// The consumer the handler belongs to, with the page it is made for: `tuned(projections.consumer(POLICY))`.

@@ -98,15 +98,16 @@ pub async fn create_table(tx: &mut Tx<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Makes a consumer known as part of a transaction; see [`Consumers::register`].
+/// Makes a consumer known as part of a transaction; see [`Consumers::register`]. `false`: it is known already.
 pub(crate) async fn register(
     tx: &mut Tx<'_>,
     consumer: &str,
     start: Position,
     now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    with_tx!(tx, conn => sqlx::query(REGISTER).bind(consumer).bind(start).bind(now).execute(conn).await.map(drop))?;
-    Ok(())
+) -> Result<bool, DbError> {
+    let rows = with_tx!(tx, conn => sqlx::query(REGISTER).bind(consumer).bind(start).bind(now)
+        .execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
 }
 
 /// One statement in a transaction of its own; how many rows it changed.
@@ -221,8 +222,18 @@ impl Consumers {
     /// Makes a consumer known; it begins after `start`. Nothing happens when it is known already.
     pub async fn register(&self, consumer: &str, start: Position) -> Result<(), DbError> {
         let mut tx = self.db.begin_write().await?;
-        register(&mut tx, consumer, start, self.now()).await?;
+        self.register_within(&mut tx, consumer, start).await?;
         tx.commit().await
+    }
+
+    /// The same as part of a transaction. `false`: it is known already.
+    pub(crate) async fn register_within(
+        &self,
+        tx: &mut Tx<'_>,
+        consumer: &str,
+        start: Position,
+    ) -> Result<bool, DbError> {
+        register(tx, consumer, start, self.now()).await
     }
 
     /// Takes the lease, when it is free, expired or ours, and the consumer may work.

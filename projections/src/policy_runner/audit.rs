@@ -11,7 +11,7 @@ use infrastructure::outbox::restore::present;
 use infrastructure::upcasters::Upcasters;
 
 use super::planner::{Answer, NewNotice, Planner, payload};
-use super::{PAGE_EVENTS, PolicyRunner, TYPES};
+use super::{PAGE_EVENTS, PolicyRunner, TYPES, start};
 
 /// A walk through what the policy has answered.
 pub(super) struct Audit<'r> {
@@ -36,8 +36,14 @@ pub(super) struct Page {
 impl<'r> Audit<'r> {
     pub(super) async fn begin(runner: &'r PolicyRunner, after: Position) -> Result<Self, DbError> {
         let reached = runner.consumers.position(application::policies::POLICY).await?.unwrap_or(0);
+        let after = after.max(start::read(runner.db()).await?);
         let waiting = super::parked(runner.db()).await?.into_iter().map(|event| event.position).collect();
         Ok(Self { runner, planner: runner.planner(), waiting, after, reached, is_over: false })
+    }
+
+    /// The walk begins behind this position: behind the one asked for, and never before the policy began.
+    pub(super) fn after(&self) -> Position {
+        self.after
     }
 
     /// Where the policy is; the walk ends there.

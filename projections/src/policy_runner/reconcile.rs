@@ -49,6 +49,8 @@ pub struct MissingRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reconciliation {
+    /// Events up to here were not looked at.
+    pub after: Position,
     /// Checked up to here.
     pub to: Position,
     /// Events that concern somebody.
@@ -81,11 +83,11 @@ impl Reconciliation {
     }
 }
 
-/// Checks everything the policy has answered since `after` (0, unless the policy was registered later than the log
-/// began).
+/// Checks everything the policy has answered since `after`, 0 for all of it: what happened before the policy was
+/// registered is not its own and is never looked at.
 pub async fn reconcile(runner: &PolicyRunner, after: Position) -> Result<Reconciliation, DbError> {
     let mut audit = Audit::begin(runner, after).await?;
-    let mut found = Reconciliation { to: audit.reached(), ..Reconciliation::default() };
+    let mut found = Reconciliation { after: audit.after(), to: audit.reached(), ..Reconciliation::default() };
     while let Some(page) = audit.next().await? {
         found.parked += count(page.parked);
         decisions_of(runner, &page, &mut found).await?;

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use super::super::kit::{Backend, World, by, customer, dawn, staff};
 use crate::Projections;
-use crate::policy_runner::{PolicyRunner, Reconciliation, reconcile, tuned};
+use crate::policy_runner::{PolicyRunner, Reconciliation, reconcile, register, tuned};
 
 pub(super) const APP: &str = "wx-app";
 
@@ -84,7 +84,7 @@ impl Office {
             world.append::<StaffEvent>(staff(n), &[registered.into(), bound.into()]).await;
         }
         let began = world.log.head().await.unwrap();
-        world.projections.consumers().register(POLICY, began).await.unwrap();
+        register(&world.log, world.projections.consumers()).await.unwrap();
         Self { world, began }
     }
 
@@ -231,7 +231,7 @@ impl Office {
 
     /// Asks about everything again.
     pub(super) async fn reconciled(&self) -> Reconciliation {
-        reconcile(&self.policy(), self.began).await.unwrap()
+        reconcile(&self.policy(), 0).await.unwrap()
     }
 
     pub(super) async fn cause_of(&self, event_type: &'static str) -> EventId {

@@ -7,17 +7,17 @@ use rstest::rstest;
 use super::super::kit::{Backend, dawn};
 use super::kit::{ADMIN, LI, Office, ZHANG};
 use super::wishes::Work;
-use crate::policy_runner::{Reconciliation, Repaired, reconcile, repair};
+use crate::policy_runner::{Reconciliation, Repaired, reconcile, register, repair};
 
 type Bodies = Vec<(uuid::Uuid, Option<String>, i64, bool, i64)>;
 
 impl Office {
     async fn check(&self) -> Reconciliation {
-        reconcile(&self.chained(), self.began).await.unwrap()
+        reconcile(&self.chained(), 0).await.unwrap()
     }
 
     async fn repair(&self) -> Repaired {
-        repair(&self.chained(), self.began).await.unwrap()
+        repair(&self.chained(), 0).await.unwrap()
     }
 
     /// Everything of a row that a repair must bring back.
@@ -85,7 +85,7 @@ async fn nothing_is_sent_twice_because_its_row_was_lost(
     office.execute("DELETE FROM outbox").await;
     let found = office.reconciled().await;
     assert_eq!(found.outbox_missing, 2, "what was taken needs no row");
-    let repaired = repair(&office.policy(), office.began).await.unwrap();
+    let repaired = repair(&office.policy(), 0).await.unwrap();
     assert_eq!((repaired.rows, repaired.unknown), (2, 1));
     assert!(office.reconciled().await.is_clean());
     let rows: Vec<(uuid::Uuid, String, i64, bool)> = with_pool!(&office.world.db, pool => sqlx::query_as(
@@ -102,7 +102,7 @@ async fn nothing_is_sent_twice_because_its_row_was_lost(
         office.world.log.page(0, 10, infrastructure::event_log::Filter::Types(&["DeliveryUncertain"]));
     assert_eq!(uncertain.await.unwrap().len(), 1, "the notice says the same as the row");
     assert!(office.lease().await.is_empty(), "neither is due");
-    assert_eq!(repair(&office.policy(), office.began).await.unwrap().rows, 0);
+    assert_eq!(repair(&office.policy(), 0).await.unwrap().rows, 0);
 }
 
 #[rstest]
@@ -122,7 +122,7 @@ async fn decisions_and_notices_come_back_and_what_cannot_is_named(
     assert_eq!((office.seen().await, office.rows().await), before);
     // A channel that is gone from the settings cannot be rendered again.
     office.execute("DELETE FROM outbox WHERE channel = 'wecom_robot'").await;
-    let repaired = repair(&office.policy(), office.began).await.unwrap();
+    let repaired = repair(&office.policy(), 0).await.unwrap();
     assert_eq!((repaired.rows, repaired.unrepaired), (0, 1));
     assert_eq!(repaired.first_unrepaired[0].channel, Channel::WecomRobot);
     assert!(!office.check().await.is_clean());
@@ -155,6 +155,46 @@ async fn a_notice_that_was_never_requested_is_requested_unless_its_lead_is_lost(
     assert_eq!(office.repair().await.notices, 0);
 }
 
+/// The part of the migration that finds the start of a policy of before.
+const SEED: &str = include_str!("../../../../infrastructure/migrations/0072_policy_start.sql");
+
+#[rstest]
+#[tokio::test]
+async fn what_happened_before_the_policy_is_not_missed_and_not_announced(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let office = Office::open(backend).await;
+    let consumers = office.world.projections.consumers();
+    let nothing = Repaired { to: office.began, ..Repaired::default() };
+    assert!(office.began > 0, "the staff is older than the policy");
+    assert_eq!(
+        office.check().await,
+        Reconciliation { after: office.began, to: office.began, ..Default::default() }
+    );
+    assert_eq!(office.repair().await, nothing);
+
+    // Another start of the process is not another start of the policy.
+    office.give(1, dawn()).await;
+    register(&office.world.log, consumers).await.unwrap();
+    office.answer_chained().await;
+    let found = office.check().await;
+    assert!(found.is_clean() && found.expected > 0 && found.after == office.began, "{found:?}");
+
+    // Of a policy whose start nobody knows, everything is asked; its first decision tells, at the upgrade.
+    office.execute("DELETE FROM policy_start").await;
+    let found = office.check().await;
+    assert!(found.missing > 0 && found.notices_missing > 0 && found.after == 0, "{found:?}");
+    let seed = SEED.find("INSERT").map(|at| &SEED[at..]).unwrap();
+    office.execute(seed).await;
+    let found = office.check().await;
+    assert!(found.is_clean() && found.expected > 0 && found.after >= office.began, "{found:?}");
+    assert_eq!(office.repair().await, Repaired { to: found.to, ..Repaired::default() });
+
+    // What is lost since is still missed.
+    office.execute("DELETE FROM decisions").await;
+    assert_eq!(office.check().await.missing, found.expected);
+}
+
 #[rstest]
 #[tokio::test]
 async fn the_row_of_a_digest_comes_back_too(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
@@ -171,7 +211,7 @@ async fn the_row_of_a_digest_comes_back_too(#[values(Backend::Sqlite, Backend::P
     assert!(office.reconciled().await.is_clean());
     office.execute("DELETE FROM outbox WHERE state = 'pending'").await;
     assert_eq!(office.reconciled().await.outbox_missing, 1);
-    let repaired = repair(&office.policy(), office.began).await.unwrap();
+    let repaired = repair(&office.policy(), 0).await.unwrap();
     assert_eq!((repaired.rows, repaired.unrepaired), (1, 0));
     assert_eq!(office.rows().await.1, before.1, "byte for byte");
     assert!(office.reconciled().await.is_clean());

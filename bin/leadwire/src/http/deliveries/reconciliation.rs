@@ -43,7 +43,7 @@ pub struct ReconciliationDocument {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ReconciliationQuery {
-    /// Events up to this position are not looked at: those of before the policy was there.
+    /// Events up to this position are not looked at; those of before the policy was there never are.
     #[param(minimum = 0, default = 0)]
     pub after: Option<i64>,
 }
