@@ -100,20 +100,22 @@ pub(super) async fn run_page<B: CommandBus>(
 ) -> Result<Vec<Fate>, RecycleError> {
     let streams: Vec<StreamId> = page.iter().map(|errand| StreamId::from(errand.customer())).collect();
     let found = stores.bus.load_many::<Customer>(&streams).await?;
-    let errands = page.iter().zip(found).map(|(errand, found)| run_one(stores, errand, found));
+    // Owned: a closure over references may not be held across the wait.
+    let errands = page.to_vec().into_iter().zip(found);
+    let errands = errands.map(|(errand, found)| run_one(stores, errand, found));
     stream::iter(errands).buffered(LEADS_AT_ONCE).try_collect().await
 }
 
 async fn run_one<B: CommandBus>(
     stores: Stores<'_, B>,
-    errand: &Errand,
+    errand: Errand,
     found: Versioned<Customer>,
 ) -> Result<Fate, RecycleError> {
     let mut found = found;
     for _ in 0..=CONFLICT_RETRIES_MAX {
-        let draft = match decide(stores, errand, &found)? {
+        let draft = match decide(stores, &errand, &found)? {
             Ok(draft) => draft,
-            Err(fate) => return fate_unless_done(stores, errand, fate).await,
+            Err(fate) => return fate_unless_done(stores, &errand, fate).await,
         };
         match stores.bus.append(draft).await {
             Ok(Appended::Committed { .. } | Appended::Replayed(_)) => return Ok(Fate::Done),

@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use application::bus::LoadError;
 use application::customers::Limits;
 use application::ports::{Clock, CustomerNumbers, Ids, Randomness};
+use application::recycling::limits_in_force;
 use infrastructure::bus::Bus;
 use infrastructure::db::Db;
 use projections::Projections;
@@ -54,8 +56,14 @@ pub struct App {
 }
 
 impl App {
-    /// What people are held to.
+    /// What the configuration holds people to. What holds now is [`limits_in_force`](Self::limits_in_force); the zone is
+    /// the configuration's alone.
     pub fn limits(&self) -> &Limits {
         &self.settings.limits.limits
+    }
+
+    /// What people are held to now: the rules of the pool over the configuration.
+    pub async fn limits_in_force(&self) -> Result<Limits, LoadError> {
+        limits_in_force(&self.bus, self.limits()).await
     }
 }

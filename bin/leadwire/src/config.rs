@@ -111,6 +111,8 @@ fallback_seconds = 300
 
 [schedules]
 self_check = "0 3 * * *"
+recycle = "0 * * * *"
+follow_up_due = "* * * * *"
 
 [log]
 format = "text"

@@ -118,6 +118,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("delivery.fallback_seconds", Kind::Number),
     ("delivery.unknown", Kind::Table),
     ("schedules.self_check", Kind::Text),
+    ("schedules.recycle", Kind::Text),
+    ("schedules.follow_up_due", Kind::Text),
     ("log.format", Kind::Text),
     ("log.filter", Kind::Text),
 ];

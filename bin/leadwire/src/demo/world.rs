@@ -36,6 +36,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// When the nightly check is done, should somebody leave the demo on over night.
 const NIGHTLY: &str = "0 3 * * *";
+
+/// When leads fall.
+const HOURLY: &str = "0 * * * *";
+
+/// When owners are reminded of follow-ups.
+const EACH_MINUTE: &str = "* * * * *";
 /// Random bytes of the secret that signs the demo's tokens.
 const SECRET_BYTES: usize = 32;
 
@@ -142,7 +148,11 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
         routes: Routes::default(),
         callbacks: vec![],
         delivery: DeliverySettings::default(),
-        schedules: ScheduleSettings { self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)? },
+        schedules: ScheduleSettings {
+            self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)?,
+            recycle: Grid::parse(HOURLY, chrono_tz::Asia::Shanghai)?,
+            follow_up_due: Grid::parse(EACH_MINUTE, chrono_tz::Asia::Shanghai)?,
+        },
         log: LogSettings { format: LogFormat::Text, filter: super::LOG_FILTER.to_owned() },
     })
 }

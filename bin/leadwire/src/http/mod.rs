@@ -22,6 +22,7 @@ pub mod problem;
 pub mod query;
 mod rate_limits;
 pub mod reading;
+pub mod recycling;
 pub mod refusals;
 pub mod schedules;
 pub mod schemas;
@@ -93,5 +94,6 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(schedules::routes())
+        .merge(recycling::routes())
         .merge(openapi::routes())
 }

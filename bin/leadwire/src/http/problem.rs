@@ -111,6 +111,8 @@ kinds! {
     CUSTOMER_NOT_FOUND = NOT_FOUND "CUSTOMER_NOT_FOUND", "Customer not found", "客户不存在", "There is no such customer";
     /// No such notification, or somebody else's.
     NOTIFICATION_NOT_FOUND = NOT_FOUND "NOTIFICATION_NOT_FOUND", "Notification not found", "通知不存在", "There is no such notification";
+    /// No such recycle rule.
+    RECYCLE_RULE_NOT_FOUND = NOT_FOUND "RECYCLE_RULE_NOT_FOUND", "Recycle rule not found", "规则不存在", "There is no such rule";
     /// No such role.
     ROLE_NOT_FOUND = NOT_FOUND "ROLE_NOT_FOUND", "Role not found", "角色不存在", "There is no such role";
     /// No such template.

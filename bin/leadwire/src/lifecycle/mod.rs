@@ -3,6 +3,7 @@
 mod health;
 pub mod imports;
 pub mod logs;
+pub mod recycling;
 pub mod self_check;
 mod signals;
 mod tasks;

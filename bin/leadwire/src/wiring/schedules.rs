@@ -7,7 +7,7 @@ use infrastructure::db::DbError;
 use infrastructure::scheduler::{Runner, ScheduledJob};
 
 use crate::app::SharedApp;
-use crate::lifecycle::{Tasks, self_check};
+use crate::lifecycle::{Tasks, recycling, self_check};
 
 /// What the names of their tasks begin with; the job follows.
 const TASK: &str = "job";
@@ -15,7 +15,12 @@ const TASK: &str = "job";
 /// Every job, with what it does.
 fn jobs(app: &SharedApp) -> Vec<(Job, Arc<dyn ScheduledJob>)> {
     let schedules = &app.settings.schedules;
-    vec![(self_check::job(schedules.self_check.clone()), Arc::new(self_check::SelfCheck(Arc::clone(app))))]
+    let app = || Arc::clone(app);
+    vec![
+        (self_check::job(schedules.self_check.clone()), Arc::new(self_check::SelfCheck(app()))),
+        (recycling::recycle_job(schedules.recycle.clone()), Arc::new(recycling::Recycle(app()))),
+        (recycling::follow_up_job(schedules.follow_up_due.clone()), Arc::new(recycling::FollowUpsDue(app()))),
+    ]
 }
 
 /// Makes every job known to the database; they do nothing yet.

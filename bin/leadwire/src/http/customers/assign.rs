@@ -19,7 +19,7 @@ use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::problem::Problem;
-use crate::http::refusals::customer_problem;
+use crate::http::refusals::{customer_problem, load_problem};
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
 
@@ -108,7 +108,8 @@ async fn execute(
         reason: form.assignment_reason,
         source,
     };
-    match use_case::assign(&app.bus, app.limits(), caller, &context, assign).await {
+    let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
+    match use_case::assign(&app.bus, &limits, caller, &context, assign).await {
         Ok(executed) => {
             let shown = Shown::load(app, &executed.result).await?;
             Ok((executed, shown))

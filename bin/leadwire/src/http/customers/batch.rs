@@ -20,7 +20,7 @@ use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::problem::Problem;
-use crate::http::refusals::{customer_problem, item_text, nothing_done};
+use crate::http::refusals::{customer_problem, item_text, load_problem, nothing_done};
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::{Language, Text};
 
@@ -80,7 +80,8 @@ pub async fn batch_assign(
         from: BatchFrom::Anywhere,
     };
     let to = batch.to;
-    let done = use_case::batch_assign(&app.bus, app.limits(), &caller, &context, batch).await;
+    let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
+    let done = use_case::batch_assign(&app.bus, &limits, &caller, &context, batch).await;
     let notice = |receipt: &BatchReceipt| BatchNotice::of(&caller, to, receipt, &source);
     answer(&app, &caller, done, language, Words::new("批量分配完成", "Batch assigned"), Some(&notice)).await
 }
@@ -113,7 +114,8 @@ pub async fn assign_from_pool(
         from: BatchFrom::Pool,
     };
     let to = batch.to;
-    let done = use_case::batch_assign(&app.bus, app.limits(), &caller, &context, batch).await;
+    let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
+    let done = use_case::batch_assign(&app.bus, &limits, &caller, &context, batch).await;
     let notice = |receipt: &BatchReceipt| BatchNotice::of(&caller, to, receipt, &source).out_of_pool();
     answer(&app, &caller, done, language, Words::new("公海分配完成", "Assigned from the pool"), Some(&notice))
         .await
@@ -138,7 +140,8 @@ pub async fn claim(
     let language = request.language;
     let context = request.context(&app, &caller, &[]);
     let form = forms::Claim::parse(request.body).map_err(Problem::fields)?;
-    let done = use_case::claim(&app.bus, app.limits(), &caller, &context, form.customer_ids).await;
+    let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
+    let done = use_case::claim(&app.bus, &limits, &caller, &context, form.customer_ids).await;
     answer(&app, &caller, done, language, Words::new("领取完成", "Claimed"), None).await
 }
 

@@ -16,7 +16,7 @@ use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::problem::Problem;
-use crate::http::refusals::customer_problem;
+use crate::http::refusals::{customer_problem, load_problem};
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::Text;
 use crate::http::time::Millis;
@@ -102,8 +102,8 @@ async fn execute(
         owner: form.assigned_to,
         reason: form.assignment_reason,
     };
-    let created =
-        use_case::create(&app.bus, app.numbers.as_ref(), app.limits(), caller, &context, create).await;
+    let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
+    let created = use_case::create(&app.bus, app.numbers.as_ref(), &limits, caller, &context, create).await;
     match created {
         Ok(executed) => {
             let shown = Shown::load(app, &executed.result).await?;

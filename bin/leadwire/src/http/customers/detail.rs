@@ -5,6 +5,7 @@ use axum::extract::State;
 use domain::CustomerId;
 use projections::ReadModel;
 use projections::queries::customers::{self, CustomerRow};
+use projections::queries::recycling;
 
 use super::CustomerPath;
 use super::document::CustomerDocument;
@@ -38,7 +39,9 @@ pub async fn detail(
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let row = visible(&app, &caller, id).await?;
     let people = People::find(&app, row.customer.owner()).await?;
-    let document = CustomerDocument::detail(&caller, id, &row.customer, &people);
+    let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
+    let document =
+        CustomerDocument::detail(&caller, id, &row.customer, &people).due_by(&policy, &row.customer);
     Ok(Answer::ok(FOUND, &document)?.version(row.version).read_at(stale))
 }
 

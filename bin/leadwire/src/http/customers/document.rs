@@ -6,6 +6,7 @@
 use application::access::{Caller, FieldView, field_view, free_text};
 use application::history::{SYSTEM_PREFIX, part};
 use domain::customer::{ContractStatus, Customer, FollowUpStatus, LeadLevel, Ownership, Profile};
+use domain::recycle_rule::{DueFacts, RecyclePolicy};
 use domain::{Actor, CustomerId, StaffId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -88,6 +89,14 @@ pub struct CustomerDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub updated_at: Option<Millis>,
+    /// When it goes back into the public pool, as things stand; left out when it never does, or the reader may not see
+    /// the owner's circumstances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub pool_due_at: Option<Millis>,
+    /// Name of the recycle rule that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool_due_rule: Option<String>,
     /// Rows of lists: 新客未跟进, 流转未跟进, or `null` for a signed customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -204,9 +213,20 @@ impl CustomerDocument {
             auto_transfer_enabled: !customer.auto_transfer_disabled,
             created_at: created.map(|created| Millis(created.at)),
             updated_at: customer.updated_at.map(Millis),
+            pool_due_at: None,
+            pool_due_rule: None,
             follow_up_status: None,
             circumstances: (view != FieldView::Base).then(|| circumstances(customer, view)),
         }
+    }
+
+    /// With the moment at which these rules put it into the public pool: asked now, never stored.
+    #[must_use]
+    pub fn due_by(mut self, policy: &RecyclePolicy, customer: &Customer) -> Self {
+        let due = policy.pool_due(&DueFacts::from(customer)).filter(|_| self.circumstances.is_some());
+        self.pool_due_at = due.map(|due| Millis(due.at));
+        self.pool_due_rule = due.and_then(|due| policy.text(due.rule)).map(|text| text.name.clone());
+        self
     }
 
     /// The customer as a row of a list: the owner comes with the name.

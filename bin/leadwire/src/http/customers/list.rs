@@ -11,7 +11,7 @@ use projections::queries::customers::{
     self, CustomerCursor, CustomerFilter, CustomerRow, LeadStatus, PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX,
     SortBy, SortOrder,
 };
-use projections::queries::{Page, PageRequest};
+use projections::queries::{Page, PageRequest, recycling};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -86,7 +86,10 @@ pub(super) async fn documents(
     // Collected: a closure over references may not be held across the wait.
     let named: Vec<_> = named.flatten().collect();
     let people = People::find(app, named).await?;
-    Ok(rows.iter().map(|row| shown(caller, row.id, &row.customer, &people)).collect())
+    let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
+    let document =
+        |row: &CustomerRow| shown(caller, row.id, &row.customer, &people).due_by(&policy, &row.customer);
+    Ok(rows.iter().map(document).collect())
 }
 
 /// Lists the customers that the caller may see.

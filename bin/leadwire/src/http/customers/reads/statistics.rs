@@ -101,7 +101,8 @@ pub async fn my_customer_count(
 ) -> Result<Answer, Problem> {
     let count = app.bus.count(CountKind::OwnedLeads, &caller.id.to_string()).await;
     let count = count.map_err(|error| load_problem(&error))?;
-    Answer::ok(HELD, &Held { count, limit: app.limits().cap(caller.role) })
+    let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
+    Answer::ok(HELD, &Held { count, limit: limits.cap(caller.role) })
 }
 
 /// Parameters of the mini program's counts.
