@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use application::policies::POLICY;
 use application::ports::Clock as _;
 use chrono::TimeDelta;
-use domain::Position;
 use domain::notification::Channel;
 use futures_util::future::join_all;
+use infrastructure::with_tx;
 use leadwire::config::{Settings, Sources};
 use leadwire::wiring::{Ports, Role};
-use projections::ConsumerState;
 use tokio::runtime::Runtime;
 use wechat_simulator::{
     DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorConfig, SimulatorHandle,
@@ -95,8 +94,6 @@ pub struct TestApp {
     pub(super) database: ScratchDatabase,
     pub(super) simulator: RunningSimulator,
     pub(super) node: Option<Node>,
-    /// Where the policy began.
-    policy_from: Position,
     /// Of a process that may be killed.
     threads: Option<Runtime>,
     pub(super) clock: Arc<MovingClock>,
@@ -127,10 +124,9 @@ impl TestApp {
         let before = Node::start(settings.clone(), vec![Role::Api], ports(&clock)).await;
         let team = Team::hire(before.app()).await.expect("accounts");
         let (node, threads, reachable) = (Some(before), None, Mutex::default());
-        let policy_from = 0;
-        let mut app = Self { team, setup, database, simulator, node, policy_from, threads, clock, reachable };
+        let mut app = Self { team, setup, database, simulator, node, threads, clock, reachable };
         app.bind(app.team.everybody()).await;
-        app.skip_policy().await;
+        app.forget_policy().await;
         app.take_node().stop().await;
         if app.setup.mortal {
             let doomed = DoomedNode::start(settings, app.setup.roles.clone(), ports(&app.clock)).await;
@@ -142,16 +138,14 @@ impl TestApp {
         app
     }
 
-    /// Lets the policy begin with what happens from now on.
-    async fn skip_policy(&mut self) {
-        let app = self.app();
-        let head = app.bus.log().head().await.expect("the log's head");
-        let consumers = app.projections.consumers();
-        let mut lease = consumers.acquire(POLICY).await.expect("the policy's row").expect("nobody has it");
-        let moved = consumers.checkpoint(&mut lease, head, ConsumerState::Active).await;
-        assert!(moved.expect("the policy's row"), "nobody took it");
-        consumers.release(&lease).await.expect("the policy's row");
-        self.policy_from = head;
+    /// Leaves a database as of a version without a policy: the next process registers it, and it begins there.
+    async fn forget_policy(&self) {
+        let mut tx = self.app().db.begin_write().await.expect("a transaction");
+        let forget = "DELETE FROM consumers WHERE name = $1";
+        let forgotten =
+            with_tx!(&mut tx, conn => sqlx::query(forget).bind(POLICY).execute(conn).await.map(drop));
+        forgotten.expect("the policy's row");
+        tx.commit().await.expect("a transaction");
     }
 
     /// Another process on the same database.
@@ -174,7 +168,7 @@ impl TestApp {
 
     /// Nothing that should have been decided, asked for or queued is missing, and nothing is there twice.
     pub async fn is_reconciled(&self) {
-        let found = self.reconcile(self.policy_from).await;
+        let found = self.reconcile().await;
         assert!(found.is_clean(), "{found:?}");
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Barrier};
 
-use domain::Position;
 use leadwire::app::App;
 use leadwire::config::Settings;
 use leadwire::wiring::{Leadwire, Ports, Role, Running, StartError};
@@ -50,10 +49,9 @@ impl Node {
         self.running.local_addr().expect("the service listens")
     }
 
-    /// Decisions, notices and rows of the outbox, computed once more from the events after a position and held against
-    /// what is there.
-    pub(super) async fn reconcile(&self, after: Position) -> Reconciliation {
-        reconcile(self.running.policy(), after).await.expect("the log is reconciled")
+    /// Decisions, notices and rows of the outbox, computed once more from the events and held against what is there.
+    pub(super) async fn reconcile(&self) -> Reconciliation {
+        reconcile(self.running.policy(), 0).await.expect("the log is reconciled")
     }
 
     pub(super) fn client(&self) -> &Client {

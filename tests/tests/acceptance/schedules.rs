@@ -46,7 +46,7 @@ async fn a_night_is_checked_once_and_everybody_sees_it(#[values(Sqlite, Postgres
         format!("leadwire_job_next_seconds{{job=\"{name}\"}} {}\n", (next + TimeDelta::days(1)).timestamp()),
         format!("leadwire_job_ended_seconds{{job=\"{name}\"}} "),
         format!("leadwire_job_took_seconds{{job=\"{name}\"}} "),
-        "leadwire_self_check_clean ".to_owned(), // 0: the staff is older than the policy here
+        "leadwire_self_check_clean 1\n".to_owned(), // although the staff is older than the policy
     ] {
         assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
     }
