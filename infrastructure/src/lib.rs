@@ -26,6 +26,7 @@ pub mod service_tokens;
 pub mod sessions;
 pub mod settler;
 pub mod spreadsheet;
+pub mod transfer_previews;
 pub mod unique_values;
 pub mod upcasters;
 pub mod wechat;

@@ -4,10 +4,12 @@
 //! changes it), then [`queries`] (what can be asked), then [`rebuild`] (making a read model again while it is in
 //! use). Nothing there decides or sends anything, and all of it can be thrown away and made again. The exception is
 //! [`policy_runner`]: it asks the policies who should learn what, appends the answers to the log, and is never
-//! rebuilt; and [`callbacks`], which appends what WeChat told us.
+//! rebuilt; and [`callbacks`], which appends what WeChat told us, and
+//! [`lead_transfer`], the job that lets transfer rules hand leads on.
 
 pub mod callbacks;
 pub mod consumer;
+pub mod lead_transfer;
 pub mod policy_runner;
 pub mod projections;
 pub mod queries;

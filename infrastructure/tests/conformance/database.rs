@@ -2,7 +2,9 @@
 
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
-use infrastructure::{callbacks, credentials, customer_numbers, service_tokens, sessions, unique_values};
+use infrastructure::{
+    callbacks, credentials, customer_numbers, service_tokens, sessions, transfer_previews, unique_values,
+};
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;
 use sqlx::{Executor, SqlSafeStr};
@@ -22,8 +24,13 @@ const SQLITE: &[&[&str]] = &[
     unique_values::SQLITE_STATEMENTS,
     callbacks::SQLITE_STATEMENTS,
 ];
-const BOTH: &[&[&str]] =
-    &[&credentials::STATEMENTS, &sessions::STATEMENTS, &service_tokens::STATEMENTS, &callbacks::STATEMENTS];
+const BOTH: &[&[&str]] = &[
+    &credentials::STATEMENTS,
+    &sessions::STATEMENTS,
+    &service_tokens::STATEMENTS,
+    &callbacks::STATEMENTS,
+    &transfer_previews::STATEMENTS,
+];
 
 #[tokio::test]
 async fn every_statement_prepares_on_postgres() {

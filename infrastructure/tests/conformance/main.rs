@@ -18,3 +18,4 @@ mod read;
 mod scheduler;
 mod service_tokens;
 mod sessions;
+mod transfer_previews;

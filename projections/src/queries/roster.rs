@@ -38,8 +38,9 @@ SELECT version, (SELECT max(retired_at) FROM read_model_generations AS old WHERE
 
 const CHANGES: &str = "
 SELECT id, search, name, lead_source, service_category, contract_status, lead_level, follow_up_status, salary_budget,
-       deal_amount_fen, signed_at, owner, created_by, assigned_at, transfer_count, in_pool, pooled_at, deleted,
-       last_follow_up_at, created_at, updated_at, position
+       deal_amount_fen, signed_at, owner, created_by, assigned_at, transfer_count, last_transferred_at,
+       auto_transfer_off, in_pool, pooled_at, frozen, deleted, last_follow_up_at, last_activity_at, created_at,
+       updated_at, version, position
   FROM customer_list WHERE position > $1 ORDER BY position LIMIT $2";
 
 #[cfg(test)]

@@ -177,6 +177,16 @@ fn projections(log: &EventLog, clock: &Arc<TestClock>) -> Projections {
 
 /// Appends behind whatever the stream holds.
 pub(super) async fn append<E: StoredEvent>(log: &EventLog, stream: StreamId, events: &[E]) -> Position {
+    append_at(log, stream, events, dawn()).await
+}
+
+/// The same, recorded at another moment.
+pub(super) async fn append_at<E: StoredEvent>(
+    log: &EventLog,
+    stream: StreamId,
+    events: &[E],
+    recorded_at: DateTime<Utc>,
+) -> Position {
     let expected = log.stream(&stream, 0, 4096).await.unwrap().last().map_or(0, |event| event.sequence);
     let draft = Draft {
         metadata: Metadata {
@@ -185,7 +195,7 @@ pub(super) async fn append<E: StoredEvent>(log: &EventLog, stream: StreamId, eve
             causation: None,
             actor: Actor::System("test".to_owned()),
         },
-        recorded_at: dawn(),
+        recorded_at,
         streams: vec![StreamAppend::of(stream, expected, events).unwrap()],
         guards: Vec::new(),
         receipt: None,

@@ -4,6 +4,7 @@ mod accounts;
 mod dispatch;
 mod faults;
 mod kit;
+mod lead_transfer;
 mod outcomes;
 mod pool;
 mod recall;

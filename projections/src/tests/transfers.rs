@@ -1,5 +1,7 @@
 //! Transfer rules in the read models: lists, records, balances.
 
+mod ports;
+
 use domain::customer::ContractStatus;
 use domain::transfer_rule::TransferRuleRevised;
 use domain::transfer_rule::run::TransferRunEvent;

@@ -135,7 +135,9 @@ impl<'f> Test<'f> {
             && is(filter.service_category, lead.service_category)
             && is(filter.follow_up_status, lead.follow_up_status)
             && is(filter.assigned_to.map(|staff| staff.0), lead.owner)
-            && filter.lead_status.is_none_or(|status| lead.transferred == (status == LeadStatus::Transferred))
+            && filter
+                .lead_status
+                .is_none_or(|status| lead.transferred() == (status == LeadStatus::Transferred))
             && filter.caregiver.is_none()
             && between(Some(lead.created_at), filter.created_from, filter.created_to)
             && between(lead.assigned_at, filter.assigned_from, filter.assigned_to_time)

@@ -1,8 +1,8 @@
 //! One lead of the roster.
 
 use chrono::{DateTime, Utc};
-use domain::Position;
 use domain::customer::{ContractStatus, FollowUpStatus, LeadLevel, LeadSource, ServiceCategory};
+use domain::{Position, Sequence};
 use infrastructure::db::DbError;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -21,7 +21,11 @@ pub(in crate::queries) struct Entry {
     pub(in crate::queries) lead_level: Option<LeadLevel>,
     pub(in crate::queries) follow_up_status: Option<FollowUpStatus>,
     pub(in crate::queries) in_pool: bool,
-    pub(in crate::queries) transferred: bool,
+    pub(in crate::queries) transfer_count: i64,
+    pub(in crate::queries) last_transferred_at: Option<DateTime<Utc>>,
+    /// Whether rules must leave it alone.
+    pub(in crate::queries) opted_out: bool,
+    pub(in crate::queries) frozen: bool,
     pub(in crate::queries) owner: Option<Uuid>,
     pub(in crate::queries) created_by: Option<Uuid>,
     pub(in crate::queries) created_at: DateTime<Utc>,
@@ -30,6 +34,9 @@ pub(in crate::queries) struct Entry {
     pub(in crate::queries) pooled_at: Option<DateTime<Utc>>,
     pub(in crate::queries) signed_at: Option<DateTime<Utc>>,
     pub(in crate::queries) last_follow_up_at: Option<DateTime<Utc>>,
+    pub(in crate::queries) last_activity_at: Option<DateTime<Utc>>,
+    /// Sequence of its last event.
+    pub(in crate::queries) version: Sequence,
     /// Yuan a month.
     pub(in crate::queries) salary_budget: Option<i64>,
     /// Hundredths of a yuan.
@@ -47,6 +54,11 @@ impl Entry {
     /// The name as it is searched in.
     pub(in crate::queries) fn searched_name(&self) -> &str {
         self.search.split(FIELD_END).next().unwrap_or_default()
+    }
+
+    /// Whether it ever went from one owner to another.
+    pub(in crate::queries) fn transferred(&self) -> bool {
+        self.transfer_count > 0
     }
 
     /// The phone; empty when there is none.
@@ -73,12 +85,17 @@ pub(super) struct Row {
     created_by: Option<Uuid>,
     assigned_at: Option<DateTime<Utc>>,
     transfer_count: i64,
+    last_transferred_at: Option<DateTime<Utc>>,
+    auto_transfer_off: bool,
+    frozen: bool,
     in_pool: bool,
     pooled_at: Option<DateTime<Utc>>,
     pub(super) deleted: bool,
     last_follow_up_at: Option<DateTime<Utc>>,
+    last_activity_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    version: i64,
     pub(super) position: i64,
 }
 
@@ -100,7 +117,10 @@ impl Row {
             lead_level: code!(lead_level),
             follow_up_status: code!(follow_up_status),
             in_pool: self.in_pool,
-            transferred: self.transfer_count > 0,
+            transfer_count: self.transfer_count,
+            last_transferred_at: self.last_transferred_at,
+            opted_out: self.auto_transfer_off,
+            frozen: self.frozen,
             owner: self.owner,
             created_by: self.created_by,
             created_at: self.created_at,
@@ -109,6 +129,8 @@ impl Row {
             pooled_at: self.pooled_at,
             signed_at: self.signed_at,
             last_follow_up_at: self.last_follow_up_at,
+            last_activity_at: self.last_activity_at,
+            version: self.version,
             salary_budget: self.salary_budget,
             deal_amount_fen: self.deal_amount_fen,
             name_head: head(&self.name),

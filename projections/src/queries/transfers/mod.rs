@@ -1,6 +1,8 @@
 //! Transfer rules with what they moved, the records of their runs, and each person's part (existing-systems.md
 //! section 5.4).
 
+mod candidates;
+mod past;
 mod records;
 mod runs;
 
@@ -16,6 +18,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 pub use crate::read_models::transfer_records::RecordStatus;
+pub use candidates::LeadCandidates;
+pub use past::LogPast;
 pub use records::{
     PAGE_RECORDS_MAX, RecordFilter, Snapshot, TransferRecord, TransferStatistics, records, statistics,
 };
@@ -23,6 +27,8 @@ pub use runs::{RUNS_MAX, TransferRunRow, run, runs_of, unfinished};
 
 use super::corrupt;
 
+#[cfg(test)]
+pub(crate) use past::{STATEMENTS_POSTGRES, STATEMENTS_SQLITE};
 #[cfg(test)]
 pub(crate) use records::{count_statement, statement, statistics_statement};
 
