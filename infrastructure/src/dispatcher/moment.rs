@@ -102,7 +102,10 @@ impl Engine {
         let request = self.events(row, Until::Sequence(1)).await?.into_iter().next();
         let may_pass =
             matches!(request, Some(NotificationEvent::Requested(request)) if is_critical(&request.scene));
-        Ok((!may_pass).then(|| spread(until, person)))
+        // Whoever is awake for less time than it is moved back by would never hear of it.
+        let moved = spread(until, person);
+        let is_quiet_again = quiet_until(&wishes.own, &wishes.role, moved).is_some();
+        Ok((!may_pass).then_some(if is_quiet_again { until } else { moved }))
     }
 
     async fn events(&self, row: &Leased, until: Until) -> Result<Vec<NotificationEvent>, LoadError> {

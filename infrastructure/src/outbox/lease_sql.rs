@@ -26,9 +26,9 @@ macro_rules! row {
 /// The first due row of each recipient, the longest due first, where nobody is sending to the recipient and nothing
 /// earlier about the same customer waits, chosen among the candidates that are due longest: sorting a whole backlog for
 /// each handful of rows would be its end. A recipient with more rows than there are candidates takes one place in one
-/// round and none in the next, being busy. What was put off is judged anew, so nothing is left of the reason. The recipients this process is sending to are named, which spares a look at
-/// each of their waiting rows. The conditions of the row itself stand outside once more, because PostgreSQL checks only
-/// those again when the row was changed in between.
+/// round and none in the next, being busy. What was put off is judged anew, so nothing is left of the reason. The
+/// recipients this process is sending to are named, which spares a look at each of their waiting rows. The conditions of
+/// the row itself stand outside once more, because PostgreSQL checks only those again when the row was changed in between.
 macro_rules! lease {
     ($busy:literal, $lock:literal, $unlock:literal) => {
         concat!(
@@ -150,8 +150,8 @@ pub(super) const DEFER: &str = "
 UPDATE outbox SET due_at = $3, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
  WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
 
-/// Gives a row back that may not disturb the person now; the time until the next channel speaks begins with it. Other
-/// messages to the person are judged by themselves: some may pass.
+/// Gives a row back that may not disturb the person now, and moves the next channel's turn with it. Other messages to the
+/// person are judged by themselves: some may pass.
 pub(super) const PUT_OFF: &str = "
 UPDATE outbox SET due_at = $3, fallback_at = $4, held_for = $5,
        lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL

@@ -332,6 +332,34 @@ async fn a_repetition_that_nobody_recognises_any_more_is_not_sent_unless_somebod
     assert_eq!((world.rows(&told).await, wecom.sent().len()), (vec!["accepted".to_owned()], 3));
 }
 
+/// What leaves together is spread over two minutes, and somebody's day may be shorter.
+#[rstest]
+#[tokio::test]
+async fn who_is_awake_for_one_minute_of_the_day_hears_of_it_in_that_minute(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let cloud = Scripted::new(Channel::WechatCloud);
+    let route = [Step { fallback: None, ..ROUTE[1] }];
+    world.clock.set(clock("01 08:00:30"));
+    let mut told = world.tell("li", &route, None).await;
+    while morning(&told) < clock("02 08:01:00") {
+        world.drain(&cloud).await;
+        told = world.tell("li", &route, None).await;
+    }
+    let document = Document { quiet: Some(quiet("08:01", "08:00")), ..Document::default() };
+    world.wish(Whose::Staff(told.person()), document).await;
+    for asleep in ["01 09:00:00", "02 07:59:59"] {
+        world.clock.set(clock(asleep));
+        world.drain(&cloud).await;
+        assert_eq!(world.rows(&told).await, ["pending"], "{asleep}");
+    }
+    assert_eq!(world.waits(&told, 0).await.1, clock("02 08:00:00"));
+    world.clock.set(clock("02 08:00:00"));
+    world.drain(&cloud).await;
+    assert_eq!(world.rows(&told).await, ["accepted"]);
+}
+
 /// Two days of many people with nights of their own, and providers that do whatever they like.
 #[rstest]
 #[tokio::test]
