@@ -18,7 +18,7 @@ use domain::notification::Priority;
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, Null};
-use super::scalars::{code, id, line, paragraphs};
+use super::scalars::{breaks_a_text, code, id, line, paragraphs};
 use super::{FieldError, Rule};
 use crate::texts::{self, Template, kinds};
 
@@ -119,8 +119,8 @@ fn own_words(fields: &mut Fields) -> Option<OrderedWords> {
         title: mask_mobiles(&title),
         content: mask_mobiles(&content),
         priority,
-        action_url,
-        action_text,
+        action_url: action_url.as_deref().map(mask_mobiles),
+        action_text: action_text.as_deref().map(mask_mobiles),
     })?;
     Some(words)
 }
@@ -152,17 +152,19 @@ fn data(value: Value) -> Result<Map<String, Value>, Vec<FieldError>> {
             _ if name.chars().count() > DATA_NAME_CHARS_MAX => {
                 Err(Rule::TooLong { max: DATA_NAME_CHARS_MAX })
             }
+            _ if name.contains(breaks_a_text) => Err(Rule::ControlCharacter),
             Value::Null => continue,
             Value::String(text) if text.chars().count() > ORDER_VALUE_CHARS_MAX => {
                 Err(Rule::TooLong { max: ORDER_VALUE_CHARS_MAX })
             }
+            Value::String(text) if text.contains(breaks_a_text) => Err(Rule::ControlCharacter),
             Value::String(text) => Ok(Value::from(mask_mobiles(&text))),
             Value::Number(number) => Ok(masked_number(number)),
             yes_or_no @ Value::Bool(_) => Ok(yes_or_no),
             Value::Array(_) | Value::Object(_) => Err(Rule::NotAScalar),
         };
         match read {
-            Ok(value) => drop(kept.insert(name, value)),
+            Ok(value) => drop(kept.insert(mask_mobiles(&name), value)),
             Err(rule) => errors.push(FieldError::new(name, rule)),
         }
     }

@@ -33,17 +33,20 @@ fn own_words_are_kept_and_their_phones_masked() {
     body["content"] = json!("客户电话 13812348999");
     body["data"] =
         json!({ "days": 30, "phone": 13_812_348_999_u64, "note": "13812348999", "gone": null, "open": true });
-    body["actionUrl"] = json!("/contracts/7");
+    body["data"]["13812348999"] = json!(7);
+    body["actionUrl"] = json!("/contracts/13812348999");
+    body["actionText"] = json!("打13812348999");
     body["priority"] = json!("HIGH");
     let form = OrderNotice::parse(body).unwrap();
-    let expected = json!({ "days": 30, "phone": "138****8999", "note": "138****8999", "open": true });
+    let masked = "138****8999";
+    let expected = json!({ "days": 30, "phone": masked, "note": masked, "open": true, masked: 7 });
     assert_eq!(Value::Object(form.data), expected);
     let words = OrderedWords::Own {
         title: "合同即将到期".to_owned(),
         content: "客户电话 138****8999".to_owned(),
         priority: Priority::High,
-        action_url: Some("/contracts/7".to_owned()),
-        action_text: None,
+        action_url: Some("/contracts/138****8999".to_owned()),
+        action_text: Some("打138****8999".to_owned()),
     };
     assert_eq!((form.scene, form.words), ("CONTRACT_EXPIRING_SOON", words));
 }
@@ -100,6 +103,10 @@ fn every_violation_is_named() {
         (
             and(own_words(), "data", deep),
             &[("data.a", "not_a_scalar"), ("data.b", "not_a_scalar"), ("data.d", "too_long")],
+        ),
+        (
+            and(own_words(), "data", json!({ "a": "x\u{0}", "b\u{7}": 1, "c": "x\ny" })),
+            &[("data.a", "control_character"), ("data.b\u{7}", "control_character")],
         ),
         (and(own_words(), "channel", json!("wecom_app")), &[("channel", "unknown_field")]),
     ];
