@@ -9,6 +9,7 @@ use std::sync::Arc;
 use application::bus::ExecuteError;
 use application::customers::Limits;
 use application::ports::Clock;
+use application::recycling::limits_in_force;
 use application::schedules::{Grid, Job, Misfire, Period};
 use application::transfers::{
     Occasion, Stores, TransferError, TransferRefusal, complete_run, continue_run, start_run,
@@ -18,7 +19,6 @@ use chrono::TimeDelta;
 use domain::transfer_rule::TargetModule;
 use domain::{TransferRuleId, TransferRunId};
 use infrastructure::bus::Bus;
-use infrastructure::db::DbError;
 use infrastructure::scheduler::{JobError, ScheduledJob};
 use tokio_util::sync::CancellationToken;
 
@@ -75,22 +75,22 @@ impl Tally {
 }
 
 impl LeadTransfer {
-    /// Works with this log and these read models. It does nothing until a scheduler runs it.
+    /// Works with this log and these read models; `limits` are the configuration's. It does nothing until a scheduler runs it.
     pub fn new(bus: Bus, projections: Projections, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let candidates = LeadCandidates::new(projections.roster().clone());
         Self { bus, projections, candidates, limits, clock }
     }
 
-    fn stores(&self) -> Stores<'_, Bus> {
-        let Self { bus, candidates, limits, clock, .. } = self;
-        Stores { bus, candidates, limits, clock: clock.as_ref() }
-    }
-
-    async fn whole(&self, period: Period) -> Result<Tally, DbError> {
+    /// The limits are those in force when the period is worked on: the rules of the pool over the configuration.
+    async fn whole(&self, period: Period) -> Result<Tally, JobError> {
+        let Self { bus, candidates, clock, .. } = self;
+        let limits = limits_in_force(bus, &self.limits).await;
+        let limits = limits.map_err(|error| JobError::Failed(error.to_string()))?;
+        let stores = Stores { bus, candidates, limits: &limits, clock: clock.as_ref() };
         let db = self.projections.log.db();
         let mut tally = Tally::default();
         for run in transfers::unfinished(db, period.0 - LEFT_AFTER).await? {
-            match self.finish(run).await {
+            match finish(stores, run).await {
                 Ok(moved) => {
                     tally.resumed += 1;
                     tally.moved += moved;
@@ -106,7 +106,7 @@ impl LeadTransfer {
         // The oldest rule has the first word about a lead; whoever comes later finds it moved.
         rules.reverse();
         for row in rules {
-            match self.run_rule(row.id, period).await {
+            match run_rule(stores, row.id, period).await {
                 Ok(Some(moved)) => {
                     tally.runs += 1;
                     tally.moved += moved;
@@ -120,26 +120,30 @@ impl LeadTransfer {
         }
         Ok(tally)
     }
+}
 
-    /// The rule's run of the period, to its end: how many leads it moved. `None` when the rule was switched off or taken
-    /// away since the list was read.
-    async fn run_rule(&self, rule: TransferRuleId, period: Period) -> Result<Option<usize>, TransferError> {
-        let begun = match start_run(self.stores(), rule, &Occasion::Period(period.0)).await {
-            Ok(begun) => begun,
-            Err(ExecuteError::Refused(
-                TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound | TransferRefusal::OtherModule,
-            )) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        self.finish(begun.run).await.map(Some)
-    }
+/// The rule's run of the period, to its end: how many leads it moved. `None` when the rule was switched off or taken
+/// away since the list was read.
+async fn run_rule(
+    stores: Stores<'_, Bus>,
+    rule: TransferRuleId,
+    period: Period,
+) -> Result<Option<usize>, TransferError> {
+    let begun = match start_run(stores, rule, &Occasion::Period(period.0)).await {
+        Ok(begun) => begun,
+        Err(ExecuteError::Refused(
+            TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound | TransferRefusal::OtherModule,
+        )) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    finish(stores, begun.run).await.map(Some)
+}
 
-    /// Carries a run to its end, from wherever it is.
-    async fn finish(&self, run: TransferRunId) -> Result<usize, TransferError> {
-        let outcome = continue_run(self.stores(), run).await?;
-        let ended = complete_run(self.stores(), run, outcome).await?;
-        Ok(ended.moved.len())
-    }
+/// Carries a run to its end, from wherever it is.
+async fn finish(stores: Stores<'_, Bus>, run: TransferRunId) -> Result<usize, TransferError> {
+    let outcome = continue_run(stores, run).await?;
+    let ended = complete_run(stores, run, outcome).await?;
+    Ok(ended.moved.len())
 }
 
 #[async_trait]

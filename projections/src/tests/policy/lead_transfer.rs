@@ -15,6 +15,7 @@ use application::schedules::{Grid, Period};
 use application::transfers::{Occasion, Stores, continue_run, start_run};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::CustomerEvent;
+use domain::pool_rules::{PoolRulesEvent, PoolRulesSet, PoolRulesText};
 use domain::staff::Role;
 use domain::transfer_rule::run::TransferRunEvent;
 use domain::transfer_rule::{RuleText, TransferRuleEvent};
@@ -339,4 +340,19 @@ async fn a_job_that_is_stopped_says_so(#[values(Backend::Sqlite, Backend::Postgr
     let work = work(&office, &office.world.projections);
     let stopped = work.run(Period(period()), stop).await.unwrap_err();
     assert!(matches!(stopped, JobError::Stopped), "{stopped:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_rules_of_the_pool_hold_the_targets_to_their_cap(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let office = open(backend).await;
+    let text = PoolRulesText { holding_cap: Some(2), ..PoolRulesText::default() };
+    let set: PoolRulesEvent = PoolRulesSet { text, by: by(ADMIN), at: second(1) }.into();
+    office.world.append(StreamId::pool_rules(), &[set]).await;
+    office.world.clock.set(period() + TimeDelta::minutes(1));
+    let work = work(&office, &office.world.projections);
+    let told = work.run(Period(period()), CancellationToken::new()).await.unwrap();
+    assert_eq!(told, "4 leads moved by 1 rules", "two for each of the two");
 }
