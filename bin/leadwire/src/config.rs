@@ -111,6 +111,7 @@ fallback_seconds = 300
 
 [schedules]
 self_check = "0 3 * * *"
+lead_transfer = "0 * * * *"
 recycle = "0 * * * *"
 follow_up_due = "* * * * *"
 

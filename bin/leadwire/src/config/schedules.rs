@@ -10,6 +10,8 @@ use super::reader::Reader;
 pub struct ScheduleSettings {
     /// The nightly check of what was decided, requested and queued.
     pub self_check: Grid,
+    /// The runs of the transfer rules.
+    pub lead_transfer: Grid,
     /// The run of the recycle rules.
     pub recycle: Grid,
     /// The reminders of follow-ups.
@@ -24,8 +26,14 @@ pub(super) fn schedules(reader: &mut Reader) -> Option<ScheduleSettings> {
         reader.checked(path, |text: String| Grid::parse(&text, zone).map_err(|error| error.to_string()))
     };
     let self_check = grid("schedules.self_check");
+    let lead_transfer = grid("schedules.lead_transfer");
     let recycle = grid("schedules.recycle");
     let follow_up_due = grid("schedules.follow_up_due");
     zone?;
-    Some(ScheduleSettings { self_check: self_check?, recycle: recycle?, follow_up_due: follow_up_due? })
+    Some(ScheduleSettings {
+        self_check: self_check?,
+        lead_transfer: lead_transfer?,
+        recycle: recycle?,
+        follow_up_due: follow_up_due?,
+    })
 }

@@ -100,6 +100,12 @@ fn every_mistake_is_named_with_its_rule() {
             "schedules.self_check: is not a cron expression of five fields (minute, hour, day, month, day of the week), \
              such as 0 * * * *",
         ),
+        (
+            "LEADWIRE_SCHEDULES__LEAD_TRANSFER",
+            "hourly",
+            "schedules.lead_transfer: is not a cron expression of five fields (minute, hour, day, month, day of the \
+             week), such as 0 * * * *",
+        ),
         ("LEADWIRE_LIMITS__COOL_OFF_HOURS", "9000", "limits.cool_off_hours: is 0 to 8760 hours, not 9000"),
         ("LEADWIRE_LIMITS__ZONE", "Mars", "limits.zone: is not a time zone such as Asia/Shanghai"),
         ("LEADWIRE_LIMITS__WEBSITE_OWNER", "li lei", "limits.website_owner: is not a user name"),
