@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "operations", security(()),
     responses(
-        (status = 200, content_type = "text/plain", description = "Prometheus text"),
+        (status = 200, content_type = "application/openmetrics-text", description = "Prometheus text"),
         (status = 503, content_type = "text/plain", description = "The database cannot be asked")
     )
 )]

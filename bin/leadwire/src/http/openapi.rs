@@ -40,6 +40,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
         (name = "notifications", description = "The inbox 通知, and the live socket"),
         (name = "callbacks", description = "What WeChat and WeCom tell by themselves 回调"),
         (name = "deliveries", description = "Deliveries 投递: what became of each message, and what an operator may do"),
+        (name = "lead transfer", description = "Automatic moves 自动流转: rules, previews, runs and their records"),
         (name = "operations", description = "Health and this document"),
     )
 )]
@@ -96,4 +97,52 @@ async fn document(Extension(Written(json)): Extension<Written>) -> Response {
 async fn docs() -> Response {
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     ([(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], PAGE).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// Every type that is derived into the document, with its file: its name, or the one it goes by.
+    fn schemas(text: &str) -> Vec<String> {
+        let derived = text.split("#[derive(").skip(1);
+        let derived =
+            derived.filter(|rest| rest.split(")]").next().is_some_and(|it| it.contains("ToSchema")));
+        let named = derived.filter_map(|rest| {
+            let head = rest.split(['{', ';']).next()?;
+            let alias = head.split("schema(as = ").nth(1).map(|rest| rest.split([')', ',']).next().unwrap());
+            let own = head.split_once("struct ").or_else(|| head.split_once("enum "))?.1;
+            Some(alias.unwrap_or(own.split(['<', '(', ' ', '\n']).next()?).to_owned())
+        });
+        named.collect()
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    /// Of two types of one name only one would be in the document, and the other's routes would promise a wrong shape.
+    #[test]
+    fn no_two_types_share_a_name_in_the_document() {
+        let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+            let Ok(text) = fs::read_to_string(&file) else { continue };
+            for name in schemas(&text) {
+                places.entry(name).or_default().push(file.clone());
+            }
+        }
+        assert!(places.contains_key("DeliveryStatistics") && places.contains_key("Problem"), "{places:?}");
+        places.retain(|_, files| files.len() > 1);
+        assert!(places.is_empty(), "one name, several types: {places:?}");
+    }
+
+    #[test]
+    fn a_type_goes_by_its_alias() {
+        let text = "#[derive(Debug, ToSchema)]\n#[schema(as = Turned)]\nstruct Moved(u8);\n#[derive(Debug)]\nstruct Other;\n\
+                    #[derive(\n    ToSchema,\n)]\npub enum Kind<T> {}\n";
+        assert_eq!(schemas(text), ["Turned", "Kind"]);
+    }
 }

@@ -23,7 +23,7 @@ const SHOWN: Text = Text::new("获取投递统计成功", "Here are the figures"
 
 /// The figures of a time.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Statistics {
+pub struct DeliveryStatistics {
     /// The first instant.
     #[schema(value_type = DateTime<Utc>)]
     from: Millis,
@@ -44,7 +44,7 @@ pub struct Statistics {
 #[utoipa::path(
     get, path = "/api/deliveries/statistics", operation_id = "delivery_statistics", tag = "deliveries",
     params(StatisticsQuery, schemas::ReadHeaders),
-    responses((status = 200, description = "The figures", body = Enveloped<Statistics>), schemas::ReadProblems)
+    responses((status = 200, description = "The figures", body = Enveloped<DeliveryStatistics>), schemas::ReadProblems)
 )]
 pub async fn statistics(
     State(app): State<SharedApp>,
@@ -58,7 +58,7 @@ pub async fn statistics(
     let stale = fresh(&app, &caller, DELIVERIES, min).await;
     let groups = query::of_deliveries(&app.db, by, period, &zone).await;
     let authorisations = query::authorisations(&app.db, period).await;
-    let figures = Statistics {
+    let figures = DeliveryStatistics {
         from: Millis(period.from),
         until: Millis(period.until),
         groups: groups.map_err(|error| db_problem(&error))?,
