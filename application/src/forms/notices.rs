@@ -40,6 +40,9 @@ pub const ORDER_VALUE_CHARS_MAX: usize = 200;
 /// Most members of the data: it travels with every copy of the notice.
 pub const ORDER_DATA_MEMBERS_MAX: usize = 30;
 
+/// Most characters of their names and texts together: the notices of an order have to fit into one append.
+pub const ORDER_DATA_CHARS_MAX: usize = 4000;
+
 /// Most characters of the name of one of them.
 const DATA_NAME_CHARS_MAX: usize = 64;
 
@@ -145,6 +148,12 @@ fn data(value: Value) -> Result<Map<String, Value>, Vec<FieldError>> {
     let Value::Object(members) = value else { return Err(vec![FieldError::new("", Rule::NotAnObject)]) };
     if members.len() > ORDER_DATA_MEMBERS_MAX {
         return Err(vec![FieldError::new("", Rule::TooMany { max: ORDER_DATA_MEMBERS_MAX })]);
+    }
+    let text = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
+    if members.iter().map(|(name, value)| name.chars().count() + text(value)).sum::<usize>()
+        > ORDER_DATA_CHARS_MAX
+    {
+        return Err(vec![FieldError::new("", Rule::TooLong { max: ORDER_DATA_CHARS_MAX })]);
     }
     let (mut kept, mut errors) = (Map::new(), Vec::new());
     for (name, value) in members {

@@ -66,6 +66,8 @@ fn every_violation_is_named() {
     let many: Vec<String> =
         (0..=ORDER_RECIPIENTS_MAX).map(|n| format!("01937f00-0000-7000-8000-{n:012}")).collect();
     let deep = json!({ "a": [1], "b": { "c": 1 }, "d": "x".repeat(201) });
+    let long: serde_json::Map<String, Value> =
+        (10..31).map(|n| (n.to_string(), json!("x".repeat(190)))).collect();
     let crowd: serde_json::Map<String, Value> = (0..31).map(|n| (n.to_string(), json!(n))).collect();
     let rows: Vec<(Value, &[(&str, &str)])> = vec![
         (json!([]), &[("", "not_an_object")]),
@@ -100,6 +102,7 @@ fn every_violation_is_named() {
         (and(own_words(), "actionUrl", json!("//example.com")), &[("actionUrl", "console_path")]),
         (and(own_words(), "data", json!([1])), &[("data", "not_a_map")]),
         (and(own_words(), "data", json!(crowd)), &[("data", "too_many")]),
+        (and(own_words(), "data", json!(long)), &[("data", "too_long")]),
         (
             and(own_words(), "data", deep),
             &[("data.a", "not_a_scalar"), ("data.b", "not_a_scalar"), ("data.d", "too_long")],

@@ -1,6 +1,6 @@
 //! What another system ordered is told like everything else.
 
-use domain::notice_order::{NoticeOrdered, OrderedWords};
+use domain::notice_order::{NoticeOrdered, ORDER_RECIPIENTS_MAX, OrderedWords};
 use domain::notification::Priority;
 use domain::preferences::{Document, Language, PreferencesSet, Whose};
 use serde_json::{Map, json};
@@ -8,6 +8,10 @@ use serde_json::{Map, json};
 use super::super::ReactError;
 use super::*;
 use crate::channels::Routes;
+use crate::forms::{
+    ORDER_ACTION_TEXT_CHARS_MAX, ORDER_ACTION_URL_CHARS_MAX, ORDER_CONTENT_CHARS_MAX, ORDER_DATA_CHARS_MAX,
+    ORDER_TITLE_CHARS_MAX, ORDER_VALUE_CHARS_MAX, OrderNotice,
+};
 
 const SIGNED: &str = kinds::CONTRACT_SIGNED;
 
@@ -99,4 +103,53 @@ fn an_order_that_this_program_has_no_words_for_waits_for_one_that_has() {
     assert_eq!(refused(unknown), ReactError::UnknownKind("LUNCH_IS_READY".to_owned()));
     assert!(matches!(refused(empty), ReactError::Text(_)));
     assert_eq!(refused(without), ReactError::UnknownKind(kinds::RESUME_CREATED.to_owned()));
+}
+
+/// The log takes 8 MiB of one command, and everybody of an order is told by one.
+#[test]
+fn the_longest_order_to_the_most_people_can_be_told() {
+    const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
+    // What a notice has beside its message: ids, a decision for each channel, who asked.
+    const REST_BYTES: usize = 3 * 1024;
+    let long = |chars: usize| "🧧".repeat(chars);
+    // Twenty members of 200 characters are as many as may be in all.
+    let data: Map<String, serde_json::Value> =
+        (10..30).map(|n| (format!("{n}{}", long(62)), long(136).into())).collect();
+    let url = || format!("/{}", long(ORDER_ACTION_URL_CHARS_MAX - 1));
+    let own = json!({
+        "title": long(ORDER_TITLE_CHARS_MAX),
+        "content": long(ORDER_CONTENT_CHARS_MAX),
+        "actionUrl": url(),
+        "actionText": long(ORDER_ACTION_TEXT_CHARS_MAX),
+    });
+    let chars = |(name, value): (&String, &serde_json::Value)| {
+        name.chars().count() + value.as_str().unwrap().chars().count()
+    };
+    assert!(data.iter().map(chars).sum::<usize>() > ORDER_DATA_CHARS_MAX - 64);
+    for scene in kinds::orderable() {
+        let mut body = match crate::texts::of_kind(scene) {
+            None => own.clone(),
+            Some(template) => {
+                let value = |name: &&str| match *name {
+                    "content" => long(ORDER_CONTENT_CHARS_MAX),
+                    "actionUrl" => url(),
+                    _ => long(ORDER_VALUE_CHARS_MAX),
+                };
+                let variables: Map<_, _> =
+                    template.variables.iter().map(|name| ((*name).to_owned(), value(name).into())).collect();
+                json!({ "variables": variables })
+            }
+        };
+        body["type"] = json!(scene);
+        body["recipients"] = json!([NEW]);
+        body["data"] = data.clone().into();
+        let OrderNotice { words, data, .. } = OrderNotice::parse(body).unwrap();
+        let by = Actor::System("service:contracts".to_owned());
+        let placed =
+            NoticeOrdered { scene: scene.to_owned(), recipients: vec![NEW], words, data, by, at: at() };
+        let (_, reactions) = answer(Fact::Order(Box::new(placed.into())).into(), &wechat());
+        let message = serde_json::to_string(&reactions[0].notice.as_ref().unwrap().message).unwrap();
+        let all = (message.len() + REST_BYTES) * ORDER_RECIPIENTS_MAX;
+        assert!(all <= APPEND_BYTES_MAX, "{scene}: {all}");
+    }
 }

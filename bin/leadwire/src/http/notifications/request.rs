@@ -45,7 +45,7 @@ pub struct OrderNoticeBody {
     /// Words on the button; with own words only.
     #[schema(max_length = 16)]
     pub action_text: Option<String>,
-    /// Texts, numbers, yes and no that clients compute with; at most 30.
+    /// Texts, numbers, yes and no that clients compute with; at most 30, of 4000 characters in all.
     #[schema(value_type = Option<Object>)]
     pub data: Option<serde_json::Value>,
 }
