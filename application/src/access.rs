@@ -79,6 +79,8 @@ pub enum Action {
     ViewTransferRules,
     /// Run a transfer rule by hand.
     RunTransferRules,
+    /// See which leads rules moved: all of them, or the own ones ([`sees_everybodys_transfers`]).
+    ViewTransferRecords,
     /// Write, switch and delete recycle rules, and set the rules of the pool.
     EditRecycleRules,
     /// See recycle rules, who would fall by one, and the rules of the pool.
@@ -90,7 +92,7 @@ const ROLES: [Role; 6] =
     [Role::Admin, Role::Manager, Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions];
 
 /// One row an action, one column a role, in the order of domain.md section 3.
-const TABLE: [(Action, [bool; 6]); 30] = [
+const TABLE: [(Action, [bool; 6]); 31] = [
     (Action::ViewCustomers, [true, true, true, true, true, true]),
     (Action::CreateCustomer, [true, true, true, true, true, true]),
     (Action::UpdateCustomer, [true, true, true, true, true, true]),
@@ -119,6 +121,7 @@ const TABLE: [(Action, [bool; 6]); 30] = [
     (Action::EditTransferRules, [true, true, false, false, false, false]),
     (Action::ViewTransferRules, [true, true, true, false, false, false]),
     (Action::RunTransferRules, [true, true, false, false, false, false]),
+    (Action::ViewTransferRecords, [true, true, true, true, true, false]),
     (Action::EditRecycleRules, [true, false, false, false, false, false]),
     (Action::ViewRecycleRules, [true, true, true, false, false, false]),
 ];
@@ -272,6 +275,11 @@ pub fn searches_pool_by_contact(role: Role) -> bool {
 /// Whether a person's figures are everybody's, as on the first page of the mini program.
 pub fn sees_everybodys_work(role: Role) -> bool {
     matches!(role, Role::Admin | Role::Manager)
+}
+
+/// Whether a person sees what rules moved out of and into anybody's hands; the others see their own.
+pub fn sees_everybodys_transfers(role: Role) -> bool {
+    allows(role, Action::ViewTransferRules)
 }
 
 /// Whether a person sees the whole staff in the mini program; the others see themselves.

@@ -38,6 +38,7 @@ fn the_table_is_the_one_of_the_specification() {
     EditTransferRules	yes	yes	-	-	-	-
     ViewTransferRules	yes	yes	yes	-	-	-
     RunTransferRules	yes	yes	-	-	-	-
+    ViewTransferRecords	yes	yes	yes	yes	yes	-
     EditRecycleRules	yes	-	-	-	-	-
     ViewRecycleRules	yes	yes	yes	-	-	-
     ");

@@ -16,6 +16,7 @@ mod health;
 mod idempotency;
 mod imports;
 mod inbox;
+mod lead_transfer;
 mod limits;
 mod metrics;
 mod moves;

@@ -48,6 +48,12 @@ impl Answer {
         Self::ok(text, data).map(|answer| Self { status: StatusCode::CREATED, ..answer })
     }
 
+    /// The same as 202: it goes on after the answer.
+    #[must_use]
+    pub fn under_way(self) -> Self {
+        Self { status: StatusCode::ACCEPTED, ..self }
+    }
+
     /// With the status of a failure whose data is the answer all the same; `success` is then `false`.
     #[must_use]
     pub fn failed(self, status: StatusCode) -> Self {

@@ -13,6 +13,7 @@ pub mod customers;
 pub mod deliveries;
 mod frame;
 pub mod health;
+pub mod lead_transfer;
 pub mod metrics;
 pub mod notifications;
 mod openapi;
@@ -93,6 +94,7 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(socket::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(lead_transfer::routes())
         .merge(schedules::routes())
         .merge(recycling::routes())
         .merge(openapi::routes())

@@ -16,7 +16,10 @@ use crate::app::App;
 
 /// The people an answer names.
 #[derive(Debug, Default)]
-pub struct People(HashMap<StaffId, Account>);
+pub struct People {
+    accounts: HashMap<StaffId, Account>,
+    suspended: BTreeSet<StaffId>,
+}
 
 /// How system A shows a person beside an id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -54,6 +57,16 @@ impl People {
         Some(Person { id: id?, name, username })
     }
 
+    /// The name on screens of one of them; blank as in [`People::name`].
+    pub fn shown(&self, id: StaffId) -> String {
+        self.name(Some(id)).map(|person| person.name).unwrap_or_default()
+    }
+
+    /// Whether one of them cannot log in.
+    pub fn is_suspended(&self, id: StaffId) -> bool {
+        self.suspended.contains(&id)
+    }
+
     /// Looks these people up, all at once. Boxed, so that whatever names the ids is not part of the caller's future.
     pub fn find<'a>(
         app: &'a App,
@@ -63,14 +76,18 @@ impl People {
         Box::pin(async move {
             let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
             let staff = app.bus.load_many::<Staff>(&streams).await.map_err(|error| load_problem(&error))?;
-            let accounts = ids.into_iter().zip(staff);
-            Ok(Self(accounts.filter_map(|(id, staff)| Some((id, staff.state.account?))).collect()))
+            let mut people = Self::default();
+            for (id, staff) in ids.into_iter().zip(staff) {
+                people.suspended.extend((!staff.state.is_active()).then_some(id));
+                people.accounts.extend(staff.state.account.map(|account| (id, account)));
+            }
+            Ok(people)
         })
     }
 
     /// The name of one of them; `None` for nobody and for somebody who is not in the directory.
     pub fn name(&self, id: Option<StaffId>) -> Option<PersonName> {
-        let account = self.0.get(&id?)?;
+        let account = self.accounts.get(&id?)?;
         Some(PersonName { name: account.name.clone(), username: account.username.clone() })
     }
 }
@@ -79,6 +96,6 @@ impl People {
 impl People {
     /// People a test makes up.
     pub fn of(accounts: impl IntoIterator<Item = (StaffId, Account)>) -> Self {
-        Self(accounts.into_iter().collect())
+        Self { accounts: accounts.into_iter().collect(), suspended: BTreeSet::new() }
     }
 }

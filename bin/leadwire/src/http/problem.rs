@@ -137,6 +137,20 @@ kinds! {
     DELIVERY_BODY_GONE = CONFLICT "DELIVERY_BODY_GONE", "Text cleared", "投递内容已清除，不能重新投递", "The text of the delivery was cleared, so it cannot be sent once more";
     /// The number that was confirmed is not the number there is.
     COUNT_CHANGED = CONFLICT "COUNT_CHANGED", "Count changed", "数量已变化，请重新确认", "The number has changed, please confirm the new one";
+    /// No such transfer rule.
+    TRANSFER_RULE_NOT_FOUND = NOT_FOUND "TRANSFER_RULE_NOT_FOUND", "Transfer rule not found", "规则不存在", "There is no such rule";
+    /// The transfer rule is off.
+    TRANSFER_RULE_OFF = CONFLICT "TRANSFER_RULE_OFF", "Transfer rule is off", "规则未启用", "The rule is off";
+    /// The transfer rule is about leads of another program.
+    TRANSFER_RULE_OF_OTHER_MODULE = CONFLICT "TRANSFER_RULE_OF_OTHER_MODULE", "Not a rule for customers", "该规则不适用于客户线索", "The rule is not about customers";
+    /// Nobody made that preview, or it is too old.
+    TRANSFER_PLAN_UNKNOWN = CONFLICT "TRANSFER_PLAN_UNKNOWN", "Unknown preview", "预览不存在或已过期，请重新预览", "There is no such preview, or it is too old: make another one";
+    /// What the preview was made of has changed.
+    TRANSFER_PLAN_CHANGED = CONFLICT "TRANSFER_PLAN_CHANGED", "Preview out of date", "预览之后有变化，请重新预览", "Something changed since the preview: make another one";
+    /// A transfer rule names people who are not there.
+    TRANSFER_PEOPLE_NOT_FOUND = UNPROCESSABLE_ENTITY "TRANSFER_PEOPLE_NOT_FOUND", "People not found", "部分用户不存在", "Some of the people do not exist";
+    /// A transfer rule names people who cannot get leads.
+    TRANSFER_TARGETS_INACTIVE = UNPROCESSABLE_ENTITY "TRANSFER_TARGETS_INACTIVE", "People inactive", "部分流入人员未激活", "Some of the people who are to get leads are not active";
     /// The token takes nothing of this reader's back.
     UNDO_TOKEN_UNKNOWN = NOT_FOUND "UNDO_TOKEN_UNKNOWN", "Unknown undo token", "撤销凭证无效", "There is nothing to undo with this token";
     /// No such account.
