@@ -41,8 +41,7 @@ pub use login::Login;
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
 pub use notices::{
     ORDER_ACTION_TEXT_CHARS_MAX, ORDER_ACTION_URL_CHARS_MAX, ORDER_CONTENT_CHARS_MAX, ORDER_DATA_CHARS_MAX,
-    ORDER_DATA_MEMBERS_MAX,
-    ORDER_TITLE_CHARS_MAX, ORDER_VALUE_CHARS_MAX, OrderNotice,
+    ORDER_DATA_MEMBERS_MAX, ORDER_TITLE_CHARS_MAX, ORDER_VALUE_CHARS_MAX, OrderNotice,
 };
 pub use preferences::{SetPreferences, violation_of};
 pub use recycling::{
