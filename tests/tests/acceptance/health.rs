@@ -44,10 +44,15 @@ async fn readiness_is_public_and_its_details_are_for_admins(#[values(Sqlite, Pos
         "deliveries",
         "follow_ups",
         "inbox",
+        "next_follow_ups",
         "open_imports",
         "policy",
         "pool_log",
+        "recycle_rules",
         "staff_directory",
+        "transfer_quotas",
+        "transfer_records",
+        "transfer_rules",
     ];
     assert_eq!(consumers, BTreeSet::from(expected));
     let text = details.body.to_string();

@@ -27,6 +27,7 @@ mod privacy;
 mod quiet;
 mod races;
 mod readers;
+mod recycling;
 mod replay;
 mod schedules;
 mod sessions;

@@ -3,8 +3,9 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 122] = [
+pub(super) const ROUTES: [&str; 131] = [
     "DELETE /api/customers/{id}",
+    "DELETE /api/recycle-rules/{id}",
     "DELETE /api/service-tokens/{id}",
     "DELETE /api/users/{id}/wecom-binding",
     "GET /api/auth/me",
@@ -55,6 +56,9 @@ pub(super) const ROUTES: [&str; 122] = [
     "GET /api/notifications/unread-count",
     "GET /api/notifications/{id}",
     "GET /api/openapi.json",
+    "GET /api/pool-rules",
+    "GET /api/recycle-rules",
+    "GET /api/recycle-rules/{id}",
     "GET /api/schedules",
     "GET /api/service-tokens",
     "GET /api/service-tokens/self",
@@ -78,6 +82,7 @@ pub(super) const ROUTES: [&str; 122] = [
     "PATCH /api/customers/{id}/freeze",
     "PATCH /api/customers/{id}/sync-lead-level-o",
     "PATCH /api/customers/{id}/unfreeze",
+    "PATCH /api/recycle-rules/{id}/toggle",
     "PATCH /api/users/{id}",
     "POST /api/auth/login",
     "POST /api/auth/miniprogram-login",
@@ -105,6 +110,8 @@ pub(super) const ROUTES: [&str; 122] = [
     "POST /api/notifications/templates/{key}/publish",
     "POST /api/notifications/templates/{key}/roll-back",
     "POST /api/notifications/undo",
+    "POST /api/recycle-rules",
+    "POST /api/recycle-rules/preview",
     "POST /api/service-tokens",
     "POST /api/users",
     "POST /api/users/{id}/activate",
@@ -124,6 +131,8 @@ pub(super) const ROUTES: [&str; 122] = [
     "PUT /api/notifications/{id}/archive",
     "PUT /api/notifications/{id}/snooze",
     "PUT /api/notifications/{id}/unarchive",
+    "PUT /api/pool-rules",
+    "PUT /api/recycle-rules/{id}",
     "PUT /api/users/{id}/wecom-binding",
     "POST /api/auth/logout",
 ];
