@@ -8,10 +8,14 @@ use tests::kit::{TestApp, eventually, http_client};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 async fn job(app: &TestApp) -> serde_json::Value {
+    named(app, self_check::NAME).await
+}
+
+async fn named(app: &TestApp, name: &str) -> serde_json::Value {
     let listed = app.get("/api/schedules").by(&app.team.manager).send().await;
     assert_eq!(listed.status, 200, "{listed:?}");
     let jobs = listed.data().as_array().expect("jobs").clone();
-    jobs.into_iter().find(|job| job["name"] == self_check::NAME).expect("the job")
+    jobs.into_iter().find(|job| job["name"] == name).expect("the job")
 }
 
 fn moment(job: &serde_json::Value, member: &str) -> DateTime<Utc> {
@@ -52,5 +56,26 @@ async fn a_night_is_checked_once_and_everybody_sees_it(#[values(Sqlite, Postgres
     }
     let refused = app.get("/api/schedules").by(&app.team.employee).send().await;
     assert_eq!(refused.status, 403, "{refused:?}");
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transfer_rules_run_at_every_full_hour(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = TestApp::start(on).await;
+    let before = named(&app, "lead_transfer").await;
+    assert_eq!((&before["cron"], &before["zone"]), (&"0 * * * *".into(), &"Asia/Shanghai".into()));
+    let next = moment(&before, "nextAt");
+    app.advance(next - app.now() + TimeDelta::minutes(1));
+    let after = eventually("the hour is over", async || {
+        let job = named(&app, "lead_transfer").await;
+        (!job["last"].is_null()).then_some(job)
+    })
+    .await;
+    assert_eq!(moment(&after["last"], "period"), next);
+    assert_eq!(
+        (&after["last"]["succeeded"], &after["last"]["outcome"]),
+        (&true.into(), &"0 leads moved by 0 rules".into())
+    );
     app.finish().await;
 }
