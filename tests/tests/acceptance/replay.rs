@@ -166,9 +166,10 @@ async fn every_moment_can_be_seen_again(#[values(Sqlite, Postgres)] on: Backend)
     app.finish().await;
 }
 
-/// What the workload leaves nothing in: no import is open once it is through, and no rule is written.
-const EMPTY: [ReadModel; 4] = [
+/// What the workload leaves nothing in: no import is open once it is through, and nobody writes a rule.
+const EMPTY: [ReadModel; 5] = [
     ReadModel::OpenImports,
+    ReadModel::RecycleRules,
     ReadModel::TransferRules,
     ReadModel::TransferRecords,
     ReadModel::TransferQuotas,
