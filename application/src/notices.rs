@@ -1,7 +1,8 @@
 //! Use case: another system orders a notice (http-api.md section 4).
 //!
-//! Nothing is decided here about channels and nobody is told yet: the order is one fact in the log, and the policy answers
-//! it as it answers all others. So the routes, wishes and proofs of a notice do not depend on who had something to say.
+//! Nothing is decided here about channels and nobody is told yet: the order is one fact in the log, and the policy
+//! answers it as it answers all others. So the routes, wishes and proofs of a notice do not depend on who had something
+//! to say.
 
 use domain::notice_order::{NoticeOrder, NoticeOrderCommand, NoticeOrderError, NoticeOrdered, OrderedWords};
 use domain::staff::Staff;

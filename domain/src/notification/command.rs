@@ -66,8 +66,8 @@ pub enum NotificationCommand {
         /// When.
         at: DateTime<Utc>,
     },
-    /// Take a delivery back that has not left, or that was dismissed and could still be called. One that waits for another
-    /// attempt and may have arrived with an earlier one stays unknown, and is closed.
+    /// Take a delivery back that has not left, or that was dismissed and could still be called. One that waits for
+    /// another attempt and may have arrived with an earlier one stays unknown, and is closed.
     Cancel {
         /// The delivery.
         delivery: DeliveryId,

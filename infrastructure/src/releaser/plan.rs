@@ -19,7 +19,8 @@ pub(super) struct Plan {
     pub(super) collected: Collected,
     /// Every row it tells of.
     pub(super) told: Vec<Held>,
-    /// When the first of its notices was requested: the digest is no younger, so its quiet hours are judged when it leaves.
+    /// When the first of its notices was requested: the digest is no younger, so its quiet hours are judged when it
+    /// leaves.
     pub(super) since: DateTime<Utc>,
     /// What its own commit merges.
     pub(super) merges: Merges,

@@ -87,7 +87,8 @@ impl Runner {
         store::register(&self.db, &self.job, self.clock.now()).await
     }
 
-    /// Works on a job that is known, until told to stop. Dropping the future is a crash: another process carries the period on.
+    /// Works on a job that is known, until told to stop. Dropping the future is a crash: another process carries the
+    /// period on.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
             match self.turn(&stop).await {

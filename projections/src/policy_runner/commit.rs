@@ -149,8 +149,8 @@ impl Chunk {
     }
 }
 
-/// The row of a message, as it is right after the request of its notice. What a policy that catches up asks for is as old as
-/// its event, so that the dispatcher judges the quiet hours of today.
+/// The row of a message, as it is right after the request of its notice. What a policy that catches up asks for is as
+/// old as its event, so that the dispatcher judges the quiet hours of today.
 pub(super) fn work(
     notice: &NewNotice,
     sent: &Outgoing,
