@@ -15,7 +15,7 @@ use domain::transfer_rule::{
 };
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, Null};
+use super::fields::{Change, Fields, Null};
 use super::scalars::{boolean, code, date, id, line, paragraphs, whole};
 use super::{FieldError, Rule};
 use crate::transfers::{ConditionsPatch, Day, Days, DistributionPatch, RulePatch, WindowPatch};
@@ -134,7 +134,7 @@ fn all_but_the_name(fields: &mut Fields) -> RulePatch {
 }
 
 /// A description that was emptied is gone: this is how a page clears it.
-fn description(fields: &mut Fields) -> Option<Option<String>> {
+fn description(fields: &mut Fields) -> Change<String> {
     match fields.take("description")? {
         Value::Null => Some(None),
         Value::String(text) if text.trim().is_empty() => Some(None),
@@ -185,8 +185,8 @@ fn days(value: Value) -> Read<Days> {
 
 /// `2026-01-02`, or an instant on that day.
 fn day(value: Value) -> Result<Day, Rule> {
-    let at = date(value.clone())?;
     let named = value.as_str().and_then(|text| NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok());
+    let at = date(value)?;
     Ok(named.map_or(Day::Of(at), Day::On))
 }
 

@@ -121,7 +121,9 @@ pub async fn revise_rule<B: CommandBus>(
         let mut events = vec![];
         for command in [Some(TransferRuleCommand::Revise(Box::new(revised))), switch].into_iter().flatten() {
             let decided = state.decide(command).map_err(refused)?;
-            decided.iter().for_each(|event| state.evolve(event));
+            for event in &decided {
+                state.evolve(event);
+            }
             events.extend(decided);
         }
         people(bus, &text, Some(&before)).await?;

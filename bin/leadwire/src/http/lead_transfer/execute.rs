@@ -176,12 +176,13 @@ async fn begin(
     form: &ExecuteTransfers,
     language: Language,
 ) -> Result<Vec<(TransferRuleId, Begun)>, Problem> {
-    let reads = Reads::at_most(app, form.batch);
+    let reads = Reads::at_most(app, form.batch).await.map_err(|error| load_problem(&error))?;
     let stores = reads.stores(app);
     let told = |error| transfer_problem(error, language);
     let asked = |context| Occasion::Asked { caller: caller.clone(), context };
     if let Some(hash) = &form.plan_hash {
-        let reads = Reads::of(app); // the plan has its own number of leads
+        // The plan has its own number of leads.
+        let reads = Reads::of(app).await.map_err(|error| load_problem(&error))?;
         let kept = reads.previews().find(hash).await.map_err(|error| load_problem(&error))?;
         let unknown = || told(ExecuteError::Refused(TransferRefusal::UnknownPlan));
         let rule = kept.map(|inputs| inputs.rule).ok_or_else(unknown)?;
@@ -239,7 +240,7 @@ async fn finish(
     app: &App,
     begun: &[(TransferRuleId, Begun)],
 ) -> Result<Vec<TransferRunCompleted>, TransferError> {
-    let reads = Reads::of(app);
+    let reads = Reads::of(app).await?;
     let stores = reads.stores(app);
     let mut ended = Vec::with_capacity(begun.len());
     for (_, begun) in begun {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use application::bus::LoadError;
+use application::customers::Limits;
 use application::transfers::{Candidates, Previews, Refused, Stores};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -15,25 +16,27 @@ use projections::queries::transfers::LeadCandidates;
 
 use crate::app::App;
 
-/// The leads as the read models know them, and the previews that are kept.
+/// The leads as the read models know them, the previews that are kept, and the limits in force.
 #[derive(Debug)]
 pub(super) struct Reads {
     candidates: AtMost,
     previews: StoredPreviews,
+    limits: Limits,
 }
 
 impl Reads {
     /// Every lead.
-    pub(super) fn of(app: &App) -> Self {
-        Self::at_most(app, None)
+    pub(super) async fn of(app: &App) -> Result<Self, LoadError> {
+        Self::at_most(app, None).await
     }
 
     /// So many leads, the longest idle first; `None`: as many as a run takes.
-    pub(super) fn at_most(app: &App, leads: Option<usize>) -> Self {
+    pub(super) async fn at_most(app: &App, leads: Option<usize>) -> Result<Self, LoadError> {
         let all = LeadCandidates::new(app.projections.roster().clone());
         let leads = leads.unwrap_or(usize::MAX);
         let previews = StoredPreviews::new(app.db.clone(), app.clock.clone());
-        Self { candidates: AtMost { all, leads }, previews }
+        let limits = app.limits_in_force().await?;
+        Ok(Self { candidates: AtMost { all, leads }, previews, limits })
     }
 
     /// What transfers work with.
@@ -41,7 +44,7 @@ impl Reads {
         Stores {
             bus: &app.bus,
             candidates: &self.candidates,
-            limits: app.limits(),
+            limits: &self.limits,
             clock: app.clock.as_ref(),
         }
     }

@@ -27,7 +27,7 @@ use crate::http::people::People;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::http::reading::{MIN_POSITION, MinPosition, fresh};
-use crate::http::refusals::db_problem;
+use crate::http::refusals::{db_problem, load_problem};
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::{Language, Text};
 use crate::http::time::Millis;
@@ -157,7 +157,7 @@ pub async fn predict(
     fresh(&app, &caller, ReadModel::TransferQuotas, min).await;
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let language = Language::of(&headers);
-    let reads = Reads::of(&app);
+    let reads = Reads::of(&app).await.map_err(|error| load_problem(&error))?;
     let preview = transfers::predict(reads.stores(&app), reads.previews(), &caller, id, seed).await;
     let preview = preview.map_err(|error| transfer_problem(error, language))?;
     let quotas = query::quotas(&app.db, id).await.map_err(|error| db_problem(&error))?;

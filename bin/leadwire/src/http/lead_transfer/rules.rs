@@ -192,6 +192,8 @@ async fn saved(
     app.writes.noted(caller.id, written.position);
     let found = app.bus.load_at::<TransferRule>(&StreamId::from(id), sequence).await;
     let found = found.map_err(|error| load_problem(&error))?;
+    // The other rules may have been written a moment ago.
+    fresh(app, caller, ReadModel::TransferRules, MinPosition::default()).await;
     let overlaps = overlaps(app, id, &found.state).await?;
     let document = document(app, id, &found).await?.overlapping(&overlaps);
     let answer = status(warned(text, &overlaps), &document)?;
