@@ -45,8 +45,8 @@ pub use notices::{
 };
 pub use preferences::{SetPreferences, violation_of};
 pub use recycling::{
-    PreviewRecycleRule, RecycleKindCode, SetPoolRules, ToggleRecycleRule, WriteRecycleRule, pool_rules_violation,
-    recycle_violation,
+    PreviewRecycleRule, RecycleKindCode, SetPoolRules, ToggleRecycleRule, WriteRecycleRule,
+    pool_rules_violation, recycle_violation,
 };
 pub use subscribe::{REPORTED_CONSENTS_MAX, SubscribeConfirm};
 pub use templates::{DraftTemplate, PreviewTemplate, PreviewVersion, RollBackTemplate, text_error};

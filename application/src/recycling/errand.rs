@@ -96,12 +96,11 @@ fn system(part: &str, command: CommandId, correlation: String) -> Metadata {
 /// Runs a page of errands: the leads are read set-wise, then each is a command of its own.
 pub(super) async fn run_page<B: CommandBus>(
     stores: Stores<'_, B>,
-    page: &[Errand],
+    page: Vec<Errand>,
 ) -> Result<Vec<Fate>, RecycleError> {
     let streams: Vec<StreamId> = page.iter().map(|errand| StreamId::from(errand.customer())).collect();
     let found = stores.bus.load_many::<Customer>(&streams).await?;
-    // Owned: a closure over references may not be held across the wait.
-    let errands = page.to_vec().into_iter().zip(found);
+    let errands = page.into_iter().zip(found);
     let errands = errands.map(|(errand, found)| run_one(stores, errand, found));
     stream::iter(errands).buffered(LEADS_AT_ONCE).try_collect().await
 }

@@ -30,7 +30,7 @@ pub async fn remind<B: CommandBus>(stores: Stores<'_, B>) -> Result<Reminded, Re
     let mut outcome = Reminded::default();
     for page in found.chunks(LEADS_AT_ONCE) {
         let errands: Vec<_> = page.iter().copied().map(Errand::Remind).collect();
-        for fate in run_page(stores, &errands).await? {
+        for fate in run_page(stores, errands).await? {
             match fate {
                 Fate::Done => outcome.reminded += 1,
                 Fate::Known => {}

@@ -52,13 +52,13 @@ pub async fn recycle<B: CommandBus>(
         let terms = Arc::new(policy_now(stores).await?);
         let fall = |falling| Errand::Fall { falling, terms: Arc::clone(&terms), period };
         let errands: Vec<_> = page.iter().copied().map(fall).collect();
-        outcome.recycled += outcome.count(&run_page(stores, &errands).await?);
+        outcome.recycled += outcome.count(&run_page(stores, errands).await?);
     }
     for page in warnings.chunks(LEADS_AT_ONCE) {
         let terms = Arc::new(policy_now(stores).await?);
         let warn = |warning| Errand::Warn { warning, terms: Arc::clone(&terms), period };
         let errands: Vec<_> = page.iter().copied().map(warn).collect();
-        outcome.warned += outcome.count(&run_page(stores, &errands).await?);
+        outcome.warned += outcome.count(&run_page(stores, errands).await?);
     }
     Ok(outcome)
 }

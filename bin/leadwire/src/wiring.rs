@@ -114,6 +114,11 @@ impl Leadwire {
 
     /// With ports of the caller's choice. Nothing is left behind when it fails.
     pub async fn start_with(settings: Settings, roles: &[Role], ports: Ports) -> Result<Running, StartError> {
+        // Boxed: the steps of a start together are large, and callers hold it beside their own.
+        Box::pin(Self::assemble(settings, roles, ports)).await
+    }
+
+    async fn assemble(settings: Settings, roles: &[Role], ports: Ports) -> Result<Running, StartError> {
         if roles.is_empty() {
             return Err(StartError::NoRole);
         }

@@ -177,7 +177,7 @@ impl Runner {
                 }
                 // The end will say whether it is still ours.
                 Err(error) => {
-                    tracing::warn!(%error, job.name = self.job.name, "no sign of life could be given")
+                    tracing::warn!(%error, job.name = self.job.name, "no sign of life could be given");
                 }
             }
         };

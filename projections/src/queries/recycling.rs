@@ -104,14 +104,14 @@ impl RecyclingLeads {
         may_be: impl Fn(&PoolDue) -> bool,
         judge: impl Fn(CustomerId, &Customer, PoolDue) -> Option<T>,
     ) -> Result<Vec<T>, DbError> {
-        let mut maybe: Vec<(DateTime<Utc>, Uuid)> = {
+        let mut candidates: Vec<(DateTime<Utc>, Uuid)> = {
             let leads = self.0.read().await?;
             let due = |lead: &Entry| earliest(policy, lead).filter(&may_be).map(|due| (due.at, lead.id));
             leads.all().iter().filter_map(due).collect()
         };
-        maybe.sort_unstable();
+        candidates.sort_unstable();
         let mut found = Vec::new();
-        for page in maybe.chunks(ROWS_AT_ONCE) {
+        for page in candidates.chunks(ROWS_AT_ONCE) {
             let ids: Vec<Uuid> = page.iter().map(|(_, id)| *id).collect();
             let mut rows = rows_by_id(self.0.db(), &ids).await?;
             for row in ids.iter().filter_map(|id| rows.remove(id)) {

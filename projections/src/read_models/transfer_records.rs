@@ -6,6 +6,7 @@
 
 mod rows;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::customer::{AssignmentSource, Customer, CustomerEvent, CustomerTransferred};
@@ -172,8 +173,8 @@ impl Book {
     }
 
     fn started(&mut self, run: Uuid, position: Position, e: &TransferRunStarted) {
-        if !self.runs.contains_key(&run) {
-            self.runs.insert(run, RunRow::begun(run, position, e));
+        if let Entry::Vacant(free) = self.runs.entry(run) {
+            free.insert(RunRow::begun(run, position, e));
             self.changed_runs.insert(run);
         }
     }
@@ -235,7 +236,7 @@ impl Book {
         if let Some(record) = self.records.get_mut(&id)
             && record.position < position
         {
-            record.status = status.as_str().to_owned();
+            status.as_str().clone_into(&mut record.status);
             record.reason = reason.map(str::to_owned);
             record.at = at;
             record.position = position;

@@ -79,7 +79,7 @@ impl Rule {
         Self { state, runs: 0, moved: 0, last_run_at, last_moved: 0, version: 0, position: 0, changed: false }
     }
 
-    fn read(row: Row) -> Result<Self, HandleError> {
+    fn read(row: &Row) -> Result<Self, HandleError> {
         let state = serde_json::from_str(&row.doc)
             .map_err(|_| poison(row.position, &format!("the row {} cannot be read", row.id)))?;
         Ok(Self {
@@ -133,7 +133,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
     let found: Vec<Row> = fetch_in(tx, sql, &ids).await?;
     let mut rules = HashMap::new();
     for row in found {
-        rules.insert(row.id, Rule::read(row)?);
+        rules.insert(row.id, Rule::read(&row)?);
     }
     for fact in page {
         let Some((id, position)) = rule_of(fact) else { continue };

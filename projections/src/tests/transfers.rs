@@ -48,13 +48,14 @@ async fn statuses(world: &World, filter: &RecordFilter) -> Vec<(u128, RecordStat
 #[rstest]
 #[tokio::test]
 async fn a_record_follows_its_move(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    use RecordStatus::{Failed, Planned, Success};
+
     let world = office(backend).await;
     let moves = [planned(1, 1, 2), planned(2, 1, 3), planned(3, 1, 2)];
     let hours = second(60 + 49 * 3600);
     world.append(run(1), &run_begun(rule(1), rule_text("闲置流转"), &moves, hours)).await;
     world.settle().await;
     let all = RecordFilter::default();
-    use RecordStatus::{Failed, Planned, Success};
     assert_eq!(
         statuses(&world, &all).await,
         [(1, Planned, None), (2, Planned, None), (3, Planned, None)],

@@ -70,6 +70,11 @@ fn sum(samples: &Samples, name: &str, labels: &[&str]) -> f64 {
     samples.iter().filter(|(what, _)| wanted(what)).map(|(_, value)| value).sum()
 }
 
+/// A sum that is a whole number, as it is written.
+fn count(samples: &Samples, name: &str, labels: &[&str]) -> String {
+    sum(samples, name, labels).to_string()
+}
+
 fn of(channel: Channel) -> String {
     format!("channel=\"{channel}\"")
 }
@@ -89,19 +94,19 @@ async fn a_story_moves_every_metric_that_is_documented(#[values(Sqlite, Postgres
     lead(1).await;
     let (sent, at_first) = scrape(&url).await;
     let attempts = "leadwire_delivery_attempts_total";
-    assert_eq!(sum(&sent, attempts, &[&wecom, "outcome=\"accepted\""]), 1.0);
-    assert_eq!(sum(&sent, "leadwire_provider_call_seconds_count", &[&wecom]), 1.0);
-    assert_eq!(sum(&sent, "leadwire_channel_sent_today", &[&wecom]), 1.0);
-    assert_eq!(sum(&sent, "leadwire_channel_sent_today", &[&robot]), 0.0);
+    assert_eq!(count(&sent, attempts, &[&wecom, "outcome=\"accepted\""]), "1");
+    assert_eq!(count(&sent, "leadwire_provider_call_seconds_count", &[&wecom]), "1");
+    assert_eq!(count(&sent, "leadwire_channel_sent_today", &[&wecom]), "1");
+    assert_eq!(count(&sent, "leadwire_channel_sent_today", &[&robot]), "0");
     let busiest = |window| [wecom.as_str(), "scope=\"receiver\"", window];
-    assert_eq!(sum(&sent, "leadwire_channel_window_sends", &busiest("window_seconds=\"60\"")), 1.0);
-    assert_eq!(sum(&sent, "leadwire_channel_window_limit", &busiest("window_seconds=\"60\"")), 30.0);
-    assert_eq!(sum(&sent, "leadwire_channel_window_limit", &busiest("window_seconds=\"3600\"")), 1000.0);
-    assert_eq!(sum(&sent, "leadwire_channel_window_limit", &[&robot, "scope=\"app\""]), 18.0);
+    assert_eq!(count(&sent, "leadwire_channel_window_sends", &busiest("window_seconds=\"60\"")), "1");
+    assert_eq!(count(&sent, "leadwire_channel_window_limit", &busiest("window_seconds=\"60\"")), "30");
+    assert_eq!(count(&sent, "leadwire_channel_window_limit", &busiest("window_seconds=\"3600\"")), "1000");
+    assert_eq!(count(&sent, "leadwire_channel_window_limit", &[&robot, "scope=\"app\""]), "18");
     let tokens = sum(&sent, "leadwire_token_refreshes_total", &["provider=\"wecom\""]);
     assert!(tokens >= 1.0, "{sent:?}");
-    assert_eq!(sum(&sent, "leadwire_channel_processes", &[&wecom, "state=\"open\""]), 1.0);
-    assert_eq!(sum(&sent, "leadwire_outbox_depth", &[&wecom]), 0.0);
+    assert_eq!(count(&sent, "leadwire_channel_processes", &[&wecom, "state=\"open\""]), "1");
+    assert_eq!(count(&sent, "leadwire_outbox_depth", &[&wecom]), "0");
 
     // A refusal, and a provider that is busy: the message waits and grows old.
     let says = |errcode| Fault::Errcode { errcode, errmsg: None, process: false };
@@ -112,9 +117,9 @@ async fn a_story_moves_every_metric_that_is_documented(#[values(Sqlite, Postgres
     lead(3).await;
     app.advance(TimeDelta::seconds(1));
     let (waits, while_it_waits) = scrape(&url).await;
-    assert_eq!(sum(&waits, attempts, &[&wecom, "outcome=\"rejected\""]), 1.0);
+    assert_eq!(count(&waits, attempts, &[&wecom, "outcome=\"rejected\""]), "1");
     assert!(sum(&waits, attempts, &[&wecom, "outcome=\"retry\""]) >= 1.0, "{waits:?}");
-    assert_eq!(sum(&waits, "leadwire_outbox_depth", &[&wecom]), 1.0);
+    assert_eq!(count(&waits, "leadwire_outbox_depth", &[&wecom]), "1");
     assert!(sum(&waits, "leadwire_outbox_oldest_age_seconds", &[&wecom]) >= 1.0);
 
     // The provider refuses the secret: the channel rests, and works again by itself.
@@ -146,7 +151,7 @@ async fn a_story_moves_every_metric_that_is_documented(#[values(Sqlite, Postgres
     app.settle().await;
     self_check::check(app.app(), app.now().date_naive()).await.expect("a check");
     let (last, names) = scrape(&url).await;
-    assert_eq!(sum(&last, "leadwire_channel_paused", &[&robot]), 1.0);
+    assert_eq!(count(&last, "leadwire_channel_paused", &[&robot]), "1");
     assert!(last.contains_key("leadwire_self_check_clean"), "{last:?}");
     let seen: BTreeSet<String> = [at_first, while_it_waits, names.clone()].into_iter().flatten().collect();
     let missing: Vec<_> = documented().difference(&seen).cloned().collect();

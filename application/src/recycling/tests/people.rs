@@ -33,8 +33,8 @@ fn a_rule_is_written_changed_switched_and_deleted() {
     let of = || context(day_one());
     ready(create_rule(&bus, &admin, &of(), rule(0), (text(), true))).unwrap();
     let longer = RecycleText { kind: RecycleKind::NoFollowUp { days: 9 }, ..text() };
-    let stale = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(7)), longer.clone()));
-    assert_eq!(refused(stale), RecycleRefusal::Stale { sequence: 1 });
+    let outdated = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(7)), longer.clone()));
+    assert_eq!(refused(outdated), RecycleRefusal::Stale { sequence: 1 });
     let revised = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(1)), longer)).unwrap();
     assert_eq!(revised.result, RuleReceipt { rule: rule(0), sequence: 2 });
     ready(switch_rule(&bus, &admin, &of(), (rule(0), None), false)).unwrap();

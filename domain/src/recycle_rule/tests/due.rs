@@ -49,7 +49,7 @@ fn the_clock_starts_with_the_last_follow_up_or_with_the_owner() {
         (not_signed, Some(days(4)), days(60)),
     ] {
         let facts = DueFacts { last_follow_up_at: follow_up, ..facts() };
-        assert_eq!(due(&[text.clone()], facts), Some((expected, id(1))), "{text:?}");
+        assert_eq!(due(std::slice::from_ref(&text), facts), Some((expected, id(1))), "{text:?}");
     }
 }
 

@@ -69,6 +69,7 @@ impl Entry {
 
 /// The same as the table has it.
 #[derive(FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "the columns of a table")]
 pub(super) struct Row {
     pub(super) id: Uuid,
     search: String,

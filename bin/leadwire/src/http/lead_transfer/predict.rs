@@ -166,7 +166,7 @@ pub async fn predict(
     let named: Vec<StaffId> = named.chain(everybody(&preview.inputs.text)).collect();
     let people = People::find(&app, named).await?;
     let next = match schedule(&app).await? {
-        Some(grid) if preview.enabled => next_run(&grid, &preview.inputs.text.window, app.clock.now()),
+        Some(grid) if preview.enabled => next_run(&grid, preview.inputs.text.window, app.clock.now()),
         _ => None,
     };
     let document = TransferPredictionDocument::of(&preview, next, &balances, &people, language);
@@ -241,7 +241,7 @@ async fn schedule(app: &App) -> Result<Option<Grid>, Problem> {
 }
 
 /// The first moment of the schedule after `now` that lies in the rule's hours.
-fn next_run(grid: &Grid, window: &Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+fn next_run(grid: &Grid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut period = grid.next_after(now)?.0;
     for _ in 0..OPENINGS_MAX {
         if window.contains(period) {
@@ -270,7 +270,7 @@ mod tests {
             let (start, end) = hours.split_once('-').unwrap();
             let (start, end) = (start.parse().unwrap(), end.parse().unwrap());
             let window = Window { start, end, ..Window::default() };
-            let next = next_run(&Grid::parse(cron, zone).unwrap(), &window, now.parse().unwrap());
+            let next = next_run(&Grid::parse(cron, zone).unwrap(), window, now.parse().unwrap());
             assert_eq!(next, expected.map(|at| at.parse().unwrap()), "{cron} {hours}");
         }
     }

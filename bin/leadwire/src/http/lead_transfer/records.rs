@@ -339,7 +339,7 @@ impl TransferSnapshotDocument {
         Self {
             customer_number: snapshot.customer_number,
             customer_name: snapshot.customer_name,
-            contract_status: snapshot.contract_status.map(|status| status.as_str()),
+            contract_status: snapshot.contract_status.map(domain::customer::ContractStatus::as_str),
             inactive_hours: snapshot.inactive_hours,
             last_activity_at: snapshot.last_activity_at.map(Millis),
             created_at: Millis(snapshot.created_at),
