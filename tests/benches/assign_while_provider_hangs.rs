@@ -46,8 +46,8 @@ const LONG: Duration = Duration::from_secs(30);
 const QUICK: Duration = Duration::from_secs(5);
 /// Seconds at the beginning of a part that are not counted: connections open, caches fill.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// Leads, each assigned again every few seconds.
-const LEADS: usize = 1000;
+/// Assignments that a part may make beyond its rate: bursts after a late tick.
+const SPARE: usize = RATE as usize;
 /// People who get them, each bound to WeChat.
 const EMPLOYEES: usize = 64;
 /// Messages that each of them has agreed to: more than there can be.
@@ -145,7 +145,7 @@ async fn measure(backend: Backend, length: Duration) -> Result<Outcome> {
     let wechat = simulator.handle();
     let settings = settings(database.url(), simulator.base_url())?;
     let service = Leadwire::start(settings, &wiring::Role::ALL).await?;
-    let mut office = Office::open(&service, wechat).await?;
+    let mut office = Office::open(&service, wechat, length).await?;
     service.settle(PATIENCE).await?;
 
     let prepared = wechat.ledger().len();
@@ -246,7 +246,7 @@ struct Desk {
 }
 
 impl Office {
-    async fn open(service: &Running, wechat: &SimulatorHandle) -> Result<Self> {
+    async fn open(service: &Running, wechat: &SimulatorHandle, length: Duration) -> Result<Self> {
         let app = service.app();
         let manager = people::register(app, "manager", Role::Manager).await?;
         let mut employees = Vec::new();
@@ -261,7 +261,7 @@ impl Office {
         let token = people::token(app, manager, "manager", Role::Manager)?;
         let base_url = format!("http://{address}").into();
         let desk = Desk { client: http_client()?, base_url, token: token.into() };
-        let leads = create_leads(&desk).await?;
+        let leads = create_leads(&desk, leads_of(length)?).await?;
         Ok(Self { desk, employees, leads, assigned: 0, assigned_in_last_part: 0 })
     }
 
@@ -294,17 +294,22 @@ impl Office {
 
     /// The next lead, to the person after its owner.
     fn next_assignment(&mut self) -> (String, Value) {
-        let (round, lead) = (self.assigned / LEADS, self.assigned % LEADS);
+        let (round, lead) = (self.assigned / self.leads.len(), self.assigned % self.leads.len());
         self.assigned += 1;
         let to = self.employees[(lead + round) % EMPLOYEES];
         (format!("/api/customers/{}/assign", self.leads[lead]), json!({ "assignedTo": to }))
     }
 }
 
-async fn create_leads(desk: &Desk) -> Result<Vec<CustomerId>> {
+/// So many that no lead moves twice in a part: what waits for a lead that has moved on is taken back.
+fn leads_of(length: Duration) -> Result<usize> {
+    Ok(usize::try_from(u64::from(RATE) * length.as_secs())? + SPARE)
+}
+
+async fn create_leads(desk: &Desk, leads_wanted: usize) -> Result<Vec<CustomerId>> {
     let mut leads = Vec::new();
     let mut running = JoinSet::new();
-    for number in 0..LEADS {
+    for number in 0..leads_wanted {
         if running.len() >= CREATED_AT_ONCE
             && let Some(created) = running.join_next().await
         {
