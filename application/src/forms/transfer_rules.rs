@@ -13,7 +13,7 @@ use domain::transfer_rule::{
     COMPENSATION_PRIORITY, COOLDOWN_HOURS, DESCRIPTION_CHARS_MAX, INACTIVE_HOURS, NAME_CHARS_MAX, PEOPLE_MAX,
     RuleFault, RuleViolation, Strategy, TRANSFER_COUNT_MAX, TargetModule,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::fields::{Change, Fields, Null};
 use super::scalars::{boolean, code, date, id, line, paragraphs, whole};
@@ -92,9 +92,8 @@ impl ToggleTransferRule {
 }
 
 impl ExecuteTransfers {
-    /// Reads the body, which may be missing.
+    /// Reads the body. `{}` means every rule, so it has to be said: a body that got lost must not move leads.
     pub fn parse(body: Value) -> Read<Self> {
-        let body = if body.is_null() { Value::Object(Map::new()) } else { body };
         let mut fields = Fields::of(body, Null::Absent)?;
         let most = i64::try_from(RUN_LEADS_MAX).unwrap_or(i64::MAX);
         let rule = fields.optional("ruleId", id);

@@ -111,7 +111,7 @@ pub struct TransferSkippedDocument {
 #[utoipa::path(
     post, path = "/api/lead-transfer/execute-now", operation_id = "execute_transfers", tag = "lead transfer",
     params(schemas::CommandHeaders),
-    request_body(content = Option<TransferExecuteBody>),
+    request_body(content = TransferExecuteBody),
     responses(
         (status = 200, description = "What came of it", body = Enveloped<TransferExecutionDocument>),
         (status = 202, description = "It goes on", body = Enveloped<TransferExecutionDocument>),

@@ -112,7 +112,8 @@ proptest! {
         let counts: Vec<usize> = (0..people).map(|n| gained(&made, n)).collect();
         let (most, least) = (counts.iter().max().unwrap(), counts.iter().min().unwrap());
         prop_assert!(most - least <= 1, "{:?}", counts);
-        prop_assert!(!mixed || gained(&made, 200) <= *most, "{:?}", counts);
+        // Nobody else is ever skipped, so each has one in every round that the owner had one in, but for the last.
+        prop_assert!(!mixed || gained(&made, 200) <= *least + 1, "{:?}", counts);
     }
 
     #[test]
