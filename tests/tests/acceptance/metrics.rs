@@ -70,9 +70,9 @@ fn sum(samples: &Samples, name: &str, labels: &[&str]) -> f64 {
     samples.iter().filter(|(what, _)| wanted(what)).map(|(_, value)| value).sum()
 }
 
-/// A sum that is a whole number, as it is written.
+/// A sum that is a whole number, as it is written; nothing at all adds up to a negative zero.
 fn count(samples: &Samples, name: &str, labels: &[&str]) -> String {
-    sum(samples, name, labels).to_string()
+    (sum(samples, name, labels) + 0.0).to_string()
 }
 
 fn of(channel: Channel) -> String {

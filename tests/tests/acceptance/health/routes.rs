@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 131] = [
+pub(super) const ROUTES: [&str; 142] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/recycle-rules/{id}",
     "DELETE /api/service-tokens/{id}",
@@ -135,4 +135,15 @@ pub(super) const ROUTES: [&str; 131] = [
     "PUT /api/recycle-rules/{id}",
     "PUT /api/users/{id}/wecom-binding",
     "POST /api/auth/logout",
+    "DELETE /api/lead-transfer/rules/{id}",
+    "GET /api/lead-transfer/records",
+    "GET /api/lead-transfer/rules",
+    "GET /api/lead-transfer/rules/{id}",
+    "GET /api/lead-transfer/rules/{id}/predict",
+    "GET /api/lead-transfer/statistics",
+    "GET /api/lead-transfer/user-statistics/{userId}",
+    "PATCH /api/lead-transfer/rules/{id}",
+    "PATCH /api/lead-transfer/rules/{id}/toggle",
+    "POST /api/lead-transfer/execute-now",
+    "POST /api/lead-transfer/rules",
 ];
