@@ -1,8 +1,8 @@
 //! A run from its plan to its end: one command a lead, and one fact that tells of them all.
 //!
-//! What a crash leaves behind: a run with its plan, and some leads that moved. Every move has the id that follows from
-//! run and lead and leaves a receipt, so whoever goes on finds the receipts and counts those leads as moved, whatever
-//! happened to them since; the others are asked again and moved or skipped. The end is one append, written once.
+//! What a crash leaves behind: a run with its plan, and some leads whose fate is decided. The fate of a lead, moved or
+//! skipped, is a command whose id follows from run and lead, and leaves a receipt: it is decided once, however many
+//! processes go on with the run, and whatever happens to the lead afterwards. The end is one append, written once.
 
 use std::collections::HashMap;
 
@@ -16,13 +16,14 @@ use domain::transfer_rule::run::{
 use domain::transfer_rule::{Criteria, Ineligible, TransferRule};
 use domain::{Aggregate, StaffId, StreamId, TransferRunId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::{Deserialize, Serialize};
 
 use super::gather::cap_of;
 use super::steps::{move_of, step};
 use super::{SkipReason, Stores, TransferError, TransferRefusal};
 use crate::bus::{
-    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, Plan, StreamAppend,
-    Versioned, execute,
+    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, Plan, Receipt,
+    StreamAppend, Versioned, execute,
 };
 use crate::customers::moved;
 
@@ -42,7 +43,21 @@ pub struct Outcome {
 /// What became of one planned lead.
 enum Fate {
     Moved,
-    Skipped(SkipReason),
+    /// It stayed, for the reason with this code.
+    Skipped(String),
+}
+
+/// What the receipt of a lead that stayed holds; that of one that moved holds the move.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    skipped: String,
+}
+
+impl Fate {
+    /// What was decided before, by whoever it was.
+    fn of(receipt: Receipt) -> Self {
+        serde_json::from_value(receipt.result).map_or(Self::Moved, |Kept { skipped }| Self::Skipped(skipped))
+    }
 }
 
 /// Moves what was planned and is still as the rule wants it. A failure of the store on the way leaves what moved; the
@@ -63,9 +78,9 @@ pub async fn continue_run<B: CommandBus>(
         for (planned, fate) in page.iter().zip(fates) {
             match fate {
                 Fate::Moved => outcome.moved.push(*planned),
-                Fate::Skipped(reason) => outcome
-                    .skipped
-                    .push(Skipped { customer: planned.customer, reason: reason.code().to_owned() }),
+                Fate::Skipped(reason) => {
+                    outcome.skipped.push(Skipped { customer: planned.customer, reason });
+                }
             }
         }
     }
@@ -150,19 +165,22 @@ impl<B: CommandBus> Mover<'_, B> {
         for _ in 0..=CONFLICT_RETRIES_MAX {
             let draft = match self.decide(planned, &found, moment)? {
                 Ok(draft) => draft,
-                Err(reason) => return self.skipped_unless_moved(planned, reason).await,
+                Err(reason) => return self.keep(planned, reason).await,
             };
             match self.stores.bus.append(draft).await {
-                Ok(Appended::Committed { .. } | Appended::Replayed(_)) => return Ok(Fate::Moved),
+                Ok(Appended::Committed { .. }) => return Ok(Fate::Moved),
+                Ok(Appended::Replayed(receipt)) => return Ok(Fate::of(receipt)),
                 // Somebody did something with the lead in between: whether it may still go is asked again.
                 Err(AppendError::Conflict { .. }) => {
                     found = self.stores.bus.load::<Customer>(&StreamId::from(planned.customer)).await?;
                 }
-                Err(AppendError::LimitReached { .. }) => return Ok(Fate::Skipped(SkipReason::TargetFull)),
+                Err(AppendError::LimitReached { .. }) => {
+                    return self.keep(planned, SkipReason::TargetFull).await;
+                }
                 Err(error) => return Err(ExecuteError::Append(error)),
             }
         }
-        Ok(Fate::Skipped(SkipReason::Contended))
+        self.keep(planned, SkipReason::Contended).await
     }
 
     /// The draft of a move, or why the lead stays.
@@ -204,15 +222,23 @@ impl<B: CommandBus> Mover<'_, B> {
         }))
     }
 
-    /// A lead that may not go (any more) may be one that this run moved before it was interrupted.
-    async fn skipped_unless_moved(
-        &self,
-        planned: PlannedMove,
-        reason: SkipReason,
-    ) -> Result<Fate, TransferError> {
-        let command = move_of(self.run, planned.customer).command;
-        let receipt = self.stores.bus.receipt(command).await?;
-        Ok(receipt.map_or(Fate::Skipped(reason), |_| Fate::Moved))
+    /// Writes down that the lead stays, unless its fate was decided before: it may be one that this run moved before it
+    /// was interrupted. Another process on the same run may find a moment later that the target has room again; it then
+    /// finds this, too, so that the end never says that a lead stayed which moved.
+    async fn keep(&self, planned: PlannedMove, reason: SkipReason) -> Result<Fate, TransferError> {
+        let code = reason.code().to_owned();
+        let result = serde_json::to_value(Kept { skipped: code.clone() })?;
+        let draft = Draft {
+            metadata: move_of(self.run, planned.customer),
+            recorded_at: self.stores.clock.now(),
+            streams: vec![],
+            guards: vec![],
+            receipt: Some((self.started.plan_hash.clone(), result)),
+        };
+        match self.stores.bus.append(draft).await.map_err(ExecuteError::Append)? {
+            Appended::Committed { .. } => Ok(Fate::Skipped(code)),
+            Appended::Replayed(receipt) => Ok(Fate::of(receipt)),
+        }
     }
 }
 

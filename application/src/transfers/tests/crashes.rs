@@ -147,3 +147,19 @@ fn two_processes_on_one_run_move_each_lead_once() {
     assert_eq!(ready(complete_run(office.stores(), run, other)).unwrap(), first);
     assert_whole(&office, &first, "twice");
 }
+
+#[test]
+fn what_stayed_stays_for_every_process_on_the_run_whatever_makes_room_meanwhile() {
+    let mut office = Office::with(2);
+    let run = ready(start_run(office.stores(), rule(), &Occasion::Period(period()))).unwrap().run;
+    let cap = std::mem::replace(&mut office.limits.holding_cap, 0);
+    let full = ready(continue_run(office.stores(), run)).unwrap();
+    assert_eq!(full.moved, []);
+    // Another process comes to the same leads when there is room again: before the first one ends the run, or after.
+    office.limits.holding_cap = cap;
+    let other = ready(continue_run(office.stores(), run)).unwrap();
+    assert_eq!(other, full);
+    let completed = ready(complete_run(office.stores(), run, full)).unwrap();
+    assert!(completed.skipped.iter().all(|one| one.reason == "target_full"), "{completed:?}");
+    assert_eq!((completed.skipped.len(), office.transfers()), (2, vec![0, 0]));
+}
