@@ -13,6 +13,7 @@ mod policy;
 mod pool;
 mod rebuilds;
 mod recycling;
+mod reminders;
 mod roster;
 mod scans;
 mod statements;

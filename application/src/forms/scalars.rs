@@ -155,6 +155,8 @@ pub(super) fn date(value: Value) -> Result<DateTime<Utc>, Rule> {
 
 /// Reads `2025-12-01`, `2025-12-01T08:00:00.000Z` or `2025-12-01T08:00:00`. Without an offset it is UTC: these
 /// fields mean a day, and midnight UTC is the same day in China.
+///
+/// In whole microseconds and without leap seconds, as PostgreSQL keeps it: a moment in a row must be the one in the log.
 pub(super) fn parse_date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let instant = DateTime::parse_from_rfc3339(text)
@@ -162,7 +164,7 @@ pub(super) fn parse_date(text: &str) -> Option<DateTime<Utc>> {
         .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|t| t.and_utc()))
         .ok()
         .or_else(|| day(text, "%Y-%m-%d"))?;
-    YEARS.contains(&instant.year()).then_some(instant)
+    DateTime::from_timestamp_micros(instant.timestamp_micros()).filter(|at| YEARS.contains(&at.year()))
 }
 
 /// The first instant of a day, for the formats people type.

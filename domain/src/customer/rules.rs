@@ -78,14 +78,15 @@ impl Customer {
         Ok((!knows).then(|| RecycleWarned { to, rule, due_at, offset_hours, at }.into()))
     }
 
-    /// The reminder, unless its owner had this very one.
+    /// The reminder, unless its owner had this very one. A moment that was over when somebody named it promises nothing.
     pub(super) fn reminded(
         &self,
         due: DateTime<Utc>,
         at: DateTime<Utc>,
     ) -> Result<Option<CustomerEvent>, CustomerError> {
         let to = self.held_by()?;
-        if self.next_follow_up_at != Some(due) || at < due {
+        let promised = self.last_follow_up.as_ref().is_some_and(|last| last.at < due);
+        if self.next_follow_up_at != Some(due) || !promised || at < due {
             return Err(CustomerError::NotDue { at: self.next_follow_up_at });
         }
         Ok((self.follow_up_reminded != Some(due)).then(|| FollowUpDue { to, due, at }.into()))

@@ -1,5 +1,8 @@
-//! When each lead is to be followed up next, as its last follow-up said, and whether its owner was reminded: what finds
-//! the reminders of this minute.
+//! When each lead is to be followed up next, as its last follow-up said, and whether its owner is still to be reminded:
+//! what finds the reminders of this minute.
+//!
+//! Every open row must be one that the lead agrees with, or the same rows would be found each minute and keep the others
+//! from their turn. So a moment that was over when it was named is never open.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +33,9 @@ pub(crate) const TABLE: Table = Table {
 fn row(event: &Recorded<CustomerEvent>) -> Option<(Uuid, Vec<Cell>)> {
     let (due, open) = match &event.payload {
         CustomerEvent::FollowedUp(e) if is_system_note(e.kind, &e.content) => return None,
-        CustomerEvent::FollowedUp(e) => (e.next_follow_up_at, e.next_follow_up_at.is_some()),
+        CustomerEvent::FollowedUp(e) => {
+            (e.next_follow_up_at, e.next_follow_up_at.is_some_and(|due| e.at < due))
+        }
         CustomerEvent::FollowUpDue(e) => (Some(e.due), false),
         _ => return None,
     };

@@ -84,6 +84,14 @@ fn a_follow_up_says_how_what_and_when_next() {
     let form = FollowUp::parse(body).unwrap();
     assert_eq!((form.kind, form.content.as_str()), (FollowUpKind::Visit, "看了两位阿姨"));
     assert_eq!(form.next_at.map(|at| at.to_rfc3339()), Some("2026-03-05T00:00:00+00:00".to_owned()));
+    for (named, kept) in [
+        ("2026-03-05T10:00:00.1234567Z", "2026-03-05T10:00:00.123456+00:00"),
+        ("2026-03-05T23:59:60Z", "2026-03-06T00:00:00+00:00"),
+    ] {
+        let body = json!({"type": "phone", "content": "好", "nextFollowUpDate": named});
+        let next_at = FollowUp::parse(body).unwrap().next_at;
+        assert_eq!(next_at.map(|at| at.to_rfc3339()).as_deref(), Some(kept), "as the databases keep it");
+    }
     for (key, value, rule) in [
         ("type", json!(null), "required"),
         ("type", json!("call"), "unknown_code"),

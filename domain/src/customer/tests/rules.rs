@@ -280,3 +280,15 @@ fn an_owner_is_reminded_once_of_what_they_meant_to_do() {
     let pooled = [promised, vec![released.into()]].concat();
     refused(pooled, remind(DAY, DAY), CustomerError::AlreadyInPool);
 }
+
+#[test]
+fn a_moment_that_was_over_when_it_was_named_reminds_nobody() {
+    let remind = |now| CustomerCommand::RemindOfFollowUp { due: at(DAY), at: at(now) };
+    let not_due = CustomerError::NotDue { at: Some(at(DAY)) };
+    refused(history([followed_up(DAY + 60, Some(DAY))]), remind(DAY + 61), not_due.clone());
+    refused(history([followed_up(DAY, Some(DAY))]), remind(DAY), not_due.clone());
+    // A form that was filled with the last date: the owner was reminded of it already.
+    let reminded: CustomerEvent = FollowUpDue { to: staff(1), due: at(DAY), at: at(DAY) }.into();
+    let again = [followed_up(60, Some(DAY)), reminded, followed_up(DAY + 60, Some(DAY))];
+    refused(history(again), remind(DAY + 61), not_due);
+}
