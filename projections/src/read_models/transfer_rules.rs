@@ -2,12 +2,16 @@
 //!
 //! `doc` is the aggregate's state; the figures come from the facts that end its runs. A deleted rule keeps its row,
 //! because its stream goes on and its runs stay; lists do not show it.
+//!
+//! An hour outside the rule's window ends with a fact as well, and is no run to whoever reads the figures: they would
+//! show 03:00 and no lead each morning (existing-systems.md section 5.3, number 4).
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::transfer_rule::TransferRule;
-use domain::transfer_rule::run::TransferRunEvent;
+use domain::transfer_rule::plan::Nothing;
+use domain::transfer_rule::run::{TransferRunCompleted, TransferRunEvent};
 use domain::{Aggregate, Position, Sequence};
 use infrastructure::db::Tx;
 use infrastructure::event_log::Filter;
@@ -125,6 +129,10 @@ fn rule_of(fact: &Fact) -> Option<(Uuid, Position)> {
     }
 }
 
+fn was_open(e: &TransferRunCompleted) -> bool {
+    e.explanation.as_deref() != Some(Nothing::WindowClosed.code())
+}
+
 pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Result<(), HandleError> {
     let mut ids: Vec<Uuid> = page.iter().filter_map(|fact| Some(rule_of(fact)?.0)).collect();
     ids.sort_unstable();
@@ -147,7 +155,9 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
                 rule.version = event.sequence;
             }
             Fact::TransferRun(event, _) => {
-                if let TransferRunEvent::Completed(e) = &event.payload {
+                if let TransferRunEvent::Completed(e) = &event.payload
+                    && was_open(e)
+                {
                     rule.last_moved = i64::try_from(e.moved.len()).unwrap_or(i64::MAX);
                     rule.moved += rule.last_moved;
                     rule.runs += 1;

@@ -4,7 +4,8 @@ mod ports;
 
 use domain::customer::ContractStatus;
 use domain::transfer_rule::TransferRuleRevised;
-use domain::transfer_rule::run::TransferRunEvent;
+use domain::transfer_rule::plan::Nothing;
+use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted, TransferRunEvent};
 use domain::{StaffId, TransferRuleId};
 use rstest::rstest;
 
@@ -176,6 +177,43 @@ async fn balances_outlive_every_edit_of_the_lists(
     let person = transfers::user_statistics(&world.db, staff(1)).await.unwrap();
     assert_eq!(person, UserStatistics { staff: staff(1), transferred_out: 2, transferred_in: 0 });
     assert_eq!(transfers::user_statistics(&world.db, staff(77)).await.unwrap().balance(), 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_hour_outside_the_window_leaves_the_figures_of_the_last_run(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = office(backend).await;
+    let moves = [planned(1, 1, 2), planned(2, 1, 3)];
+    let closed = Nothing::WindowClosed.code();
+    let idle = Nothing::NoLeads.code();
+    for (n, moved, explanation) in [(1, &moves[..], None), (2, &[], Some(closed)), (3, &[], Some(closed))] {
+        ran(&world, n, moved, explanation).await;
+    }
+    world.settle().await;
+    let figures = async || transfers::rule(&world.db, rule(1)).await.unwrap().unwrap().statistics;
+    let last = RuleStatistics {
+        runs: 1,
+        total_transferred: 2,
+        last_executed_at: Some(second(100)),
+        last_transferred_count: 2,
+    };
+    assert_eq!(figures().await, last, "as in system A, where such an hour was no run");
+    ran(&world, 4, &[], Some(idle)).await;
+    world.settle().await;
+    let (runs, at) = (2, Some(second(400)));
+    let expected = RuleStatistics { runs, last_executed_at: at, last_transferred_count: 0, ..last };
+    assert_eq!(figures().await, expected, "one that found nothing to do was");
+}
+
+/// A run of rule 1 from its beginning to its end.
+async fn ran(world: &World, n: u128, moved: &[PlannedMove], explanation: Option<&str>) {
+    let at = second(100 * i64::try_from(n).unwrap());
+    world.append(run(n), &run_begun(rule(1), rule_text("闲置流转"), moved, at)).await;
+    let TransferRunEvent::Completed(end) = run_over(rule(1), moved, &[], at) else { unreachable!() };
+    let end = TransferRunCompleted { explanation: explanation.map(str::to_owned), ..end };
+    world.append(run(n), &[TransferRunEvent::from(end)]).await;
 }
 
 #[rstest]
