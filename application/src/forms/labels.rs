@@ -129,10 +129,36 @@ const LABELS: &[(&str, &str)] = &[
     ("ruleId", "规则ID"),
     ("batchSize", "批量大小"),
     ("planHash", "预览编号"),
+    ("days", "天数"),
+    ("recycle.name", "规则名称"),
+    ("recycle.priority", "规则次序"),
+    ("recycle.kind", "回收条件"),
+    ("recycle.days", "天数"),
+    ("recycle.daysByLevel", "各等级天数"),
+    ("recycle.leadSources", "线索来源"),
+    ("recycle.statuses", "客户状态"),
+    ("recycle.protectedHours", "保护小时数"),
+    ("recycle.effectiveFrom", "生效时间"),
+    ("recycle.warnBeforeHours", "提前提醒小时数"),
+    ("recycle.enabled", "开关"),
+    ("recycle.rule", "规则内容"),
+    ("recycle.ruleId", "规则ID"),
+    ("recycle.until", "预览截止时间"),
+    ("pool.claimsPerDay", "每日领取数量"),
+    ("pool.claimGapSeconds", "领取间隔秒数"),
+    ("pool.coolOffHours", "释放后冷却小时数"),
+    ("pool.holdingCap", "客户持有上限"),
+    ("pool.holdingCapByRole", "各角色持有上限"),
+    ("pool.assignmentsHeldToCap", "分配受上限约束"),
 ];
 
 /// The Chinese name of the field at `path`, of a list entry's list too; a field without one is called by its path.
 pub(crate) fn label(path: &str) -> &str {
+    known_label(path).unwrap_or(path)
+}
+
+/// The Chinese name of the field at `path`, when it has one.
+pub(super) fn known_label(path: &str) -> Option<&'static str> {
     let field = path.split_once('[').map_or(path, |(field, _)| field);
-    LABELS.iter().find(|(name, _)| *name == field).map_or(path, |(_, label)| label)
+    LABELS.iter().find(|(name, _)| *name == field).map(|(_, label)| *label)
 }

@@ -194,11 +194,8 @@ fn console_path(value: Value) -> Result<String, Rule> {
     if inside { Ok(path) } else { Err(Rule::ConsolePath) }
 }
 
-/// A violation as it is said of a notice: other forms have fields of the same name that people call otherwise.
+/// A violation as it is said of a notice.
 fn called_as_here(error: FieldError) -> FieldError {
-    if !matches!(error.path.as_str(), "type" | "content") {
-        return error;
-    }
-    let FieldError { message_zh, .. } = FieldError::new(format!("notice.{}", error.path), error.rule.clone());
-    FieldError { message_zh, ..error }
+    let field = error.path.clone();
+    error.called_as_in("notice", &field)
 }

@@ -88,6 +88,10 @@ pub struct SetPoolRules {
 impl WriteRecycleRule {
     /// Reads the body. `now`: from when on a rule counts that does not say.
     pub fn parse(body: Value, now: DateTime<Utc>) -> Read<Self> {
+        Self::read(body, now).map_err(of_rule)
+    }
+
+    fn read(body: Value, now: DateTime<Utc>) -> Read<Self> {
         let mut fields = Fields::of(body, Null::Absent)?;
         let text = text(&mut fields, now);
         let enabled = fields.optional("enabled", boolean);
@@ -100,6 +104,10 @@ impl WriteRecycleRule {
 impl PreviewRecycleRule {
     /// Reads the body. `now`: from when on a rule counts that does not say.
     pub fn parse(body: Value, now: DateTime<Utc>) -> Read<Self> {
+        Self::read(body, now).map_err(of_rule)
+    }
+
+    fn read(body: Value, now: DateTime<Utc>) -> Read<Self> {
         let mut fields = Fields::of(body, Null::Absent)?;
         let rule = fields.optional("ruleId", id);
         let until = fields.optional("until", date);
@@ -130,6 +138,10 @@ impl ToggleRecycleRule {
 impl SetPoolRules {
     /// Reads the body.
     pub fn parse(body: Value) -> Read<Self> {
+        Self::read(body).map_err(|errors| errors.into_iter().map(called_in_the_pool).collect())
+    }
+
+    fn read(body: Value) -> Read<Self> {
         let mut fields = Fields::of(body, Null::Absent)?;
         let text = PoolRulesText {
             claims_per_day: fields.optional("claimsPerDay", whole(CLAIMS_PER_DAY)),
@@ -203,13 +215,29 @@ pub fn recycle_violation(violation: &RecycleViolation) -> FieldError {
             Rule::OutOfRange { min: 1, max: i64::from(shortest_hours) - 1 }
         }
     };
-    FieldError::new(violation.path.clone(), rule)
+    called_in_a_rule(FieldError::new(violation.path.clone(), rule))
 }
 
 /// What the rules of the pool break, for the sender.
 pub fn pool_rules_violation(violation: &PoolRulesViolation) -> FieldError {
     let PoolRulesViolation { path, min, max } = violation;
-    FieldError::new(path.clone(), Rule::OutOfRange { min: *min, max: *max })
+    called_in_the_pool(FieldError::new(path.clone(), Rule::OutOfRange { min: *min, max: *max }))
+}
+
+fn of_rule(errors: Vec<FieldError>) -> Vec<FieldError> {
+    errors.into_iter().map(called_in_a_rule).collect()
+}
+
+/// A violation as it is said of a recycle rule, alone or inside a preview.
+fn called_in_a_rule(error: FieldError) -> FieldError {
+    let field = error.path.strip_prefix("rule.").unwrap_or(&error.path).to_owned();
+    error.called_as_in("recycle", &field)
+}
+
+/// A violation as it is said of the rules of the pool.
+fn called_in_the_pool(error: FieldError) -> FieldError {
+    let field = error.path.clone();
+    error.called_as_in("pool", &field)
 }
 
 /// A table of numbers by code, such as `{"O类": 14}`.

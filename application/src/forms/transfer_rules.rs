@@ -147,14 +147,24 @@ fn member<T>(fields: &mut Fields, key: &str, read: fn(Value) -> Read<T>) -> Opti
     fields.inside(key, read(value))
 }
 
-/// A list that may be missing; `null` is an empty one.
+/// A list that may be missing; `null` is as if it were: nobody loses a list by a field that was left out.
 fn list<T: PartialEq + Ord + Copy>(
     fields: &mut Fields,
     key: &str,
     max: usize,
     parse: impl Fn(Value) -> Result<T, Rule>,
 ) -> Option<Vec<T>> {
-    if fields.has(key) { fields.list(key, max, parse) } else { fields.take(key).map(|_| vec![]) }
+    if fields.has(key) { fields.list(key, max, parse) } else { fields.take(key).and(None) }
+}
+
+/// Where leads may come from; `null` is from anywhere, as a page clears a choice.
+fn lead_sources(fields: &mut Fields) -> Option<Vec<LeadSource>> {
+    let sources = LeadSource::ALL;
+    if fields.has("leadSources") {
+        fields.list("leadSources", sources.len(), code(sources))
+    } else {
+        fields.take("leadSources").map(|_| vec![])
+    }
 }
 
 fn conditions(value: Value) -> Read<ConditionsPatch> {
@@ -164,13 +174,13 @@ fn conditions(value: Value) -> Read<ConditionsPatch> {
         Some(value) => fields.inside("createdDateRange", days(value)).map(Some),
         None => None,
     };
-    let (statuses, sources) = (ContractStatus::ALL, LeadSource::ALL);
+    let statuses = ContractStatus::ALL;
     let patch = ConditionsPatch {
         inactive_hours: bounded(&mut fields, "inactiveHours", &INACTIVE_HOURS),
         cooldown_hours: bounded(&mut fields, "transferCooldownHours", &COOLDOWN_HOURS),
         transfer_count_max: bounded(&mut fields, "maxTransferCount", &TRANSFER_COUNT_MAX),
         contract_statuses: list(&mut fields, "contractStatuses", statuses.len(), code(statuses)),
-        lead_sources: list(&mut fields, "leadSources", sources.len(), code(sources)),
+        lead_sources: lead_sources(&mut fields),
         created,
     };
     fields.finish(Some(patch))

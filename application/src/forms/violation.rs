@@ -8,7 +8,7 @@ use domain::notification::Channel;
 use domain::staff::{StaffError, USERNAME_CHARS_MAX};
 use serde::{Serialize, Serializer};
 
-use super::labels::label;
+use super::labels::{known_label, label};
 use crate::texts::Unit;
 
 /// Most characters of an unknown key that are repeated to the sender.
@@ -329,6 +329,17 @@ impl FieldError {
             path.truncate(cut);
         }
         Self { message_zh: rule.zh(&path), message_en: rule.en(&path), path, rule }
+    }
+
+    /// The same as people say it of this form: other forms have fields of the same name that they call otherwise. The
+    /// field's name stands in the table behind the form's.
+    pub(super) fn called_as_in(self, form: &str, field: &str) -> Self {
+        let named = format!("{form}.{field}");
+        match self.rule {
+            Rule::UnknownField => self,
+            _ if known_label(&named).is_none() => self,
+            _ => Self { message_zh: self.rule.zh(&named), ..self },
+        }
     }
 }
 

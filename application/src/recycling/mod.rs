@@ -42,10 +42,12 @@ pub trait Leads: Send + Sync {
     /// Every rule that was written, deleted ones too.
     async fn rules(&self) -> Result<Vec<RecycleRuleId>, LoadError>;
 
-    /// The owned leads that fall by this policy until `until`, by the moment they fall, at most `limit`.
+    /// The owned leads that fall by this policy until `until`, by the moment they fall, at most `limit`; `by`: only those
+    /// for which this rule decides.
     async fn falling(
         &self,
         policy: &RecyclePolicy,
+        by: Option<RecycleRuleId>,
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Falling>, LoadError>;

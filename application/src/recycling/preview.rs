@@ -59,9 +59,9 @@ pub async fn preview<B: CommandBus>(
     let until = draft.until.unwrap_or(effective_from).max(now);
     rules.push((draft.rule, tried));
     let policy = RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule)));
-    let mut falling = stores.leads.falling(&policy, until, PREVIEW_LEADS_MAX).await?;
-    let more = falling.len() >= PREVIEW_LEADS_MAX;
-    falling.retain(|one| one.due.rule == draft.rule);
+    let mut falling = stores.leads.falling(&policy, Some(draft.rule), until, PREVIEW_LEADS_MAX + 1).await?;
+    let more = falling.len() > PREVIEW_LEADS_MAX;
+    falling.truncate(PREVIEW_LEADS_MAX);
     let people = people(&falling);
     Ok(Preview { effective_from, until, falling, people, more })
 }

@@ -44,7 +44,7 @@ pub async fn recycle<B: CommandBus>(
         return Ok(outcome);
     }
     let now = stores.clock.now();
-    let falling = stores.leads.falling(&terms, now, RUN_LEADS_MAX).await?;
+    let falling = stores.leads.falling(&terms, None, now, RUN_LEADS_MAX).await?;
     let warnings = stores.leads.warnings(&terms, now, RUN_LEADS_MAX).await?;
     outcome.more = falling.len().max(warnings.len()) >= RUN_LEADS_MAX;
     for page in falling.chunks(LEADS_AT_ONCE) {

@@ -161,15 +161,16 @@ impl Leads for RecyclingLeads {
     async fn falling(
         &self,
         policy: &RecyclePolicy,
+        by: Option<RecycleRuleId>,
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Falling>, LoadError> {
+        let falls = |due: &PoolDue| due.at <= until && by.is_none_or(|rule| rule == due.rule);
         let judge = |customer, state: &Customer, due: PoolDue| {
-            let owner = state.owner().filter(|_| due.at <= until)?;
+            let owner = state.owner().filter(|_| falls(&due))?;
             Some(Falling { customer, owner, due })
         };
-        let mut falling =
-            self.judged(policy, limit, |due| due.at <= until, judge).await.map_err(|error| failed(&error))?;
+        let mut falling = self.judged(policy, limit, falls, judge).await.map_err(|error| failed(&error))?;
         falling.sort_by_key(|one| (one.due.at, one.customer));
         Ok(falling)
     }

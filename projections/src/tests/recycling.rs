@@ -39,7 +39,7 @@ async fn world(backend: Backend) -> World {
 
 async fn falling(world: &World, until: DateTime<Utc>) -> Vec<u128> {
     let policy = policy(&world.db).await.unwrap();
-    let found = port(world).falling(&policy, until, 100).await.unwrap();
+    let found = port(world).falling(&policy, None, until, 100).await.unwrap();
     found.into_iter().map(|one| one.customer.0.as_u128() - customer(0).0.as_u128()).collect()
 }
 
@@ -63,7 +63,7 @@ async fn what_falls_is_asked_of_the_rows_by_the_moment_it_falls(#[case] backend:
     let policy = policy(&world.db).await.unwrap();
     let due = PoolDue { at: day(7), rule: recycle_rule(1), days: 7 };
     let first = Falling { customer: customer(6), owner: staff(2), due };
-    assert_eq!(port(&world).falling(&policy, day(30), 1).await.unwrap(), [first]);
+    assert_eq!(port(&world).falling(&policy, None, day(30), 1).await.unwrap(), [first]);
 
     world.append(customer(4), &[claimed(3, day(3))]).await;
     let fallen = CustomerRecycled { from: staff(2), rule: recycle_rule(1), reason: "x".into(), at: day(7) };
@@ -89,6 +89,11 @@ async fn the_days_that_a_person_s_gift_is_safe_count_in_the_rows_too(#[case] bac
     assert_eq!(falling(&world, day(19)).await, [2]);
     assert_eq!(falling(&world, day(20)).await, [2, 1]);
     let policy = policy(&world.db).await.unwrap();
+    // What another rule decides takes no place in the answer, however little there is room for.
+    for (by, fall) in [(None, vec![customer(2)]), (Some(1), vec![customer(2)]), (Some(9), vec![])] {
+        let found = port(&world).falling(&policy, by.map(recycle_rule), day(30), 1).await.unwrap();
+        assert_eq!(found.into_iter().map(|one| one.customer).collect::<Vec<_>>(), fall, "{by:?}");
+    }
     let warned = port(&world).warnings(&policy, day(18), 100).await.unwrap();
     let due = PoolDue { at: day(20), rule: recycle_rule(1), days: 7 };
     assert_eq!(warned, [Warning { customer: customer(1), due, offset_hours: 72 }]);

@@ -99,6 +99,30 @@ fn every_wrong_place_is_named() {
 }
 
 #[test]
+fn what_is_wrong_is_said_in_the_words_of_these_pages() {
+    let body =
+        json!({ "kind": "no_follow_up", "days": 0, "statuses": ["x"], "warnBeforeHours": [0], "colour": 1 });
+    let said = |errors: Vec<FieldError>| {
+        errors.into_iter().map(|error| (error.path, error.message_zh)).collect::<Vec<_>>()
+    };
+    let expected = |prefix: &str| {
+        let words = [
+            ("name", "规则名称不能为空"),
+            ("days", "天数必须在1到3650之间"),
+            ("warnBeforeHours[0]", "提前提醒小时数必须在1到720之间"),
+        ];
+        words.map(|(path, words)| (format!("{prefix}{path}"), words.to_owned()))
+    };
+    let errors = said(WriteRecycleRule::parse(body.clone(), now()).unwrap_err());
+    assert!(expected("").iter().all(|one| errors.contains(one)), "{errors:?}");
+    assert!(errors.contains(&("colour".into(), "不支持的字段：colour".into())), "{errors:?}");
+    let errors = said(PreviewRecycleRule::parse(json!({ "rule": body }), now()).unwrap_err());
+    assert!(expected("rule.").iter().all(|one| errors.contains(one)), "{errors:?}");
+    let errors = said(SetPoolRules::parse(json!({ "holdingCap": 0 })).unwrap_err());
+    assert_eq!(errors, [("holdingCap".into(), "客户持有上限必须在1到1000000之间".into())]);
+}
+
+#[test]
 fn a_preview_is_of_a_rule_or_of_a_text() {
     let id = "00000000-0000-0000-0000-000000000001";
     let known = PreviewRecycleRule::parse(json!({ "ruleId": id }), now()).unwrap();

@@ -76,6 +76,11 @@ fn what_a_change_does_not_name_stays() {
     let lists = after(json!({"sourceUserIds": [uuid(9)], "targetUserIds": []}));
     assert_eq!((lists.sources, lists.targets), (vec![StaffId(uuid(9))], vec![]));
     assert_eq!(lists.conditions, before.conditions);
+    let nulls = json!({
+        "sourceUserIds": null, "targetUserIds": null, "ruleName": null, "enabled": null, "executionWindow": null,
+        "triggerConditions": {"contractStatuses": null, "inactiveHours": null}, "distributionConfig": null,
+    });
+    assert_eq!(after(nulls), before, "a null takes nothing away");
     let idle = after(
         json!({"triggerConditions": {"inactiveHours": 72, "createdDateRange": null, "leadSources": null}}),
     );

@@ -103,11 +103,13 @@ impl Leads for Office {
     async fn falling(
         &self,
         policy: &RecyclePolicy,
+        by: Option<RecycleRuleId>,
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Falling>, LoadError> {
         let falls = |(customer, state): (CustomerId, Customer)| {
             let due = policy.pool_due(&DueFacts::from(&state)).filter(|due| due.at <= until)?;
+            let due = Some(due).filter(|due| by.is_none_or(|rule| rule == due.rule))?;
             Some(Falling { customer, owner: state.owner()?, due })
         };
         Ok(self.rows().into_iter().filter_map(falls).take(limit).collect())
