@@ -17,6 +17,7 @@ pub mod lead_transfer;
 pub mod metrics;
 pub mod notifications;
 mod openapi;
+mod path;
 pub mod people;
 pub mod preferences;
 pub mod problem;

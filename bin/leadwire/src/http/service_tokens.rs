@@ -2,7 +2,7 @@
 
 use application::access::Action;
 use application::forms::{self, ServiceScope};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use domain::Actor;
 use infrastructure::service_tokens::ServiceToken;
 use secrecy::ExposeSecret as _;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::command::CommandRequest;
+use super::path::PathText;
 use super::problem::{self, Problem};
 use super::refusals::db_problem;
 use super::schemas::{self, Enveloped};
@@ -141,7 +142,7 @@ pub async fn list(
 pub async fn revoke(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     request: CommandRequest,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::EditStaff)?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use application::callbacks::members::{self, MemberCards, NoMembers};
 use application::callbacks::{self, BODY_BYTES_MAX, What, reply};
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use infrastructure::callbacks::{CallbackStore, NewCallback, Received, Source};
@@ -23,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::command;
+use super::path::PathText;
 use super::problem::{self, Problem};
 use super::refusals::db_problem;
 use super::schemas;
@@ -103,7 +104,7 @@ fn plain(text: String) -> Response {
 )]
 pub async fn verify_wechat(
     State(app): State<SharedApp>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let configured = app.callbacks.app(Source::Wechat, &name)?;
@@ -125,7 +126,7 @@ pub async fn verify_wechat(
 )]
 pub async fn push_wechat(
     State(app): State<SharedApp>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -144,7 +145,7 @@ pub async fn push_wechat(
 )]
 pub async fn verify_wecom(
     State(app): State<SharedApp>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let configured = app.callbacks.app(Source::Wecom, &name)?;
@@ -166,7 +167,7 @@ pub async fn verify_wecom(
 )]
 pub async fn push_wecom(
     State(app): State<SharedApp>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,

@@ -2,7 +2,7 @@
 
 use application::access::{Action, Caller, sees_everybodys_transfers};
 use application::transfers::SkipReason;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use domain::{CustomerId, StaffId, TransferRuleId, TransferRunId};
 use projections::ReadModel;
@@ -18,6 +18,7 @@ use super::permitted;
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
+use crate::http::path::PathText;
 use crate::http::people::People;
 use crate::http::problem::{self, Problem};
 use crate::http::query::Parameters;
@@ -279,7 +280,7 @@ pub async fn statistics(
 pub async fn user_statistics(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    Path(user): Path<String>,
+    PathText(user): PathText,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
     permitted(&caller, Action::ViewTransferRecords)?;

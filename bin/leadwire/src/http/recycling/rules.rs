@@ -10,7 +10,7 @@ use domain::{RecycleRuleId, StreamId};
 use projections::ReadModel;
 use projections::queries::recycling as query;
 
-use super::shapes::{RecycleRuleBody, RecycleRuleDocument, ToggleRecycleRuleBody};
+use super::shapes::{RecycleRuleBody, RecycleRuleDocument, RecycleTextBody, ToggleRecycleRuleBody};
 use super::{RecycleRulePath, RuleIdPath, may, recycle_problem};
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
@@ -109,7 +109,7 @@ pub(super) async fn create(
 #[utoipa::path(
     put, path = "/api/recycle-rules/{id}", operation_id = "revise_recycle_rule", tag = "public pool",
     params(RuleIdPath, schemas::CommandHeaders, schemas::VersionHeader),
-    request_body = RecycleRuleBody,
+    request_body = RecycleTextBody,
     responses(
         (status = 200, description = "The rule", body = Enveloped<RecycleRuleDocument>),
         schemas::CommandProblems

@@ -19,10 +19,20 @@ use crate::http::time::Millis;
 /// Leads of a preview that are named; the others are counted.
 const NAMED_LEADS_MAX: usize = 200;
 
-/// A recycle rule, as it is written.
+/// A new recycle rule.
+#[derive(ToSchema)]
+pub struct RecycleRuleBody {
+    /// What it says.
+    #[serde(flatten)]
+    pub text: RecycleTextBody,
+    /// Whether it counts; it does when missing.
+    pub enabled: Option<bool>,
+}
+
+/// What a recycle rule says.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct RecycleRuleBody {
+pub struct RecycleTextBody {
     /// What people call it.
     #[schema(max_length = 100)]
     pub name: String,
@@ -48,8 +58,6 @@ pub struct RecycleRuleBody {
     /// When the owner is warned, in hours before; 72 and 24 when missing.
     #[schema(max_items = 5)]
     pub warn_before_hours: Option<Vec<u32>>,
-    /// Whether it counts.
-    pub enabled: Option<bool>,
 }
 
 /// Whether a rule is to count.
@@ -66,7 +74,7 @@ pub struct PreviewRecycleRuleBody {
     /// A rule that is there.
     pub rule_id: Option<uuid::Uuid>,
     /// What it would say.
-    pub rule: Option<RecycleRuleBody>,
+    pub rule: Option<RecycleTextBody>,
     /// Until when the leads fall; the moment the rule takes effect when missing.
     pub until: Option<DateTime<Utc>>,
 }

@@ -1,7 +1,7 @@
 //! Customers by what people have at hand: a piece of text, the number, the phone.
 
 use application::access::{FieldView, detail_scope, field_view, list_scope};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use domain::contact::Phone;
 use domain::customer::CustomerNumber;
 use projections::ReadModel;
@@ -14,6 +14,7 @@ use super::super::list::documents;
 use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
+use crate::http::path::PathText;
 use crate::http::people::People;
 use crate::http::problem::{self, Problem};
 use crate::http::query::Parameters;
@@ -77,7 +78,7 @@ pub async fn search(
 pub async fn by_number(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    Path(number): Path<String>,
+    PathText(number): PathText,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
     let unknown = || Problem::of(&problem::CUSTOMER_NOT_FOUND);
@@ -109,7 +110,7 @@ pub struct AddressOfPhone {
 pub async fn address_by_phone(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
-    Path(phone): Path<String>,
+    PathText(phone): PathText,
     min: MinPosition,
 ) -> Result<Answer, Problem> {
     let unknown = || Problem::of(&problem::CUSTOMER_NOT_FOUND);
