@@ -101,18 +101,34 @@ pub enum Tx<'t> {
 }
 
 /// SQLite takes the write lock at the beginning: a transaction that reads first and writes later could otherwise
-/// fail in the middle because another one wrote meanwhile.
-pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+/// fail in the middle because another one wrote meanwhile. The one connection that writes serves both kinds of
+/// transaction, so each says how durable it is.
+pub(crate) const BEGIN_SQLITE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+
+/// In WAL mode such a commit waits for no disk, and the next durable one carries it along.
+const BEGIN_SQLITE_DERIVED: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 
 /// What PostgreSQL is asked for; spelled out so that a server's other default changes nothing.
 pub(crate) const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+const BEGIN_POSTGRES_DERIVED: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
+
 impl Db {
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write, and whose commit survives a power cut.
     pub async fn begin_write(&self) -> Result<Tx<'static>, DbError> {
         Ok(match self {
             Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin_with(BEGIN_SQLITE).await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_POSTGRES).await?),
+        })
+    }
+
+    /// Begins a transaction whose commit may be lost in a power cut, whole and with everything after it: for rows that
+    /// are made again from the log, whose checkpoint is in the same transaction, and for leases.
+    pub async fn begin_derived(&self) -> Result<Tx<'static>, DbError> {
+        Ok(match self {
+            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin_with(BEGIN_SQLITE_DERIVED).await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_POSTGRES_DERIVED).await?),
         })
     }
 

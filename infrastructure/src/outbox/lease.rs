@@ -145,13 +145,13 @@ async fn take(
 async fn locked(db: &Db) -> Result<Tx<'static>, DbError> {
     Ok(match db {
         Db::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_LEASES).await?),
-        Db::Sqlite(_) => db.begin_write().await?,
+        Db::Sqlite(_) => db.begin_derived().await?,
     })
 }
 
 /// Renews what `tenant` still holds.
 pub async fn renew(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), DbError> {
-    let mut tx = db.begin_write().await?;
+    let mut tx = db.begin_derived().await?;
     let sql = if matches!(tx, Tx::Postgres(_)) { RENEW_POSTGRES } else { RENEW_SQLITE };
     with_tx!(&mut tx, conn => sqlx::query(sql)
         .bind(tenant.lease_end(now))
@@ -165,7 +165,7 @@ pub async fn renew(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), D
 
 /// Gives a row back that was not started; nothing happens when the lease is lost.
 pub async fn release(db: &Db, row: &Leased) -> Result<(), DbError> {
-    let mut tx = db.begin_write().await?;
+    let mut tx = db.begin_derived().await?;
     with_tx!(&mut tx, conn => sqlx::query(RELEASE)
         .bind(row.delivery.0)
         .bind(row.token)

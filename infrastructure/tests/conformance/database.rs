@@ -52,6 +52,33 @@ async fn every_statement_prepares_on_sqlite() {
     }
 }
 
+/// One connection writes on SQLite, so what one transaction asks of the disk must not become the next one's.
+#[tokio::test]
+async fn only_what_is_derived_does_not_wait_for_the_disk() {
+    let test = TestDb::fresh(Backend::Sqlite).await;
+    let waits = async |tx: Tx<'static>| {
+        let mut tx = tx;
+        let Tx::Sqlite(inner) = &mut tx else { unreachable!() };
+        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut **inner).await.unwrap();
+        tx.commit().await.unwrap();
+        level == 2
+    };
+    assert!(!waits(test.db.begin_derived().await.unwrap()).await);
+    assert!(waits(test.db.begin_write().await.unwrap()).await);
+    assert!(!waits(test.db.begin_derived().await.unwrap()).await);
+    let log = EventLog::start(test.db.clone());
+    log.append(draft(vec![appended_to(&stream(), 0, 1)])).await.unwrap();
+    let Db::Sqlite(sqlite) = &test.db else { unreachable!() };
+    let left: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(sqlite.writer()).await.unwrap();
+    assert_eq!(left, 2, "an append waits for the disk whoever wrote before it");
+
+    let test = TestDb::fresh(Backend::Postgres).await;
+    let mut tx = test.db.begin_derived().await.unwrap();
+    let Tx::Postgres(inner) = &mut tx else { unreachable!() };
+    let level: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut **inner).await.unwrap();
+    assert_eq!(level, "off");
+}
+
 #[rstest]
 #[case::update("UPDATE events SET event_type = 'Other'")]
 #[case::delete("DELETE FROM events WHERE position = 1")]

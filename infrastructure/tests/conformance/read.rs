@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use domain::StreamId;
 use infrastructure::db::{Db, DbOptions};
-use infrastructure::event_log::{EventLog, Filter, PAGE_MAX, Until};
+use infrastructure::event_log::{self, EventLog, Filter, PAGE_MAX, Until};
 use rstest::rstest;
+use sqlx::AssertSqlSafe;
 
 use crate::kit::{Backend, TestDb, appended_to, assert_whole, draft, event, everything, stream, texts};
 
@@ -121,4 +122,27 @@ async fn a_second_process_sees_what_the_first_wrote() {
     one.append(draft(vec![appended_to(&own, 0, 1)])).await.unwrap();
     two.append(draft(vec![appended_to(&own, 1, 1)])).await.unwrap();
     assert_eq!(one.stream(&own, 0, 10).await.unwrap().len(), 2);
+}
+
+/// A store that filled up within a minute has no statistics yet, and a prepared statement keeps its first plan.
+#[tokio::test]
+async fn many_streams_are_looked_up_even_before_the_first_analyze() {
+    let test = TestDb::fresh(Backend::Postgres).await;
+    let Db::Postgres(pool) = &test.db else { unreachable!() };
+    let statement =
+        event_log::POSTGRES_STATEMENTS.iter().find(|sql| sql.contains("$2::bigint[]) AS s(id, after)"));
+    let mut tx = pool.begin().await.unwrap();
+    for sql in [
+        "INSERT INTO events SELECT n, gen_random_uuid(), 'customer-' || n % 5000, 'customer', n / 5000 + 1, 'X', 1,
+                repeat('x', 300), '{}', now() FROM generate_series(5000, 54999) n",
+        "SET LOCAL plan_cache_mode = force_generic_plan",
+        &format!("PREPARE streams AS {}", statement.unwrap()),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await.unwrap();
+    }
+    let explain = "EXPLAIN EXECUTE streams(ARRAY['customer-1'], ARRAY[3], 4096)";
+    let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut *tx).await.unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("Index Cond: ((stream_id = s.id) AND (sequence > s.after))"), "{plan}");
+    assert!(!plan.contains("Merge Join") && !plan.contains("Hash Join"), "{plan}");
 }

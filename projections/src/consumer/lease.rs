@@ -284,14 +284,15 @@ impl Consumers {
         Ok(rows == 1)
     }
 
-    /// Moves the checkpoint alone, past events that do not concern the consumer. `false`: the lease is lost.
+    /// Moves the checkpoint alone, past events that do not concern the consumer; a power cut may take it back, which
+    /// costs another look at them. `false`: the lease is lost.
     pub async fn checkpoint(
         &self,
         lease: &mut Lease,
         to: Position,
         state: ConsumerState,
     ) -> Result<bool, DbError> {
-        let mut tx = self.db.begin_write().await?;
+        let mut tx = self.db.begin_derived().await?;
         if !self.advance(&mut tx, lease, to, state).await? {
             tx.rollback().await?;
             return Ok(false);

@@ -4,17 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Position;
-use infrastructure::db::Tx;
 use infrastructure::event_log::{EventLog, Filter, RecordedRaw};
 use infrastructure::upcasters::Upcasters;
 
 use super::{ReadModel, decode_page};
 use crate::consumer::{ConsumerState, Consumers, HandleError, Handler, Lease};
 use crate::table::Target;
-
-/// What was written is derived: after a crash of the server rows and checkpoint are both of the same earlier moment,
-/// so the commit need not wait for the disk.
-const DERIVED: &str = "SET LOCAL synchronous_commit = off";
 
 /// Keeps one read model up to date.
 #[derive(Debug)]
@@ -51,10 +46,8 @@ impl Handler for Projector {
     ) -> Result<(), HandleError> {
         // Outside the transaction: on SQLite it keeps every writer waiting.
         let facts = decode_page(&self.log, &self.upcasters, page).await?;
-        let mut tx = self.consumers.db().begin_write().await?;
-        if let Tx::Postgres(tx) = &mut tx {
-            sqlx::query(DERIVED).execute(&mut **tx).await.map_err(infrastructure::db::DbError::from)?;
-        }
+        // After a power cut rows and checkpoint are both of the same earlier moment, so the commit waits for no disk.
+        let mut tx = self.consumers.db().begin_derived().await?;
         if !self.consumers.advance(&mut tx, lease, to, state).await? {
             tx.rollback().await?;
             return Err(HandleError::Fenced);
