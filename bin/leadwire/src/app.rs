@@ -17,7 +17,7 @@ use crate::auth::Auth;
 use crate::config::Settings;
 use crate::http::RecentWrites;
 use crate::http::callbacks::Callbacks;
-use crate::lifecycle::Health;
+use crate::lifecycle::{Errands, Health};
 use crate::metrics::Metrics;
 
 /// The state of the router.
@@ -51,6 +51,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What runs in the background, and whether it still does.
     pub health: Health,
+    /// What requests began and goes on after their answers.
+    pub errands: Errands,
     /// Cancelled when the service stops: open sockets and waiting reads end.
     pub stop: CancellationToken,
 }

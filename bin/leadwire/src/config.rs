@@ -67,6 +67,7 @@ assignments_held_to_cap = "no"
 claims_per_day = 0
 claim_gap_seconds = 0
 cool_off_hours = 0
+awaited_moves = 1000
 zone = "Asia/Shanghai"
 
 [wechat_subscribe]

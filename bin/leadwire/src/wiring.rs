@@ -42,7 +42,7 @@ use crate::app::{App, SharedApp};
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::http;
-use crate::lifecycle::{self, Health, Tasks};
+use crate::lifecycle::{self, ERRAND_PATIENCE, Errands, Health, Tasks};
 use crate::metrics::Metrics;
 
 /// Time, ids and chance; a test passes its own.
@@ -181,6 +181,7 @@ fn app(
     metrics: Arc<Metrics>,
 ) -> Result<SharedApp, ClientError> {
     let db = store.db().clone();
+    let stop = CancellationToken::new();
     Ok(Arc::new(App {
         auth: Auth::new(&settings, db.clone(), ports.clock.clone())?,
         numbers: Arc::new(StoredNumbers::new(db.clone())),
@@ -193,7 +194,8 @@ fn app(
         callbacks: http::callbacks::Callbacks::new(settings.callbacks.clone(), db.clone()),
         metrics,
         health: Health::default(),
-        stop: CancellationToken::new(),
+        errands: Errands::new(stop.clone(), ERRAND_PATIENCE),
+        stop,
         db,
         settings,
     }))

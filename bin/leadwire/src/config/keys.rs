@@ -52,6 +52,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("limits.claims_per_day", Kind::Number),
     ("limits.claim_gap_seconds", Kind::Number),
     ("limits.cool_off_hours", Kind::Number),
+    ("limits.awaited_moves", Kind::Number),
     ("limits.zone", Kind::Text),
     ("limits.website_owner", Kind::Text),
     ("wechat_subscribe.appid", Kind::Text),

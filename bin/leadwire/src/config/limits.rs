@@ -7,6 +7,7 @@ use application::customers::Limits;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use domain::staff::{Role, normalise_username};
+use domain::transfer_rule::run::RUN_LEADS_MAX;
 use serde::Deserialize;
 
 use super::reader::Reader;
@@ -20,14 +21,26 @@ const CLAIMS_PER_DAY: RangeInclusive<i64> = 0..=1_000_000;
 const CLAIM_GAP_SECONDS: RangeInclusive<i64> = 0..=86_400;
 /// Bounds of a former owner's cool-off: up to a year.
 const COOL_OFF_HOURS: RangeInclusive<i64> = 0..=8_760;
+/// Moves that a request waits for unless the installation says otherwise: some seconds on a slow disk.
+const AWAITED_MOVES: usize = 1000;
+/// Bounds of the moves that a request waits for.
+const AWAITED_MOVES_BOUNDS: RangeInclusive<usize> = 0..=RUN_LEADS_MAX;
 
 /// The limits, and who gets the leads that come by themselves.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LimitSettings {
     /// What people are held to.
     pub limits: Limits,
     /// Login name of the owner of website leads; `None`: they go to the public pool.
     pub website_owner: Option<String>,
+    /// Moves of a run by hand that its request waits for; more of them go on after the answer, which says so.
+    pub awaited_moves: usize,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self { limits: Limits::default(), website_owner: None, awaited_moves: AWAITED_MOVES }
+    }
 }
 
 /// Reads the section.
@@ -38,6 +51,7 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     let per_day = reader.checked("limits.claims_per_day", |n| within(n, &CLAIMS_PER_DAY, "leads"));
     let gap = reader.checked("limits.claim_gap_seconds", |n| within(n, &CLAIM_GAP_SECONDS, "seconds"));
     let cool_off = reader.checked("limits.cool_off_hours", |n| within(n, &COOL_OFF_HOURS, "hours"));
+    let awaited = reader.checked("limits.awaited_moves", |n| within(n, &AWAITED_MOVES_BOUNDS, "leads"));
     let zone = zone(reader);
     let website_owner = reader.text("limits.website_owner").map(|name| normalise_username(&name));
     if matches!(website_owner, Some(Err(_))) {
@@ -59,7 +73,7 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
         cool_off: cool_off.map(|n| (n > 0).then(|| TimeDelta::hours(n)))?,
         zone: zone?,
     };
-    Some(LimitSettings { limits, website_owner: website_owner.and_then(Result::ok) })
+    Some(LimitSettings { limits, website_owner: website_owner.and_then(Result::ok), awaited_moves: awaited? })
 }
 
 /// Reads where the people of the installation live: their days begin at its midnight.

@@ -93,6 +93,7 @@ fn every_mistake_is_named_with_its_rule() {
             "dispatch=many",
             "limits.holding_cap_by_role: `many` is not a number of leads",
         ),
+        ("LEADWIRE_LIMITS__AWAITED_MOVES", "10001", "limits.awaited_moves: is 0 to 10000 leads, not 10001"),
         ("LEADWIRE_LIMITS__ASSIGNMENTS_HELD_TO_CAP", "maybe", "limits.assignments_held_to_cap: is yes or no"),
         (
             "LEADWIRE_SCHEDULES__SELF_CHECK",
@@ -314,7 +315,7 @@ fn limits_are_system_as_unless_they_are_set() {
     use domain::staff::Role;
 
     let limits = Settings::load(&with_secret(&[])).unwrap().limits;
-    assert_eq!((limits.limits, limits.website_owner), (Limits::default(), None));
+    assert_eq!((limits.limits, limits.website_owner, limits.awaited_moves), (Limits::default(), None, 1000));
     let file = file(
         "[limits]\nholding_cap = 80\nholding_cap_by_role = { dispatch = 100 }\nassignments_held_to_cap = \"yes\"\n\
          claims_per_day = 5\nclaim_gap_seconds = 30\ncool_off_hours = 48\nzone = \"Asia/Tokyo\"\n\

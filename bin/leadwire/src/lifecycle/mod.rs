@@ -1,5 +1,6 @@
-//! Background tasks that are watched, signals that stop them, and logs.
+//! Background tasks that are watched, errands that a stop waits for, signals that stop them, and logs.
 
+mod errands;
 mod health;
 pub mod imports;
 pub mod logs;
@@ -8,6 +9,7 @@ pub mod self_check;
 mod signals;
 mod tasks;
 
+pub use errands::{ERRAND_PATIENCE, Errands};
 pub use health::{Health, TaskState};
 pub use signals::stop_signal;
 pub use tasks::{STOP_PATIENCE, Tasks};

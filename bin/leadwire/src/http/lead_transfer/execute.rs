@@ -1,113 +1,56 @@
 //! Runs by hand. A plan is written down before its first lead moves; whatever happens to this request or this process
 //! then, somebody carries it to its end. Nobody is told here: that is for the consumers of what is written.
 
-use std::collections::BTreeMap;
-
 use application::access::{Action, Caller};
 use application::bus::{CommandBus as _, CommandContext, ExecuteError, Plan, execute};
 use application::forms::ExecuteTransfers;
 use application::transfers::{
-    self, Begun, Occasion, SkipReason, TransferError, TransferRefusal, complete_run, continue_run,
+    self, Begun, Occasion, TransferError, TransferRefusal, complete_run, continue_run,
 };
 use axum::extract::State;
 use domain::transfer_rule::TargetModule;
-use domain::transfer_rule::plan::Nothing;
 use domain::transfer_rule::run::TransferRunCompleted;
-use domain::{CommandId, CustomerId, StaffId, TransferRuleId, TransferRunId};
+use domain::{CommandId, TransferRuleId, TransferRunId};
 use projections::ReadModel;
 use projections::queries::transfers as query;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::bodies::TransferExecuteBody;
+use super::executed::{Outcome, TransferExecutionDocument, going_on, summary};
 use super::{Reads, permitted, transfer_problem};
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::people::People;
-use crate::http::problem::Problem;
+use crate::http::problem::{self, Problem};
 use crate::http::reading::{MinPosition, fresh};
 use crate::http::refusals::{db_problem, load_problem};
 use crate::http::schemas::{self, Enveloped};
-use crate::http::text::{Language, Text};
+use crate::http::text::Language;
 
-/// Moves that a request waits for. More of them go on after the answer, which says so.
-const AWAITED_MOVES_MAX: usize = 1000;
+/// Seconds after which a request that the end of the process cut short is worth repeating.
+const RESTARTED_SECONDS: u64 = 5;
 
-/// Leads that stayed which are named one by one; all of them stand in the records.
-const SKIPPED_TOLD_MAX: usize = 100;
-
-/// What came of it, in system A's shape and more.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TransferExecutionDocument {
-    /// Leads that moved.
-    transferred_count: usize,
-    /// Each person's part.
-    user_stats: Vec<TransferUserStats>,
-    /// For people.
-    message: String,
-    /// Whether every run is over; otherwise they go on after this answer.
-    completed: bool,
-    /// Moves that were planned.
-    planned_count: usize,
-    /// The runs that were begun.
-    runs: Vec<TransferRunDocument>,
+/// One rule of the request.
+struct Part {
+    rule: TransferRuleId,
+    /// What it is called.
+    name: String,
+    /// Its run, or why there is none.
+    begun: Result<Begun, Problem>,
 }
 
-/// One person's part.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TransferUserStats {
-    /// The person.
-    #[schema(value_type = Uuid)]
-    user_id: StaffId,
-    /// Name on screens.
-    user_name: String,
-    /// Leads that went out of their hands.
-    transferred_out: u32,
-    /// Leads that came into them.
-    transferred_in: u32,
+impl Part {
+    /// The run, if it is not over.
+    fn open(&self) -> Option<&Begun> {
+        self.begun.as_ref().ok().filter(|begun| !begun.completed)
+    }
 }
 
-/// One run.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TransferRunDocument {
-    /// The rule.
-    #[schema(value_type = Uuid)]
-    rule_id: TransferRuleId,
-    /// The run; its moves stand in the records.
-    #[schema(value_type = Uuid)]
-    run_id: TransferRunId,
-    /// Moves that were planned.
-    planned_count: usize,
-    /// Leads that moved.
-    transferred_count: usize,
-    /// Leads that were planned and stayed.
-    skipped_count: usize,
-    /// The first of them, with the reason.
-    skipped: Vec<TransferSkippedDocument>,
-    /// Why nothing moved, in one sentence.
-    explanation: Option<String>,
-}
-
-/// A lead that was planned and stayed.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TransferSkippedDocument {
-    /// The lead.
-    #[schema(value_type = Uuid)]
-    customer_id: CustomerId,
-    /// Why, for programs.
-    reason: String,
-    /// The same for people.
-    message: String,
-}
-
-/// Runs one rule whatever the hour, a previewed plan exactly as it was shown, or every rule within its hours. Answers
-/// 200 with what moved; 202 when so many moves were planned that they go on after the answer.
+/// Runs one rule whatever the hour, a previewed plan exactly as it was shown, or every rule within its hours, the oldest
+/// rule first: a lead that two of them want goes where the older one sends it, and a rule that cannot run holds up no
+/// other. Answers 200 with what moved; 202 when so many moves were planned (`limits.awaited_moves`) that they go on after
+/// the answer. The same request with the same key asks what became of them.
 #[utoipa::path(
     post, path = "/api/lead-transfer/execute-now", operation_id = "execute_transfers", tag = "lead transfer",
     params(schemas::CommandHeaders),
@@ -133,29 +76,26 @@ pub async fn execute_now(
         fresh(&app, &caller, model, MinPosition::default()).await;
     }
     let replayed = is_replay(&app, &context).await?;
-    let begun = begin(&app, &caller, &context, &form, language).await?;
-    let planned: usize = begun.iter().map(|(_, begun)| begun.planned).sum();
-    if planned > AWAITED_MOVES_MAX {
-        let going_on = (app.clone(), begun.clone());
-        tokio::spawn(async move {
-            let (app, begun) = going_on;
-            if let Err(error) = finish(&app, &begun).await {
-                tracing::error!(error = %error, "a run stopped on the way; the schedule goes on with it");
-            }
-        });
+    let parts = begin(&app, &caller, &context, &form, language).await?;
+    let planned: usize = parts.iter().filter_map(Part::open).map(|begun| begun.planned).sum();
+    let runs = parts.iter().filter_map(|part| Some(part.begun.as_ref().ok()?.run)).collect();
+    // An errand: it goes on when the caller goes away.
+    let ends = app.errands.begin(finish(app.clone(), runs));
+    if planned > app.settings.limits.awaited_moves {
         noted(&app, &caller).await?;
-        let text = going_on_text(planned);
-        return Ok(Answer::ok(text.clone(), &going_on_document(&begun, &text, language))?.under_way());
+        let text = going_on(planned);
+        let outcomes: Vec<Outcome> = parts.into_iter().map(Outcome::of).collect();
+        let document = TransferExecutionDocument::of(&outcomes, &People::default(), &text, language);
+        return Ok(Answer::ok(text, &document)?.under_way());
     }
-    let ended = finish(&app, &begun).await.map_err(|error| transfer_problem(error, language))?;
+    let ends = ends.await.ok().flatten();
+    let ends = ends.ok_or_else(|| Problem::of(&problem::UNAVAILABLE).retry_after(RESTARTED_SECONDS))?;
     let position = noted(&app, &caller).await?;
-    let people = People::find(
-        &app,
-        ended.iter().flat_map(|end| end.people.iter().map(|part| part.staff)).collect::<Vec<_>>(),
-    )
-    .await?;
-    let text = summary(&begun, &ended);
-    let document = document(&begun, &ended, &people, &text, language);
+    let outcomes = ended(parts, ends, language)?;
+    let people = outcomes.iter().flat_map(Outcome::people).map(|part| part.staff);
+    let people = People::find(&app, people.collect::<Vec<_>>()).await?;
+    let text = summary(&outcomes);
+    let document = TransferExecutionDocument::of(&outcomes, &people, &text, language);
     Ok(Answer::ok(text, &document)?.written(position, replayed))
 }
 
@@ -175,9 +115,7 @@ async fn begin(
     context: &CommandContext,
     form: &ExecuteTransfers,
     language: Language,
-) -> Result<Vec<(TransferRuleId, Begun)>, Problem> {
-    let reads = Reads::at_most(app, form.batch).await.map_err(|error| load_problem(&error))?;
-    let stores = reads.stores(app);
+) -> Result<Vec<Part>, Problem> {
     let told = |error| transfer_problem(error, language);
     let asked = |context| Occasion::Asked { caller: caller.clone(), context };
     if let Some(hash) = &form.plan_hash {
@@ -185,35 +123,57 @@ async fn begin(
         let reads = Reads::of(app).await.map_err(|error| load_problem(&error))?;
         let kept = reads.previews().find(hash).await.map_err(|error| load_problem(&error))?;
         let unknown = || told(ExecuteError::Refused(TransferRefusal::UnknownPlan));
-        let rule = kept.map(|inputs| inputs.rule).ok_or_else(unknown)?;
-        if form.rule.is_some_and(|wanted| wanted != rule) {
+        let inputs = kept.ok_or_else(unknown)?;
+        if form.rule.is_some_and(|wanted| wanted != inputs.rule) {
             return Err(unknown());
         }
         let occasion = asked(context.clone());
         let begun = transfers::start_planned(reads.stores(app), reads.previews(), &occasion, hash).await;
-        return Ok(vec![(rule, begun.map_err(told)?)]);
+        return Ok(vec![Part { rule: inputs.rule, name: inputs.text.name, begun: Ok(begun.map_err(told)?) }]);
     }
+    let reads = Reads::at_most(app, form.batch).await.map_err(|error| load_problem(&error))?;
     if let Some(rule) = form.rule {
-        let begun = transfers::start_run(stores, rule, &asked(context.clone())).await.map_err(told)?;
-        return Ok(vec![(rule, begun)]);
+        let begun = transfers::start_run(reads.stores(app), rule, &asked(context.clone())).await;
+        let begun = begun.map_err(told)?;
+        return Ok(vec![Part { rule, name: name(app, rule).await?, begun: Ok(begun) }]);
     }
+    let mut parts = Vec::new();
+    for rule in remembered(app, context, &open(app, context).await?).await.map_err(told)? {
+        let begun = transfers::start_run(reads.stores(app), rule, &asked(of_rule(context, rule))).await;
+        // Switched off or deleted a moment ago: it is none of those that are on.
+        if let Err(ExecuteError::Refused(TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound)) =
+            begun
+        {
+            continue;
+        }
+        parts.push(Part { rule, name: name(app, rule).await?, begun: begun.map_err(told) });
+    }
+    all_or_some(parts)
+}
+
+/// A request of which nothing at all could be done is refused with the first reason.
+fn all_or_some(parts: Vec<Part>) -> Result<Vec<Part>, Problem> {
+    match parts.iter().find_map(|part| part.begun.as_ref().err()) {
+        Some(problem) if parts.iter().all(|part| part.begun.is_err()) => Err(problem.clone()),
+        _ => Ok(parts),
+    }
+}
+
+/// What the rule is called.
+async fn name(app: &App, rule: TransferRuleId) -> Result<String, Problem> {
+    let row = query::rule(&app.db, rule).await.map_err(|error| db_problem(&error))?;
+    Ok(row.and_then(|row| row.rule.text).map(|text| text.name).unwrap_or_default())
+}
+
+/// The rules that are on and within their hours, the oldest first, as the schedule has it: a lead that two rules want
+/// goes where the first sends it.
+async fn open(app: &App, context: &CommandContext) -> Result<Vec<TransferRuleId>, Problem> {
     let rules = query::rules(&app.db, Some(TargetModule::Customer)).await;
     let rules = rules.map_err(|error| db_problem(&error))?;
-    let open = |row: &query::RuleRow| {
+    let open = |row: &&query::RuleRow| {
         row.rule.enabled && row.rule.text.as_ref().is_some_and(|text| text.window.contains(context.at))
     };
-    // The oldest first, as the schedule has it: a lead that two rules want goes where the first sends it.
-    let open: Vec<TransferRuleId> = rules.iter().rev().filter(|row| open(row)).map(|row| row.id).collect();
-    let mut begun = Vec::new();
-    for rule in remembered(app, context, &open).await.map_err(told)? {
-        match transfers::start_run(stores, rule, &asked(of_rule(context, rule))).await {
-            Ok(one) => begun.push((rule, one)),
-            // Switched off or deleted a moment ago: nothing that the others should wait for.
-            Err(ExecuteError::Refused(TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound)) => {}
-            Err(error) => return Err(told(error)),
-        }
-    }
-    Ok(begun)
+    Ok(rules.iter().rev().filter(open).map(|row| row.id).collect())
 }
 
 /// The rules of a request for all of them, kept under its key: repeated at another hour it runs no other rules.
@@ -235,19 +195,60 @@ fn of_rule(context: &CommandContext, rule: TransferRuleId) -> CommandContext {
     context
 }
 
-/// Carries the runs to their ends. One that is over already is answered with its end.
-async fn finish(
-    app: &App,
-    begun: &[(TransferRuleId, Begun)],
-) -> Result<Vec<TransferRunCompleted>, TransferError> {
+/// What came of a run.
+type End = Result<TransferRunCompleted, TransferError>;
+
+/// Carries the runs to their ends, one after another. One that is over already is answered with its end; one that stops
+/// on the way holds up no other, and the schedule goes on with it.
+async fn finish(app: SharedApp, runs: Vec<TransferRunId>) -> Vec<End> {
+    let mut ends = Vec::with_capacity(runs.len());
+    for run in runs {
+        let end = carried_out(&app, run).await;
+        if let Err(error) = &end {
+            tracing::error!(transfer.run = %run, error = %error, "a run stopped on the way; the schedule goes on with it");
+        }
+        ends.push(end);
+    }
+    ends
+}
+
+async fn carried_out(app: &App, run: TransferRunId) -> End {
     let reads = Reads::of(app).await?;
     let stores = reads.stores(app);
-    let mut ended = Vec::with_capacity(begun.len());
-    for (_, begun) in begun {
-        let outcome = continue_run(stores, begun.run).await?;
-        ended.push(complete_run(stores, begun.run, outcome).await?);
+    let outcome = continue_run(stores, run).await?;
+    complete_run(stores, run, outcome).await
+}
+
+/// Each rule with what came of it. Refused when every run stopped on the way.
+fn ended(parts: Vec<Part>, ends: Vec<End>, language: Language) -> Result<Vec<Outcome>, Problem> {
+    let mut ends = ends.into_iter();
+    let mut outcomes = Vec::with_capacity(parts.len());
+    for part in parts {
+        let end = if part.begun.is_ok() { ends.next().transpose() } else { Ok(None) };
+        let failed = end.as_ref().is_err();
+        let mut outcome = Outcome::of(part);
+        match end {
+            Ok(end) => outcome.end = end,
+            Err(error) => outcome.problem = Some(transfer_problem(error, language)),
+        }
+        outcomes.push((outcome, failed));
     }
-    Ok(ended)
+    if !outcomes.is_empty() && outcomes.iter().all(|(_, failed)| *failed) {
+        let problem = outcomes.iter().find_map(|(outcome, _)| outcome.problem.clone());
+        return Err(problem.unwrap_or_else(|| Problem::of(&problem::UNAVAILABLE)));
+    }
+    Ok(outcomes.into_iter().map(|(outcome, _)| outcome).collect())
+}
+
+impl Outcome {
+    /// Of a run that goes on, or of a rule that could not be run.
+    fn of(Part { rule, name, begun }: Part) -> Self {
+        let (begun, problem) = match begun {
+            Ok(begun) => (Some(begun), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self { rule, name, begun, problem, end: None }
+    }
 }
 
 /// What the caller reads next shows what was done. The position of the log's head, since a run is many commands.
@@ -255,111 +256,4 @@ async fn noted(app: &App, caller: &Caller) -> Result<domain::Position, Problem> 
     let head = app.bus.log().head().await.map_err(|error| db_problem(&error))?;
     app.writes.noted(caller.id, head);
     Ok(head)
-}
-
-fn going_on_text(planned: usize) -> Text {
-    Text::with(
-        format!("已开始流转{planned}条线索，完成后通知相关人员"),
-        format!("{planned} leads are being moved; everybody concerned is told at the end"),
-    )
-}
-
-fn going_on_document(
-    begun: &[(TransferRuleId, Begun)],
-    text: &Text,
-    language: Language,
-) -> TransferExecutionDocument {
-    let run = |(rule, begun): &(TransferRuleId, Begun)| TransferRunDocument {
-        rule_id: *rule,
-        run_id: begun.run,
-        planned_count: begun.planned,
-        transferred_count: 0,
-        skipped_count: 0,
-        skipped: vec![],
-        explanation: None,
-    };
-    TransferExecutionDocument {
-        message: text.get(language).to_owned(),
-        planned_count: begun.iter().map(|(_, begun)| begun.planned).sum(),
-        runs: begun.iter().map(run).collect(),
-        ..TransferExecutionDocument::default()
-    }
-}
-
-/// What came of it, in one sentence.
-fn summary(begun: &[(TransferRuleId, Begun)], ended: &[TransferRunCompleted]) -> Text {
-    let moved: usize = ended.iter().map(|end| end.moved.len()).sum();
-    let skipped: usize = ended.iter().map(|end| end.skipped.len()).sum();
-    match (moved, begun, ended) {
-        (0, [], []) => Text::new("当前没有处于执行时段的启用规则", "No rule is on and within its hours"),
-        (0, [(_, begun)], [end]) => why(begun, end).unwrap_or_else(nothing),
-        (0, ..) => nothing(),
-        _ if skipped > 0 => Text::with(
-            format!("成功流转{moved}条线索，{skipped}条因变动未流转"),
-            format!("{moved} leads moved, and {skipped} stayed because something about them changed"),
-        ),
-        _ => Text::with(format!("成功流转{moved}条线索"), format!("{moved} leads moved")),
-    }
-}
-
-fn nothing() -> Text {
-    Text::new("没有流转任何线索", "Nothing moved")
-}
-
-/// Why a run moved nothing: with the counts of its moment when it just began, else as it is remembered.
-fn why(begun: &Begun, end: &TransferRunCompleted) -> Option<Text> {
-    if let Some(nothing) = &begun.nothing {
-        return Some(Text::with(nothing.zh(), nothing.en()));
-    }
-    let (zh, en) = Nothing::of_code(end.explanation.as_deref()?)?;
-    Some(Text::new(zh, en))
-}
-
-fn document(
-    begun: &[(TransferRuleId, Begun)],
-    ended: &[TransferRunCompleted],
-    people: &People,
-    text: &Text,
-    language: Language,
-) -> TransferExecutionDocument {
-    let mut parts: BTreeMap<StaffId, (u32, u32)> = BTreeMap::new();
-    for part in ended.iter().flat_map(|end| &end.people) {
-        let (out, into) = parts.entry(part.staff).or_default();
-        (*out, *into) = (*out + part.moved_out, *into + part.moved_in);
-    }
-    let stats = |(user_id, (transferred_out, transferred_in))| TransferUserStats {
-        user_id,
-        user_name: people.shown(user_id),
-        transferred_out,
-        transferred_in,
-    };
-    let run = |((_, begun), end): (&(TransferRuleId, Begun), &TransferRunCompleted)| TransferRunDocument {
-        rule_id: end.rule,
-        run_id: begun.run,
-        planned_count: begun.planned,
-        transferred_count: end.moved.len(),
-        skipped_count: end.skipped.len(),
-        skipped: skipped(end, language),
-        explanation: why(begun, end).map(|why| why.get(language).to_owned()),
-    };
-    TransferExecutionDocument {
-        transferred_count: ended.iter().map(|end| end.moved.len()).sum(),
-        user_stats: parts.into_iter().map(stats).collect(),
-        message: text.get(language).to_owned(),
-        completed: true,
-        planned_count: begun.iter().map(|(_, begun)| begun.planned).sum(),
-        runs: begun.iter().zip(ended).map(run).collect(),
-    }
-}
-
-fn skipped(end: &TransferRunCompleted, language: Language) -> Vec<TransferSkippedDocument> {
-    let document = |skipped: &domain::transfer_rule::run::Skipped| {
-        let text = SkipReason::texts(&skipped.reason).map(|(zh, en)| Text::new(zh, en));
-        TransferSkippedDocument {
-            customer_id: skipped.customer,
-            reason: skipped.reason.clone(),
-            message: text.map_or_else(|| skipped.reason.clone(), |text| text.get(language).to_owned()),
-        }
-    };
-    end.skipped.iter().take(SKIPPED_TOLD_MAX).map(document).collect()
 }

@@ -5,6 +5,7 @@
 pub mod bodies;
 pub mod document;
 pub mod execute;
+pub mod executed;
 mod ports;
 pub mod predict;
 pub mod records;
