@@ -11,12 +11,16 @@ use crate::{with_pool, with_tx};
 /// Most characters of an outcome.
 const OUTCOME_CHARS_MAX: usize = 500;
 
-/// A job that is new has nothing to make up for.
+/// A job that is new has nothing to make up for, and neither has one with a new grid: its last moment was none when it
+/// came. A period that was begun is carried on first.
 const REGISTER: &str = "
 INSERT INTO schedules (name, cron, zone, misfire, period, done, attempt, lease_token, lease_beat)
 VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0)
 ON CONFLICT (name) DO UPDATE
-   SET cron = excluded.cron, zone = excluded.zone, misfire = excluded.misfire";
+   SET cron = excluded.cron, zone = excluded.zone, misfire = excluded.misfire,
+       period = CASE WHEN schedules.done AND schedules.period < excluded.period
+                      AND (schedules.cron <> excluded.cron OR schedules.zone <> excluded.zone)
+                     THEN excluded.period ELSE schedules.period END";
 
 const COLUMNS: &str = "
 SELECT name, cron, zone, misfire, period, done, attempt, started_at, retry_at, owner, lease_token, lease_beat,
@@ -143,7 +147,7 @@ pub(super) struct Ended<'e> {
     pub(super) outcome: &'e str,
 }
 
-/// Makes the job known, or its grid if that is new.
+/// Makes the job known, or its grid if that is new; either way its next period is the first one after `now`.
 pub(super) async fn register(db: &Db, job: &Job, now: DateTime<Utc>) -> Result<(), DbError> {
     let passed_over = job.grid.last_until(now).map_or(DateTime::UNIX_EPOCH, |period| period.0);
     let mut tx = db.begin_write().await?;

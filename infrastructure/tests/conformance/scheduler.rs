@@ -191,6 +191,40 @@ async fn three_processes_run_each_period_once(
     assert_eq!(begun[5], hour(5) + TimeDelta::days(1));
 }
 
+/// The service is started again with another zone, where full hours are a quarter past.
+#[rstest]
+#[tokio::test]
+async fn another_grid_begins_with_its_next_moment(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let grid = Grid::parse("0 * * * *", chrono_tz::Asia::Kathmandu).unwrap();
+    let job = Job { name: "hourly", grid, misfire: Misfire::RunOnce };
+    let moved = Runner::new(
+        world.test.db.clone(),
+        world.clock.clone(),
+        Uuid::from_u128(9),
+        job,
+        world.work.clone(),
+    );
+    moved.register().await.unwrap();
+    assert_eq!(turn(&moved).await, Turn::Nothing, "a quarter past eight was no period when it came");
+    world.clock.set(hour(1) + TimeDelta::minutes(14));
+    assert_eq!(turn(&moved).await, Turn::Nothing);
+    world.clock.set(hour(1) + TimeDelta::minutes(15));
+    assert!(matches!(turn(&moved).await, Turn::Done(..)));
+    assert_eq!(world.work.begun(), [hour(1) + TimeDelta::minutes(15)]);
+    // Registering the same again passes over nothing, and what was begun under another grid is carried on.
+    world.hours_later(1);
+    moved.register().await.unwrap();
+    let begun = moved.claim().await.unwrap().unwrap();
+    assert_eq!(begun.period.0, hour(2) + TimeDelta::minutes(15));
+    world.hours_later(1);
+    world.process(1).register().await.unwrap();
+    assert_eq!(world.row().await.period, begun.period.0);
+    assert_eq!(world.row().await.state(), ScheduleState::Running);
+}
+
 #[rstest]
 #[tokio::test]
 async fn what_nobody_ran_is_run_once_or_skipped(
