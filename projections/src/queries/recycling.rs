@@ -80,7 +80,7 @@ pub async fn policy(db: &Db) -> Result<RecyclePolicy, DbError> {
 #[derive(Debug, Clone)]
 pub struct RecyclingLeads(pub Roster);
 
-/// When the lead falls at the earliest: a freeze, or a person who gave it away, only puts it off.
+/// When the lead falls at the earliest: a person who gave it away only puts it off.
 fn earliest(policy: &RecyclePolicy, lead: &Entry) -> Option<PoolDue> {
     let owned_since = lead.assigned_at.filter(|_| lead.owner.is_some())?;
     policy.pool_due(&DueFacts {
@@ -90,13 +90,12 @@ fn earliest(policy: &RecyclePolicy, lead: &Entry) -> Option<PoolDue> {
         status: lead.contract_status,
         level: lead.lead_level,
         source: lead.lead_source,
-        frozen: false,
+        frozen: lead.frozen,
     })
 }
 
 impl RecyclingLeads {
-    /// What `judge` says of the leads that `may_be` does not rule out, in the order of the moment they may fall, at
-    /// most `limit`.
+    /// What `judge` says of the leads that `may_be` does not rule out, by the moment they fall, at most `limit`.
     async fn judged<T>(
         &self,
         policy: &RecyclePolicy,
@@ -112,18 +111,21 @@ impl RecyclingLeads {
         candidates.sort_unstable();
         let mut found = Vec::new();
         for page in candidates.chunks(ROWS_AT_ONCE) {
-            let ids: Vec<Uuid> = page.iter().map(|(_, id)| *id).collect();
-            let mut rows = rows_by_id(self.0.db(), &ids).await?;
-            for row in ids.iter().filter_map(|id| rows.remove(id)) {
-                let due = policy.pool_due(&DueFacts::from(&row.customer));
-                found.extend(due.and_then(|due| judge(row.id, &row.customer, due)));
-            }
-            if found.len() >= limit {
-                found.truncate(limit);
+            // Nobody from here on falls before the first of them may: whoever was found until then comes before.
+            let comes_before = |(at, lead, _): &&(_, CustomerId, T)| page.first() > Some(&(*at, lead.0));
+            if found.iter().filter(comes_before).count() >= limit {
                 break;
             }
+            let ids: Vec<Uuid> = page.iter().map(|(_, id)| *id).collect();
+            for row in rows_by_id(self.0.db(), &ids).await?.into_values() {
+                let due = policy.pool_due(&DueFacts::from(&row.customer));
+                let judged = due.and_then(|due| Some((due.at, row.id, judge(row.id, &row.customer, due)?)));
+                found.extend(judged);
+            }
         }
-        Ok(found)
+        found.sort_unstable_by_key(|(at, customer, _)| (*at, *customer));
+        found.truncate(limit);
+        Ok(found.into_iter().map(|(.., judged)| judged).collect())
     }
 }
 
@@ -170,9 +172,7 @@ impl Leads for RecyclingLeads {
             let owner = state.owner().filter(|_| falls(&due))?;
             Some(Falling { customer, owner, due })
         };
-        let mut falling = self.judged(policy, limit, falls, judge).await.map_err(|error| failed(&error))?;
-        falling.sort_by_key(|one| (one.due.at, one.customer));
-        Ok(falling)
+        self.judged(policy, limit, falls, judge).await.map_err(|error| failed(&error))
     }
 
     async fn warnings(
@@ -187,9 +187,7 @@ impl Leads for RecyclingLeads {
             let told = state.recycle_warnings.get(&offset_hours) == Some(&due.at);
             (!told).then_some(Warning { customer, due, offset_hours })
         };
-        let mut warnings = self.judged(policy, limit, may_be, judge).await.map_err(|error| failed(&error))?;
-        warnings.sort_by_key(|one| (one.due.at, one.customer));
-        Ok(warnings)
+        self.judged(policy, limit, may_be, judge).await.map_err(|error| failed(&error))
     }
 
     async fn reminders(
