@@ -80,6 +80,12 @@ impl RuleText {
         }
     }
 
+    /// Whether it takes the same leads at the same hours to the same people: what a rule is called changes no move.
+    pub fn acts_like(&self, other: &Self) -> bool {
+        let nameless = |text: &Self| Self { name: String::new(), description: None, ..text.clone() };
+        nameless(self) == nameless(other)
+    }
+
     /// Whether the two rules may take the same lead: a source and a status in common, and nothing else that keeps them
     /// apart. Rules of different modules never do.
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -101,6 +101,26 @@ fn nothing_happens_to_a_rule_that_is_gone_or_was_never_there() {
 }
 
 #[test]
+fn a_rule_under_another_name_acts_like_before_and_any_other_change_counts() {
+    let rows = [
+        ("its name", RuleText { name: "另一个名字".into(), ..text() }, true),
+        ("what it is for", RuleText { description: Some("说明".into()), ..text() }, true),
+        ("its hours", RuleText { window: Window { enabled: false, ..text().window }, ..text() }, false),
+        ("who gives", RuleText { sources: vec![staff(7)], ..text() }, false),
+        ("who gets", RuleText { targets: vec![staff(7)], ..text() }, false),
+        (
+            "which leads",
+            RuleText { conditions: Conditions { inactive_hours: 720, ..text().conditions }, ..text() },
+            false,
+        ),
+    ];
+    for (what, other, alike) in rows {
+        assert_ne!(text(), other, "{what}");
+        assert_eq!(text().acts_like(&other), alike, "{what}");
+    }
+}
+
+#[test]
 fn rules_overlap_when_a_lead_can_meet_both() {
     let day = |text: &str| Some(text.parse().unwrap());
     let created = |from, to| Some(CreatedRange { from, to });
