@@ -12,6 +12,7 @@ mod health;
 mod moment;
 mod observer;
 mod receiver;
+mod rest;
 mod running;
 mod slots;
 

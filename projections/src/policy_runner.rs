@@ -10,6 +10,7 @@
 
 mod audit;
 mod backdrop;
+mod chunk;
 mod commit;
 mod decisions;
 mod parked;
@@ -42,7 +43,8 @@ use infrastructure::db::{Db, DbError};
 use infrastructure::event_log::{EventLog, Filter, RecordedRaw};
 
 use crate::consumer::{Consumer, ConsumerState, Consumers, HandleError, Handler, Lease};
-use commit::{Chunk, Committer, Fence};
+use chunk::Chunk;
+use commit::{Committer, Fence};
 use planner::Planner;
 
 pub use decisions::{DecisionRecord, decisions_of_event, decisions_of_notification};
@@ -169,7 +171,7 @@ impl Handler for PolicyHandler {
         let answers = self.planner.answer(page, lease.position, blocked).await?;
         let mut lease = lease.clone();
         for chunk in Chunk::cut(answers, to) {
-            let reached = chunk.to();
+            let reached = chunk.to;
             self.committer.commit(Fence::Lease(lease.clone(), state), chunk).await?;
             lease.position = reached;
         }

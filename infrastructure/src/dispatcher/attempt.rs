@@ -16,7 +16,7 @@
 //! delivery, attempt, step and lease token: a commit whose answer got lost is repeated without a second effect, and
 //! another process's commit is never taken for one's own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use application::bus::{CommandBus, Versioned};
@@ -34,6 +34,7 @@ use domain::{Aggregate, StreamId};
 use super::commit::{Trouble, streams};
 use super::gate::Gate;
 use super::observer::Observer;
+use super::rest::later;
 use super::slots::Slots;
 use super::{Options, Ports, Provider};
 use crate::bus::Bus;
@@ -53,8 +54,8 @@ pub(super) struct Engine {
     pub(super) contract: Contract,
     pub(super) gate: Gate,
     /// Why it rests.
-    trouble: Mutex<Option<Failure>>,
-    observer: Arc<dyn Observer>,
+    pub(super) trouble: Mutex<Option<Failure>>,
+    pub(super) observer: Arc<dyn Observer>,
     pub(super) slots: Slots,
 }
 
@@ -319,45 +320,6 @@ impl Engine {
         }
     }
 
-    /// What an answer says about the channel.
-    fn note(&self, outcome: &Outcome) {
-        let now = self.now();
-        if let (Some(rest), Outcome::Retry { failure, .. }) = (outcome.rests_channel(), outcome) {
-            self.rest(later(now, rest), failure);
-        } else if let Some(failure) = outcome.blames_channel() {
-            if let Some(until) = self.gate.failed(now) {
-                self.rested(until, failure);
-            }
-        } else if self.gate.works(now) {
-            self.lock_trouble().take();
-            self.observer.recovered(self.tenant.channel);
-            tracing::info!(channel = %self.tenant.channel, "the channel works again");
-        }
-    }
-
-    fn rest(&self, until: DateTime<Utc>, failure: &Failure) {
-        if self.gate.rest(until) {
-            self.rested(until, failure);
-        }
-    }
-
-    fn rested(&self, until: DateTime<Utc>, failure: &Failure) {
-        *self.lock_trouble() = Some(failure.clone());
-        self.observer.rested(self.tenant.channel, failure.class, until);
-        if matches!(failure.class, FailureClass::Config | FailureClass::Token) {
-            // An alarm: it does not end by itself.
-            tracing::error!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
-                "the channel cannot send until somebody mends its settings; next try {until}: {}", failure.detail);
-        } else {
-            tracing::warn!(channel = %self.tenant.channel, failure.class = %failure.class, failure.code,
-                "the channel rests until {until}: {}", failure.detail);
-        }
-    }
-
-    pub(super) fn lock_trouble(&self) -> std::sync::MutexGuard<'_, Option<Failure>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.ports.clock.now()
     }
@@ -365,11 +327,6 @@ impl Engine {
 
 fn elapsed(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     (to - from).to_std().unwrap_or_default()
-}
-
-fn later(at: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
-    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
-    at.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// The row's own end, and what the events say of the channels behind it.

@@ -1,4 +1,5 @@
-//! Rows that wait for a moment: whose they are, which of them are told together, and how that moment comes earlier.
+//! Rows that wait for a moment: whose they are, and which of them are told together. How that moment comes earlier:
+//! [`haste`](super::haste).
 //!
 //! A standby waits for another channel and is none of these. A row that a digest tells of names it (`digest`) as soon
 //! as the digest is in the log; the row becomes `merged` with it or, when the digest tells of very many, soon after.
@@ -6,7 +7,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::notification::Channel;
-use domain::{DeliveryId, EventId, NotificationId, Position, StaffId};
+use domain::{DeliveryId, EventId, NotificationId, StaffId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ macro_rules! waits {
         "state = 'held' AND held_for <> 'standby' AND digest IS NULL"
     };
 }
+pub(super) use waits;
 
 pub(super) const NEXT: &str =
     concat!("SELECT (SELECT due_at FROM outbox WHERE ", waits!(), " ORDER BY due_at LIMIT 1)");
@@ -87,48 +89,6 @@ pub(super) const MERGE_POSTGRES: &str = of_deliveries!(
 pub(super) const MERGE_SQLITE: &str = of_deliveries!(
     "UPDATE outbox SET state = 'merged', digest = $2, settled_at = $3, request_body = NULL WHERE",
     "IN (SELECT unhex(value) FROM json_each($1))"
-);
-
-/// Of what was decided because of earlier events than $4, if that is given.
-macro_rules! hasten {
-    ($reasons:literal, $before:literal) => {
-        concat!(
-            "UPDATE outbox SET due_at = $1 WHERE ",
-            waits!(),
-            " AND recipient = $2 AND due_at > $1 AND held_for ",
-            $reasons,
-            " AND (",
-            $before,
-            " IS NULL OR EXISTS (SELECT 1 FROM decisions AS d
-                WHERE d.notification_id = outbox.notification_id AND d.position < ",
-            $before,
-            "))"
-        )
-    };
-}
-
-pub(super) const HASTEN_POSTGRES: &str = hasten!("= ANY($3::text[])", "$4::bigint");
-pub(super) const HASTEN_SQLITE: &str = hasten!("IN (SELECT value FROM json_each($3))", "$4");
-
-/// What a dispatcher put off is judged anew when it is leased, so it may be due too early but never too late. The time
-/// until the next channel speaks begins with it.
-macro_rules! hasten_put_off {
-    ($reasons:literal, $fallback:literal) => {
-        concat!(
-            "UPDATE outbox SET due_at = $1, fallback_at = CASE WHEN fallback_at IS NOT NULL THEN ",
-            $fallback,
-            " END
- WHERE held_for IS NOT NULL AND state IN ('pending', 'retry') AND recipient = $2 AND due_at > $1 AND held_for ",
-            $reasons
-        )
-    };
-}
-
-pub(super) const HASTEN_PUT_OFF_POSTGRES: &str =
-    hasten_put_off!("= ANY($3::text[])", "$1 + fallback_seconds * interval '1 second'");
-pub(super) const HASTEN_PUT_OFF_SQLITE: &str = hasten_put_off!(
-    "IN (SELECT value FROM json_each($3))",
-    "strftime('%Y-%m-%dT%H:%M:%f+00:00', $1, fallback_seconds || ' seconds')"
 );
 
 /// Everything of one person in one channel and app that is due.
@@ -324,58 +284,6 @@ impl Attachment for MergeRows {
             }
         }
         Ok(())
-    }
-}
-
-/// With `PreferencesSet`: what a person no longer wants to wait for is due at once, so nothing is left behind when
-/// digests or quiet hours are turned off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HastenRows {
-    /// The person.
-    pub recipient: StaffId,
-    /// What it waits for: `quiet_hours`, `digest_daily`, `digest_burst`.
-    pub reasons: Vec<String>,
-    /// From now on due.
-    pub at: DateTime<Utc>,
-}
-
-impl HastenRows {
-    /// Does it in a transaction of the caller's; how many rows are due earlier now.
-    pub async fn hasten(&self, tx: &mut Tx<'_>) -> Result<u64, DbError> {
-        self.hasten_before(tx, None).await
-    }
-
-    /// The same for what was decided because of events before a position: a policy that catches up, or looks at
-    /// everything again, has rows of later wishes there already.
-    pub async fn hasten_before(&self, tx: &mut Tx<'_>, before: Option<Position>) -> Result<u64, DbError> {
-        Ok(match tx {
-            Tx::Postgres(tx) => {
-                let query = sqlx::query(HASTEN_POSTGRES).bind(self.at).bind(self.recipient.0);
-                let held = query.bind(&self.reasons).bind(before).execute(&mut **tx).await?;
-                let query = sqlx::query(HASTEN_PUT_OFF_POSTGRES).bind(self.at).bind(self.recipient.0);
-                let put_off = query.bind(&self.reasons).execute(&mut **tx).await?;
-                held.rows_affected() + put_off.rows_affected()
-            }
-            Tx::Sqlite(tx) => {
-                let reasons = json!(self.reasons).to_string();
-                let query = sqlx::query(HASTEN_SQLITE).bind(self.at).bind(self.recipient.0);
-                let held = query.bind(&reasons).bind(before).execute(&mut **tx).await?;
-                let query = sqlx::query(HASTEN_PUT_OFF_SQLITE).bind(self.at).bind(self.recipient.0);
-                let put_off = query.bind(&reasons).execute(&mut **tx).await?;
-                held.rows_affected() + put_off.rows_affected()
-            }
-        })
-    }
-}
-
-#[async_trait]
-impl Attachment for HastenRows {
-    async fn fence(&mut self, _: &mut Tx<'_>) -> Result<Verdict, DbError> {
-        Ok(Verdict::Apply)
-    }
-
-    async fn write(&mut self, tx: &mut Tx<'_>, _: &[RecordedRaw]) -> Result<(), DbError> {
-        self.hasten(tx).await.map(drop)
     }
 }
 

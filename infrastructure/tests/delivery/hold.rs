@@ -16,7 +16,7 @@ use domain::staff::{Role, StaffEvent, StaffRegistered, StaffWecomBound};
 use domain::{Actor, CommandId, Metadata, StaffId, StreamId};
 use infrastructure::ids::TimeOrderedIds;
 use infrastructure::outbox::decide::decide;
-use infrastructure::outbox::hold::HastenRows;
+use infrastructure::outbox::haste::HastenRows;
 use infrastructure::releaser::{Releaser, StoredDigestWriter};
 use rstest::rstest;
 

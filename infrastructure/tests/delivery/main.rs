@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
 
+mod awake;
 mod crash;
 #[expect(dead_code, reason = "shared with the suite of the log, which uses the rest")]
 #[path = "../conformance/kit.rs"]
@@ -22,6 +23,7 @@ mod retention;
 mod running;
 mod scripted;
 mod settle;
+mod sleepers;
 mod statements;
 mod token;
 mod world;

@@ -2,105 +2,23 @@
 //! leave (notifications.md section 5, docs/adr/0021).
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use application::bus::{CommandBus, StreamAppend};
 use application::delivery::spread;
 use application::ports::Clock as _;
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::notification::{Channel, DeliveryState, NotificationCommand};
-use domain::preferences::{
-    Day, Document, Preferences, PreferencesEvent, PreferencesSet, QuietHours, Whose, Window,
-};
+use chrono::TimeDelta;
+use domain::notification::{Channel, DeliveryState};
+use domain::preferences::{Document, QuietHours, Whose};
 use domain::staff::{Role, StaffEvent, StaffRegistered};
 use domain::{Actor, StaffId, StreamId};
-use infrastructure::outbox::decide::decide;
-use infrastructure::outbox::hold::HastenRows;
 use infrastructure::settler::{Options, Settler};
-use infrastructure::with_pool;
 use rstest::rstest;
 
 use crate::database::Backend;
 use crate::held::{Waits, Words, person};
-use crate::scripted::{About, Scripted, Step, Told, doubt, no, unreachable};
+use crate::scripted::{About, Scripted, Step, doubt, no, unreachable};
+use crate::sleepers::{FALLBACK, ROUTE, clock, morning, nights, quiet, quiet_hours};
 use crate::world::{World, draft};
-
-const FALLBACK: Option<Duration> = Some(Duration::from_mins(5));
-
-const ROUTE: [Step; 3] = [
-    Step { channel: Channel::WecomApp, fallback: FALLBACK },
-    Step { channel: Channel::WechatCloud, fallback: FALLBACK },
-    Step { channel: Channel::WechatOfficial, fallback: None },
-];
-
-/// A moment in Beijing, where the story's people sleep from ten to eight.
-fn clock(time: &str) -> DateTime<Utc> {
-    format!("2026-03-{}+08:00", time.replace(' ', "T")).parse().unwrap()
-}
-
-fn quiet(from: &str, to: &str) -> QuietHours {
-    let window = Window {
-        days: Day::ALL.iter().copied().collect(),
-        from: from.parse().unwrap(),
-        to: to.parse().unwrap(),
-    };
-    QuietHours { windows: vec![window], ..QuietHours::default() }
-}
-
-fn nights() -> Document {
-    Document { quiet: Some(quiet("22:00", "08:00")), ..Document::default() }
-}
-
-/// When a person whose night ends at eight hears of what waited.
-fn morning(told: &Told) -> DateTime<Utc> {
-    spread(clock("02 08:00:00"), told.person())
-}
-
-impl World {
-    async fn wish(&self, whose: Whose, document: Document) {
-        let (by, at) = (Actor::System("test".to_owned()), self.clock.now());
-        let known = self.process.bus.load::<Preferences>(&whose.stream()).await.unwrap();
-        let set: PreferencesEvent = PreferencesSet { whose, document, by, at }.into();
-        let append = StreamAppend::of(whose.stream(), known.sequence, &[set]).unwrap();
-        self.process.bus.append(draft(vec![append], at)).await.unwrap();
-    }
-
-    /// A message to somebody who sleeps at night.
-    async fn tell_sleeper(&self, route: &[Step]) -> Told {
-        let told = self.tell("li", route, None).await;
-        self.wish(Whose::Staff(told.person()), nights()).await;
-        told
-    }
-
-    async fn drain(&self, provider: &Arc<Scripted>) {
-        self.scripted(provider).drain_once().await.unwrap();
-    }
-
-    /// Why a row waits, and when it and the channel behind it are due.
-    async fn waits(
-        &self,
-        told: &Told,
-        place: usize,
-    ) -> (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>) {
-        let sql = "SELECT held_for, due_at, fallback_at FROM outbox WHERE delivery_id = $1";
-        with_pool!(&self.database.db, pool =>
-            sqlx::query_as(sql).bind(told.delivery(place).0).fetch_one(pool).await)
-        .unwrap()
-    }
-
-    async fn requeue(&self, told: &Told, place: usize) {
-        let at = self.clock.now();
-        let metadata = draft(vec![], at).metadata;
-        let (delivery, by, reason) = (told.delivery(place), metadata.actor.clone(), "重发".to_owned());
-        let command = NotificationCommand::Requeue { delivery, by, reason, at };
-        decide(&self.process.bus, delivery, command, metadata, at).await.unwrap();
-    }
-}
-
-fn quiet_hours() -> String {
-    "quiet_hours".to_owned()
-}
 
 #[rstest]
 #[tokio::test]
@@ -244,45 +162,6 @@ async fn a_digest_that_comes_late_rings_in_the_morning_too(
     world.clock.set(spread(clock("02 08:00:00"), person(1)));
     world.drain(&wecom).await;
     assert_eq!(wecom.sent().len(), 1, "one message for both");
-}
-
-#[rstest]
-#[tokio::test]
-async fn who_ends_the_quiet_hours_hears_of_it_at_once(
-    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
-) {
-    let world = World::new(backend).await;
-    let wecom = Scripted::new(Channel::WecomApp);
-    wecom.answers([unreachable()]);
-    world.clock.set(clock("01 21:59:58"));
-    let told = world.tell_sleeper(&ROUTE).await;
-    world.drain(&wecom).await;
-    world.clock.set(clock("01 23:00:00"));
-    // Nothing ran in between: the time of the channel is over, and the one behind it is as quiet.
-    world.drain(&wecom).await;
-    assert_eq!(world.rows(&told).await, ["dead", "pending", "held"]);
-    let cloud = Scripted::new(Channel::WechatCloud);
-    world.drain(&cloud).await;
-    assert_eq!(world.waits(&told, 1).await.0, Some(quiet_hours()));
-    world.clock.set(clock("01 23:30:00"));
-    let at = world.clock.now();
-    let hasten = |reason: &str| HastenRows { recipient: told.person(), reasons: vec![reason.to_owned()], at };
-    for reason in ["digest_daily", "quiet_hours"] {
-        let mut tx = world.database.db.begin_write().await.unwrap();
-        hasten(reason).hasten(&mut tx).await.unwrap();
-        tx.commit().await.unwrap();
-        world.drain(&cloud).await;
-        // Judged anew: they are quiet as long as nobody says otherwise.
-        assert_eq!(cloud.sent(), Vec::<String>::new());
-    }
-    world.wish(Whose::Staff(told.person()), Document::default()).await;
-    let mut tx = world.database.db.begin_write().await.unwrap();
-    assert_eq!(hasten("quiet_hours").hasten(&mut tx).await.unwrap(), 1);
-    tx.commit().await.unwrap();
-    let (_, due_at, next) = world.waits(&told, 1).await;
-    assert_eq!((due_at, next), (at, Some(at + TimeDelta::minutes(5))));
-    world.drain(&cloud).await;
-    assert_eq!(world.rows(&told).await, ["dead", "accepted", "cancelled"]);
 }
 
 #[rstest]

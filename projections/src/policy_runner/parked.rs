@@ -19,7 +19,8 @@ use application::policies::POLICY;
 
 use super::PolicyRunner;
 use super::backdrop::Backdrop;
-use super::commit::{Chunk, Fence};
+use super::chunk::Chunk;
+use super::commit::Fence;
 use super::planner::{Answer, Known, Told, answer_one, owner_in_log, read};
 use crate::consumer::HandleError;
 

@@ -27,7 +27,8 @@ use serde::Serialize;
 
 use super::PolicyRunner;
 use super::audit::{Audit, Page, Readable, Stored, digests_of, rowless, stored};
-use super::commit::{Chunk, Fence, work};
+use super::chunk::{Chunk, work};
+use super::commit::Fence;
 use super::decisions::{self, Key};
 use super::planner::NewNotice;
 use super::reconcile::{MISSING_SHOWN_MAX, MissingRow, count, row};

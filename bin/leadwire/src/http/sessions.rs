@@ -1,14 +1,15 @@
 //! `/api/auth`: log in, stay logged in, log out, and who am I.
 
+mod user;
+
 use std::net::IpAddr;
 
-use application::access::{Action, allows};
 use application::bus::CommandBus as _;
 use application::forms;
 use axum::extract::{Extension, State};
 use chrono::TimeDelta;
 use domain::contact::OpenId;
-use domain::staff::{Account, Role, Staff};
+use domain::staff::{Account, Staff};
 use domain::{StaffId, StreamId};
 use infrastructure::credentials::CredentialsError;
 use infrastructure::wechat::CodeProblem;
@@ -30,6 +31,9 @@ use super::time::Millis;
 use crate::app::{App, SharedApp};
 use crate::auth::{Authenticated, Begun, LoggedIn, Origin};
 
+pub use user::User;
+pub(super) use user::permissions;
+
 const LOGGED_IN: Text = Text::new("登录成功", "Logged in");
 const REFRESHED: Text = Text::new("刷新成功", "The session goes on");
 const LOGGED_OUT: Text = Text::new("登出成功", "Logged out");
@@ -41,18 +45,6 @@ const ROTATION_SECONDS: i64 = 30;
 
 /// How long a session can be kept alive by refreshing; then the person logs in again.
 const SESSION_DAYS_MAX: i64 = 30;
-
-/// System A's permission codes, and what each stands for in the one permission table.
-const CODES: [(&str, Action); 5] = [
-    ("customer:view", Action::ViewCustomers),
-    ("customer:create", Action::CreateCustomer),
-    ("customer:edit", Action::UpdateCustomer),
-    ("customer:delete", Action::DeleteCustomer),
-    ("user:view", Action::PickAssignee),
-];
-
-/// What system A calls having every `customer:` code.
-const ALL_CUSTOMER_CODES: &str = "customer:all";
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<SharedApp> {
@@ -72,68 +64,6 @@ pub struct Session {
     access_token: String,
     /// Who logged in.
     user: User,
-}
-
-/// A person as system A's clients know it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct User {
-    /// Id.
-    #[schema(value_type = uuid::Uuid)]
-    id: StaffId,
-    /// Login name.
-    username: String,
-    /// Name on screens.
-    name: String,
-    /// Phone.
-    phone: Option<String>,
-    /// E-mail.
-    email: Option<String>,
-    /// Picture; none is kept.
-    avatar: Option<String>,
-    /// Role.
-    #[schema(value_type = String)]
-    role: Role,
-    /// Department.
-    department: Option<String>,
-    /// System A's permission codes.
-    permissions: Vec<&'static str>,
-    /// When the account was made.
-    #[schema(value_type = DateTime<Utc>)]
-    created_at: Millis,
-}
-
-impl User {
-    pub(super) fn of(id: StaffId, account: Account) -> Self {
-        Self {
-            id,
-            username: account.username,
-            name: account.name,
-            phone: account.phone.map(|phone| phone.as_str().to_owned()),
-            email: account.email,
-            avatar: None,
-            role: account.role,
-            department: account.department,
-            permissions: permissions(account.role),
-            created_at: Millis(account.created_at),
-        }
-    }
-}
-
-/// The permission codes of a role, as system A's clients compute with them.
-pub(super) fn permissions(role: Role) -> Vec<&'static str> {
-    if role == Role::Admin {
-        return vec!["*"];
-    }
-    let mut codes: Vec<_> =
-        CODES.iter().filter(|(_, action)| allows(role, *action)).map(|(code, _)| *code).collect();
-    let customer = |code: &&str| code.starts_with("customer:");
-    if codes.iter().filter(|code| customer(code)).count()
-        == CODES.iter().filter(|(code, _)| customer(code)).count()
-    {
-        codes.push(ALL_CUSTOMER_CODES);
-    }
-    codes
 }
 
 /// Begins a session of somebody who has just proved who it is.
@@ -358,33 +288,4 @@ pub async fn session(
     let user = User::of(caller.id, account);
     let state = SessionState { valid: true, user, expires_at: Millis(session.until) };
     Answer::ok(SESSION_IS_GOOD, &state)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn permissions_come_from_the_one_table() {
-        for (role, expected) in [
-            (Role::Admin, vec!["*"]),
-            (
-                Role::Manager,
-                vec![
-                    "customer:view",
-                    "customer:create",
-                    "customer:edit",
-                    "customer:delete",
-                    "user:view",
-                    "customer:all",
-                ],
-            ),
-            (Role::Operator, vec!["customer:view", "customer:create", "customer:edit", "user:view"]),
-            (Role::Dispatch, vec!["customer:view", "customer:create", "customer:edit", "user:view"]),
-            (Role::Admissions, vec!["customer:view", "customer:create", "customer:edit", "user:view"]),
-            (Role::Employee, vec!["customer:view", "customer:create", "customer:edit"]),
-        ] {
-            assert_eq!(permissions(role), expected, "{role}");
-        }
-    }
 }
