@@ -95,12 +95,13 @@ RETURNING ",
     };
 }
 
-/// Waiting rows whose time is over: the next channel of their route speaks.
+/// Waiting rows whose time is over: the next channel of their route speaks. Nothing is left of the reason of what was put
+/// off, here too: somebody may ask for it again.
 macro_rules! late {
     ($lock:literal) => {
         concat!(
             "
-UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
+UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3, held_for = NULL
  WHERE state IN ('pending', 'retry') AND (lease_expires_at IS NULL OR lease_expires_at <= $5) AND delivery_id IN (
    SELECT o.delivery_id FROM outbox o
     WHERE o.channel = $4 AND o.state IN ('pending', 'retry') AND o.fallback_at IS NOT NULL AND o.fallback_at <= $5

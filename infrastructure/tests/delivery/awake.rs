@@ -50,3 +50,26 @@ async fn who_ends_the_quiet_hours_hears_of_it_at_once(
     world.drain(&cloud).await;
     assert_eq!(world.rows(&told).await, ["dead", "accepted", "cancelled"]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_was_put_off_and_came_too_late_does_not_wait_when_it_is_sent_again(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let wecom = Scripted::new(Channel::WecomApp);
+    wecom.answers([unreachable()]);
+    world.clock.set(clock("01 21:59:58"));
+    let told = world.tell_sleeper(&ROUTE).await;
+    world.drain(&wecom).await;
+    world.clock.set(clock("01 22:00:00"));
+    world.drain(&wecom).await;
+    assert_eq!(world.waits(&told, 0).await.0, Some(quiet_hours()));
+    // Nobody worked in the morning, and the next channel's turn came.
+    world.clock.set(clock("02 09:00:00"));
+    world.drain(&wecom).await;
+    assert_eq!(world.rows(&told).await, ["dead", "pending", "held"]);
+    world.requeue(&told, 0).await;
+    assert_eq!(world.rows(&told).await[0], "pending");
+    assert_eq!(world.waits(&told, 0).await.0, None, "it waits for nothing");
+}
