@@ -1,5 +1,5 @@
-//! The hourly job of the transfer rules 自动流转 (transfer-and-recycle.md section 2): first the runs that somebody left
-//! unfinished, then a run of each rule for this period.
+//! The jobs of the transfer rules 自动流转 (transfer-and-recycle.md section 2): each hour a run of every rule, and each
+//! minute the runs that nobody ended, such as one that somebody asked for and whose process died.
 //!
 //! If the process dies on any line, another one begins the same period again: the ids of the runs and of their moves
 //! follow from rule, period and lead, so what was done is met and not done again.
@@ -31,13 +31,21 @@ pub const NAME: &str = "lead_transfer";
 /// However many hours were missed, leads are judged once, for the last of them.
 const LATE: Misfire = Misfire::RunOnce;
 
+/// The name of the job that goes on with what was left.
+pub const LEFT: &str = "transfer_runs";
+
 /// A run that began so long before the period is taken for left: whoever asked for it works on it no more, or so slowly
-/// that help does no harm.
-const LEFT_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// that help does no harm, because the fate of a lead is decided once.
+const LEFT_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 /// When the rules run.
 pub fn job(grid: Grid) -> Job {
     Job { name: NAME, grid, misfire: LATE }
+}
+
+/// When runs that nobody ended are looked for.
+pub fn left_job(grid: Grid) -> Job {
+    Job { name: LEFT, grid, misfire: LATE }
 }
 
 /// Runs every rule that is on.
@@ -72,6 +80,14 @@ impl Tally {
             _ => format!("{moved} leads moved by {runs} rules; {resumed} unfinished runs carried on"),
         }
     }
+
+    /// The sentence, or the failure if anything failed.
+    fn told(&self, sentence: String) -> Result<String, JobError> {
+        match self.failed {
+            0 => Ok(sentence),
+            failed => Err(JobError::Failed(format!("{sentence}; {failed} failed"))),
+        }
+    }
 }
 
 impl LeadTransfer {
@@ -81,27 +97,22 @@ impl LeadTransfer {
         Self { bus, projections, candidates, limits, clock }
     }
 
-    /// The limits are those in force when the period is worked on: the rules of the pool over the configuration.
+    /// Those in force when the period is worked on: the rules of the pool over the configuration.
+    async fn limits(&self) -> Result<Limits, JobError> {
+        let limits = limits_in_force(&self.bus, &self.limits).await;
+        limits.map_err(|error| JobError::Failed(error.to_string()))
+    }
+
+    fn stores<'s>(&'s self, limits: &'s Limits) -> Stores<'s, Bus> {
+        Stores { bus: &self.bus, candidates: &self.candidates, limits, clock: self.clock.as_ref() }
+    }
+
+    /// What is left comes first: the leads that it planned need no other plan.
     async fn whole(&self, period: Period) -> Result<Tally, JobError> {
-        let Self { bus, candidates, clock, .. } = self;
-        let limits = limits_in_force(bus, &self.limits).await;
-        let limits = limits.map_err(|error| JobError::Failed(error.to_string()))?;
-        let stores = Stores { bus, candidates, limits: &limits, clock: clock.as_ref() };
-        let db = self.projections.log.db();
-        let mut tally = Tally::default();
-        for run in transfers::unfinished(db, period.0 - LEFT_AFTER).await? {
-            match finish(stores, run).await {
-                Ok(moved) => {
-                    tally.resumed += 1;
-                    tally.moved += moved;
-                }
-                Err(error) => {
-                    tally.failed += 1;
-                    tracing::error!(transfer.run = %run, error = %error, "an unfinished transfer run was not carried on");
-                }
-            }
-        }
-        let mut rules = transfers::rules(db, Some(TargetModule::Customer)).await?;
+        let limits = self.limits().await?;
+        let stores = self.stores(&limits);
+        let mut tally = self.finish_left(stores, period).await?;
+        let mut rules = transfers::rules(self.projections.log.db(), Some(TargetModule::Customer)).await?;
         rules.retain(|row| row.rule.enabled);
         // The oldest rule has the first word about a lead; whoever comes later finds it moved.
         rules.reverse();
@@ -115,6 +126,24 @@ impl LeadTransfer {
                 Err(error) => {
                     tally.failed += 1;
                     tracing::error!(transfer.rule = %row.id, error = %error, "a transfer rule failed; the next one runs");
+                }
+            }
+        }
+        Ok(tally)
+    }
+
+    /// Carries the runs to their ends that nobody ended.
+    async fn finish_left(&self, stores: Stores<'_, Bus>, period: Period) -> Result<Tally, JobError> {
+        let mut tally = Tally::default();
+        for run in transfers::unfinished(self.projections.log.db(), period.0 - LEFT_AFTER).await? {
+            match finish(stores, run).await {
+                Ok(moved) => {
+                    tally.resumed += 1;
+                    tally.moved += moved;
+                }
+                Err(error) => {
+                    tally.failed += 1;
+                    tracing::error!(transfer.run = %run, error = %error, "an unfinished transfer run was not carried on");
                 }
             }
         }
@@ -154,9 +183,22 @@ impl ScheduledJob for LeadTransfer {
             () = stop.cancelled() => return Err(JobError::Stopped),
             tally = self.whole(period) => tally?,
         };
-        match tally.failed {
-            0 => Ok(tally.sentence()),
-            failed => Err(JobError::Failed(format!("{}; {failed} failed", tally.sentence()))),
-        }
+        tally.told(tally.sentence())
+    }
+}
+
+/// Goes on with the runs that nobody ended.
+#[derive(Debug)]
+pub struct LeftRuns(pub LeadTransfer);
+
+#[async_trait]
+impl ScheduledJob for LeftRuns {
+    async fn run(&self, period: Period, stop: CancellationToken) -> Result<String, JobError> {
+        let limits = self.0.limits().await?;
+        let tally = tokio::select! {
+            () = stop.cancelled() => return Err(JobError::Stopped),
+            tally = self.0.finish_left(self.0.stores(&limits), period) => tally?,
+        };
+        tally.told(format!("{} unfinished runs carried on", tally.resumed))
     }
 }

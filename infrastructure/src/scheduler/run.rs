@@ -159,6 +159,7 @@ impl Runner {
     /// Runs what was claimed to its end.
     pub async fn work_on(&self, claimed: Claimed, stop: &CancellationToken) -> Result<Turn, DbError> {
         let (period, told) = (claimed.period, stop.child_token());
+        self.tell_of_beginning(&claimed);
         let (work, token) = (Arc::clone(&self.work), told.clone());
         // In a task of its own, so that a panic is a failure of the job and a crash of this future ends it.
         let mut tasks = JoinSet::new();
@@ -211,6 +212,15 @@ impl Runner {
             Ok(sentence) => Turn::Done(period, sentence.to_owned()),
             Err(error) => Turn::Failed(period, error.to_owned()),
         })
+    }
+
+    fn tell_of_beginning(&self, Claimed { period, attempt, .. }: &Claimed) {
+        let name = self.job.name;
+        match attempt {
+            1 => tracing::debug!(job.name = name, job.period = %period, "job {name} of {period} begins"),
+            _ => tracing::info!(job.name = name, job.period = %period, job.attempt = attempt,
+                "job {name} of {period} is begun again: nobody had ended it"),
+        }
     }
 
     fn tell(&self, turn: &Turn) {

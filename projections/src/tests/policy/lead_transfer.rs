@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::kit::{Backend, by, customer, dawn, rule, rule_text, rule_written, second, staff};
 use super::kit::{ADMIN, LI, MANAGER, Office, ZHANG, assigned, created};
 use crate::Projections;
-use crate::lead_transfer::{self, LeadTransfer};
+use crate::lead_transfer::{self, LeadTransfer, LeftRuns};
 use crate::queries::transfers::{self, LeadCandidates};
 
 const LEADS: u128 = 6;
@@ -249,12 +249,9 @@ async fn a_killed_process_leaves_a_run_that_another_one_ends(
     assert_all_once(&office).await;
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_run_by_hand_that_nobody_ended_is_carried_on(
-    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
-) {
-    let office = open(backend).await;
+/// Somebody asks for a run at this moment.
+fn asked(office: &Office, at: DateTime<Utc>) -> Occasion {
+    office.world.clock.set(at);
     let caller =
         Caller { id: staff(ADMIN), username: "user1".to_owned(), name: "甲".to_owned(), role: Role::Admin };
     let metadata = Metadata {
@@ -263,10 +260,16 @@ async fn a_run_by_hand_that_nobody_ended_is_carried_on(
         causation: None,
         actor: by(ADMIN),
     };
-    let asked = period() - TimeDelta::minutes(30);
-    office.world.clock.set(asked);
-    let context = CommandContext { metadata, at: asked, fingerprint: None };
-    let run = dies_after(&office, 3, &Occasion::Asked { caller, context }).await;
+    Occasion::Asked { caller, context: CommandContext { metadata, at, fingerprint: None } }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_run_by_hand_that_nobody_ended_is_carried_on(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let office = open(backend).await;
+    let run = dies_after(&office, 3, &asked(&office, period() - TimeDelta::minutes(30))).await;
     office.world.settle().await;
 
     office.world.clock.set(period() + TimeDelta::minutes(1));
@@ -277,6 +280,28 @@ async fn a_run_by_hand_that_nobody_ended_is_carried_on(
     let found = transfers::run(&office.world.db, run).await.unwrap().unwrap();
     assert_eq!((found.moved, found.skipped, found.started_by), (6, 0, Some(staff(ADMIN))));
     assert!(moves(&office).await.values().all(|times| *times == 1));
+}
+
+/// It does not wait for the hour: somebody may sit there and look.
+#[rstest]
+#[tokio::test]
+async fn within_minutes_and_not_before_its_process_can_be_thought_dead(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let office = open(backend).await;
+    let at = period() + TimeDelta::minutes(7);
+    let run = dies_after(&office, 3, &asked(&office, at)).await;
+    office.world.settle().await;
+    let left = LeftRuns(work(&office, &office.world.projections));
+    for (minutes, told) in [(2, 0), (3, 1), (4, 0)] {
+        let period = Period(at + TimeDelta::minutes(minutes));
+        let told = format!("{told} unfinished runs carried on");
+        assert_eq!(left.run(period, CancellationToken::new()).await.unwrap(), told);
+        office.world.settle().await;
+    }
+    let found = transfers::run(&office.world.db, run).await.unwrap().unwrap();
+    assert_eq!((found.moved, found.skipped), (6, 0));
+    assert_all_once(&office).await;
 }
 
 #[rstest]
