@@ -18,6 +18,7 @@ mod joint_sql;
 pub mod lease;
 mod lease_sql;
 mod leased;
+pub mod put_off;
 pub mod recall;
 pub mod requeue;
 pub mod restore;
@@ -56,7 +57,8 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     lease_sql::LATE_POSTGRES,
     lease_sql::DEFER,
     lease_sql::DEFER_RECEIVER,
-    lease_sql::PUT_OFF,
+    put_off::SEQUENCE,
+    put_off::PUT_OFF,
     budget::SENT,
     budget::COUNT,
     decide::LEDGER_OF,
@@ -107,7 +109,8 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     lease_sql::LATE_SQLITE,
     lease_sql::DEFER,
     lease_sql::DEFER_RECEIVER,
-    lease_sql::PUT_OFF,
+    put_off::SEQUENCE,
+    put_off::PUT_OFF,
     budget::SENT,
     budget::COUNT,
     decide::LEDGER_OF,

@@ -3,7 +3,7 @@
 use application::bus::{CommandBus, LoadError};
 use domain::preferences::{Document, Preferences};
 use domain::staff::Staff;
-use domain::{StaffId, StreamId};
+use domain::{Sequence, StaffId, StreamId};
 
 use crate::bus::Bus;
 
@@ -13,6 +13,8 @@ pub(crate) struct Wishes {
     pub(crate) own: Document,
     /// What the person's role says.
     pub(crate) role: Document,
+    /// The streams that say so, and where they were.
+    pub(crate) read_from: Vec<(StreamId, Sequence)>,
 }
 
 impl Wishes {
@@ -21,8 +23,10 @@ impl Wishes {
         let role = staff.account.as_ref().map(|account| StreamId::role_preferences(account.role.as_str()));
         let streams: Vec<StreamId> = std::iter::once(StreamId::preferences(person)).chain(role).collect();
         let loaded = bus.load_many::<Preferences>(&streams).await?;
+        let read_from =
+            streams.into_iter().zip(loaded.iter().map(|preferences| preferences.sequence)).collect();
         let mut documents = loaded.into_iter().map(|preferences| preferences.state.document);
         let own = documents.next().unwrap_or_default();
-        Ok(Self { own, role: documents.next().unwrap_or_default() })
+        Ok(Self { own, role: documents.next().unwrap_or_default(), read_from })
     }
 }

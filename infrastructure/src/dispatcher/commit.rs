@@ -20,7 +20,7 @@ const COMMIT_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// How a commit failed.
 pub(super) enum Trouble {
-    /// Somebody else wrote to the notice or the ledger: load and decide again.
+    /// Somebody else wrote to what it was decided by: load and decide again.
     Conflict,
     /// The lease is lost or the attempt was concluded: whatever we know comes too late.
     Lost,

@@ -3,7 +3,11 @@
 //! catches up asks late (docs/adr/0021).
 //!
 //! A message that may not leave goes back to its row, with the moment and the reason; no attempt is used up, and the
-//! time until the next channel speaks stands still meanwhile.
+//! time until the next channel speaks stands still meanwhile. When the person wished for something else while it was
+//! judged, it is judged again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use application::bus::{CommandBus, LoadError};
 use application::delivery::{Outcome, spread};
@@ -11,11 +15,13 @@ use application::preferences::{HoldReason, is_critical, quiet_until};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{DeliveryState, Failure, FailureClass, NotificationEvent};
 use domain::staff::Staff;
-use domain::{StaffId, StreamId};
+use domain::{Sequence, StaffId, StreamId};
 
 use super::attempt::Engine;
+use super::commit::Trouble;
 use crate::event_log::Until;
-use crate::outbox::lease::{self, Leased};
+use crate::outbox::lease::Leased;
+use crate::outbox::put_off::PutOffRow;
 use crate::wishes::Wishes;
 
 /// How long the word of the policy counts. Nobody is woken by what was decided before the quiet hours began and is a few
@@ -25,30 +31,52 @@ const JUST_DECIDED: TimeDelta = TimeDelta::seconds(10);
 impl Engine {
     /// Whether the row is done with for now: it is put off, it ended, or it could not be judged.
     pub(super) async fn may_not_leave_now(&self, row: &Leased) -> bool {
-        let now = self.now();
-        match self.judged(row, now).await {
-            Ok(Moment::Right) => false,
-            Ok(Moment::Later(until)) => {
-                let why = HoldReason::QuietHours.as_str();
-                match lease::put_off(self.bus.log().db(), row, why, now, until).await {
-                    Ok(()) => tracing::info!(delivery.id = %row.delivery,
-                        "delivery {} waits for the end of quiet hours", row.delivery),
-                    Err(error) => tracing::warn!(%error, delivery.id = %row.delivery,
-                        "the row stays leased until its lease ends"),
-                }
-                true
-            }
-            Ok(Moment::TooLate) => {
-                let detail = "the provider no longer recognises a repetition".to_owned();
-                let failure = Failure { class: FailureClass::Uncertain, code: None, detail };
-                self.conclude(row, row.attempt, Outcome::Unknown(failure)).await;
-                true
-            }
-            Err(error) => {
-                tracing::error!(%error, delivery.id = %row.delivery, "the moment cannot be judged");
+        match self.tried(|| self.judge(row)).await {
+            Ok(done_with) => done_with,
+            Err(trouble) => {
+                trouble.log(row, "was not sent: its moment cannot be judged");
                 self.release(row).await;
                 true
             }
+        }
+    }
+
+    /// Judges the moment and does what follows from it. A conflict: the person wished for something else meanwhile.
+    async fn judge(&self, row: &Leased) -> Result<bool, Trouble> {
+        match self.judged(row, self.now()).await? {
+            Moment::Right => return Ok(false),
+            Moment::Later(later) => self.put_off(row, later).await?,
+            Moment::TooLate => {
+                let detail = "the provider no longer recognises a repetition".to_owned();
+                let failure = Failure { class: FailureClass::Uncertain, code: None, detail };
+                self.conclude(row, row.attempt, Outcome::Unknown(failure)).await;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives the row back until then. What is left until the next channel speaks is left from then on.
+    async fn put_off(&self, row: &Leased, Later { until, judged_by }: Later) -> Result<(), Trouble> {
+        let at = self.now();
+        let left = row.fallback_at.map(|fallback_at| (fallback_at - at).max(TimeDelta::zero()));
+        let moved = Arc::new(AtomicBool::new(false));
+        let put_off = PutOffRow {
+            delivery: row.delivery,
+            token: row.token,
+            until,
+            fallback_at: left.and_then(|left| until.checked_add_signed(left)),
+            why: HoldReason::QuietHours.as_str(),
+            judged_by,
+            moved: Arc::clone(&moved),
+        };
+        match self.append(row, row.attempt, "put_off", at, vec![], vec![Box::new(put_off)]).await {
+            Err(Trouble::Lost) if moved.load(Ordering::Acquire) => Err(Trouble::Conflict),
+            Ok(()) => {
+                tracing::info!(delivery.id = %row.delivery,
+                    "delivery {} waits for the end of quiet hours", row.delivery);
+                Ok(())
+            }
+            refused => refused,
         }
     }
 
@@ -60,10 +88,11 @@ impl Engine {
         let Some(person) = row.recipient.filter(|_| !was_just_decided(row, now)) else {
             return Ok(Moment::Right);
         };
-        let Some(until) = self.quiet_until(row, person, now).await? else { return Ok(Moment::Right) };
+        let Some(later) = self.quiet_until(row, person, now).await? else { return Ok(Moment::Right) };
         // A repetition that the provider would not recognise any more in the morning goes now: where the message
         // arrived it shows nothing new, and where it did not, it is the one that began before the night.
-        Ok(if recognised(now) && !recognised(until) { Moment::Right } else { Moment::Later(until) })
+        let would_be_blind = recognised(now) && !recognised(later.until);
+        Ok(if would_be_blind { Moment::Right } else { Moment::Later(later) })
     }
 
     /// Whether sending it may tell somebody twice: a repetition on a channel that recognises one for a while.
@@ -95,9 +124,10 @@ impl Engine {
         row: &Leased,
         person: StaffId,
         now: DateTime<Utc>,
-    ) -> Result<Option<DateTime<Utc>>, LoadError> {
-        let staff = self.bus.load::<Staff>(&StreamId::from(person)).await?.state;
-        let wishes = Wishes::of(&self.bus, person, &staff).await?;
+    ) -> Result<Option<Later>, LoadError> {
+        let account = StreamId::from(person);
+        let staff = self.bus.load::<Staff>(&account).await?;
+        let wishes = Wishes::of(&self.bus, person, &staff.state).await?;
         let Some(until) = quiet_until(&wishes.own, &wishes.role, now) else { return Ok(None) };
         let request = self.events(row, Until::Sequence(1)).await?.into_iter().next();
         let may_pass =
@@ -105,7 +135,10 @@ impl Engine {
         // Whoever is awake for less time than it is moved back by would never hear of it.
         let moved = spread(until, person);
         let is_quiet_again = quiet_until(&wishes.own, &wishes.role, moved).is_some();
-        Ok((!may_pass).then_some(if is_quiet_again { until } else { moved }))
+        let until = if is_quiet_again { until } else { moved };
+        // Another role has other wishes.
+        let judged_by = [wishes.read_from, vec![(account, staff.sequence)]].concat();
+        Ok((!may_pass).then_some(Later { until, judged_by }))
     }
 
     async fn events(&self, row: &Leased, until: Until) -> Result<Vec<NotificationEvent>, LoadError> {
@@ -131,9 +164,16 @@ enum Moment {
     /// Now.
     Right,
     /// Then.
-    Later(DateTime<Utc>),
+    Later(Later),
     /// Never by itself: it may have arrived, and a repetition would be a second message.
     TooLate,
+}
+
+/// The end of somebody's quiet hours.
+struct Later {
+    until: DateTime<Utc>,
+    /// The streams it follows from, and where they were.
+    judged_by: Vec<(StreamId, Sequence)>,
 }
 
 /// The first attempt of the first channel, right after the policy asked for it. What was released or put off meanwhile

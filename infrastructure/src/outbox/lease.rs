@@ -12,8 +12,7 @@ use uuid::Uuid;
 
 use super::lease_sql::{
     BEGIN_LEASES, DEFER, DEFER_RECEIVER, END_ALL_OTHERS, EXTEND, LATE_POSTGRES, LATE_SQLITE, LEASE_POSTGRES,
-    LEASE_SQLITE, NEXT_DUE, PUT_OFF, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES,
-    TAKE_OVER_SQLITE,
+    LEASE_SQLITE, NEXT_DUE, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
 };
 use super::leased::{Row, in_order};
 use crate::db::{Db, DbError, Tx};
@@ -189,29 +188,6 @@ pub async fn defer(db: &Db, tenant: &Tenant, row: &Leased, until: DateTime<Utc>)
         .bind(tenant.channel.as_str())
         .bind(&row.recipient_key)
         .bind(until)
-        .execute(conn)
-        .await
-        .map(drop))?;
-    tx.commit().await
-}
-
-/// Gives a row back that may not leave before `until`, and says why. What is left until the next channel speaks is left
-/// from then on.
-pub async fn put_off(
-    db: &Db,
-    row: &Leased,
-    why: &str,
-    now: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<(), DbError> {
-    let left = row.fallback_at.map(|fallback_at| (fallback_at - now).max(TimeDelta::zero()));
-    let mut tx = db.begin_write().await?;
-    with_tx!(&mut tx, conn => sqlx::query(PUT_OFF)
-        .bind(row.delivery.0)
-        .bind(row.token)
-        .bind(until)
-        .bind(left.and_then(|left| until.checked_add_signed(left)))
-        .bind(why)
         .execute(conn)
         .await
         .map(drop))?;

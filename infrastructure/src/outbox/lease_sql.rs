@@ -151,13 +151,6 @@ pub(super) const DEFER: &str = "
 UPDATE outbox SET due_at = $3, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
  WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
 
-/// Gives a row back that may not disturb the person now, and moves the next channel's turn with it. Other messages to the
-/// person are judged by themselves: some may pass.
-pub(super) const PUT_OFF: &str = "
-UPDATE outbox SET due_at = $3, fallback_at = $4, held_for = $5,
-       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE delivery_id = $1 AND lease_token = $2 AND state IN ('pending', 'retry')";
-
 /// Nothing to this receiver is due before that either: their order stays.
 pub(super) const DEFER_RECEIVER: &str = "
 UPDATE outbox SET due_at = $3
