@@ -29,6 +29,7 @@ mod transfer_rules;
 mod users;
 mod violation;
 mod wecom;
+mod what_if;
 
 pub use assign::{Assign, BatchAssign};
 pub use customer::{CreateCustomer, UpdateCustomer};
@@ -56,6 +57,7 @@ pub use transfer_rules::{
 pub use users::{ChangePassword, CreateUser, NewServiceToken, ServiceScope, UpdateUser, WechatCode};
 pub use violation::{FieldError, Rule, any_malformed};
 pub use wecom::WecomBinding;
+pub use what_if::TryTransferRule;
 
 pub(crate) use labels::label;
 

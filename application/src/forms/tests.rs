@@ -10,6 +10,7 @@ mod recycling;
 mod settings;
 mod transfer_rules;
 mod update;
+mod what_if;
 
 use serde_json::{Value, json};
 

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use domain::TransferRuleId;
+use domain::transfer_rule::Ineligible;
 use domain::transfer_rule::plan::{Nothing, Scene};
 use domain::transfer_rule::run::Seed;
 
 use super::gather::Rule;
-use super::{Stores, TransferError};
+use super::{Refused, Stores, TransferError};
 use crate::bus::CommandBus;
 
 /// What a rule would do in a run at one moment.
@@ -60,4 +61,43 @@ pub async fn explain<B: CommandBus>(
     }
     let scene = rule.scene(stores, &inputs, &plan.unplaced).await?;
     Ok(Outlook::Nothing(Scene { window_closed, ..scene }.explain()))
+}
+
+/// How many leads the rule's sources own, and how many of them it leaves alone for which reason, whether it is on or off
+/// and whatever the hour.
+pub async fn judged<B: CommandBus>(
+    stores: Stores<'_, B>,
+    rule: TransferRuleId,
+    at: DateTime<Utc>,
+) -> Result<Refused, TransferError> {
+    let rule = Rule::load(stores.bus, rule).await?;
+    Ok(stores.candidates.refused(&rule.text.criteria(), at).await?)
+}
+
+impl Refused {
+    /// How many leads fit.
+    pub fn fitting(&self) -> u64 {
+        self.owned.saturating_sub(self.because.iter().map(|(_, count)| count).sum())
+    }
+
+    /// One sentence in Chinese, the most frequent reason first.
+    pub fn zh(&self) -> String {
+        let Self { owned, .. } = self;
+        let reasons = self.most_first().map(|(reason, count)| format!("；{count}条{}", reason.zh()));
+        format!("流出人员名下的{owned}条线索中{}条符合规则{}", self.fitting(), reasons.collect::<String>())
+    }
+
+    /// The same in English.
+    pub fn en(&self) -> String {
+        let reasons: Vec<String> =
+            self.most_first().map(|(reason, count)| format!("{count}: {}", reason.en())).collect();
+        let others = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
+        format!("{} of the {} leads of the sources fit the rule{others}", self.fitting(), self.owned)
+    }
+
+    fn most_first(&self) -> impl Iterator<Item = (Ineligible, u64)> {
+        let mut because = self.because.clone();
+        because.sort_by(|(this, a), (that, b)| b.cmp(a).then_with(|| this.cmp(that)));
+        because.into_iter()
+    }
 }

@@ -6,7 +6,7 @@
 //! with: every step is a command whose id follows from the run, so what was done is met and not done again.
 //!
 //! Rules are written by [`create_rule`] and its neighbours. [`explain`] says in one sentence what a rule would do or why
-//! nothing; [`what_if`] asks the past.
+//! nothing, [`judged`] how many leads fit it and why the others do not; [`try_rule`] asks the past.
 
 mod explain;
 mod gather;
@@ -29,7 +29,7 @@ use domain::transfer_rule::plan::{Candidate, PlanInputs};
 use domain::transfer_rule::{Criteria, Ineligible};
 use domain::{StaffId, TransferRuleId};
 
-pub use explain::{Outlook, explain};
+pub use explain::{Outlook, explain, judged};
 pub use patch::{ConditionsPatch, Day, Days, DistributionPatch, RulePatch, WindowPatch};
 pub use predict::{Preview, predict};
 pub use refusal::{SkipReason, TransferError, TransferRefusal};
@@ -37,9 +37,12 @@ pub use rules::{
     Overlap, RuleReceipt, RuleRefusal, RuleResult, create_rule, delete_rule, overlaps, revise_rule,
     toggle_rule,
 };
-pub use run::{Outcome, complete_run, continue_run};
+pub use run::{Outcome, complete_run, continue_run, continue_run_told};
 pub use start::{Begun, Occasion, start_planned, start_run};
-pub use what_if::{Past, PastLead, WhatIf, WhatIfMove, what_if};
+pub use what_if::{
+    Past, PastLead, Taker, Trial, Tried, WHAT_IF_DAYS, WHAT_IF_LEADS_MAX, WHAT_IF_MOVES_MAX,
+    WHAT_IF_RUNS_MAX, WhatIf, WhatIfMove, try_rule, what_if,
+};
 
 use crate::bus::LoadError;
 use crate::customers::Limits;

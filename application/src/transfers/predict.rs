@@ -37,9 +37,7 @@ pub async fn predict<B: CommandBus>(
     rule: TransferRuleId,
     seed: Seed,
 ) -> Result<Preview, TransferError> {
-    if !access::allows(caller.role, Action::ViewTransferRules) {
-        return Err(ExecuteError::Refused(TransferRefusal::Forbidden(MAY_NOT_VIEW)));
-    }
+    may_view(caller)?;
     let rule = Rule::load(stores.bus, rule).await?;
     let inputs = rule.inputs(stores, seed, stores.clock.now()).await?;
     let plan = inputs.plan();
@@ -52,4 +50,13 @@ pub async fn predict<B: CommandBus>(
     previews.keep(&hash, &inputs).await?;
     let window_open = rule.text.window.contains(inputs.at);
     Ok(Preview { hash, inputs, plan, enabled: rule.enabled, window_open, nothing })
+}
+
+/// Refuses everybody whose role may not see rules.
+pub(super) fn may_view(caller: &Caller) -> Result<(), TransferError> {
+    if access::allows(caller.role, Action::ViewTransferRules) {
+        Ok(())
+    } else {
+        Err(ExecuteError::Refused(TransferRefusal::Forbidden(MAY_NOT_VIEW)))
+    }
 }

@@ -1,9 +1,11 @@
 //! Why a run does not begin, and why a lead of it stays.
 
 use domain::transfer_rule::Ineligible;
-use domain::transfer_rule::plan::Change;
+use domain::transfer_rule::plan::{Change, NoPlace};
 use domain::transfer_rule::run::TransferRunError;
 
+use super::RuleRefusal;
+use super::what_if::{WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX};
 use crate::bus::ExecuteError;
 
 /// How a step of a transfer fails.
@@ -30,6 +32,18 @@ pub enum TransferRefusal {
     /// What the preview was made of has changed: this is what.
     #[error("预览之后有{}处变化，请重新预览", .0.len())]
     PlanChanged(Vec<Change>),
+    /// What somebody is about to write is no rule.
+    #[error(transparent)]
+    Rule(#[from] RuleRefusal),
+    /// The people of a rule had more leads than one question may look at.
+    #[error("规则中的人员共有过{leads}条线索，一次最多分析{max}条，请减少人员", max = WHAT_IF_LEADS_MAX)]
+    TooMuchPast {
+        /// How many.
+        leads: u64,
+    },
+    /// The rule would have run more often in that time than one question may look at.
+    #[error("这段时间内规则会执行{max}次以上，请减少天数", max = WHAT_IF_RUNS_MAX)]
+    TooManyRuns,
     /// The run refuses.
     #[error(transparent)]
     Run(#[from] TransferRunError),
@@ -71,10 +85,13 @@ impl SkipReason {
                 ("接收人已达到客户持有上限", "the person who was to get it owns as many as one may")
             }
             "contended" => ("线索正被频繁修改", "the lead was written to too often at that moment"),
-            other => {
-                let reason = other.parse::<Ineligible>().ok()?;
-                (reason.zh(), reason.en())
-            }
+            other => match other.parse::<NoPlace>() {
+                Ok(reason) => (reason.zh(), reason.en()),
+                Err(_) => {
+                    let reason = other.parse::<Ineligible>().ok()?;
+                    (reason.zh(), reason.en())
+                }
+            },
         })
     }
 }

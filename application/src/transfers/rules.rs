@@ -224,7 +224,7 @@ fn switched(enabled: bool, context: &CommandContext) -> TransferRuleCommand {
 
 /// Refuses people who are not there, and targets who cannot log in. Whoever was a target `before` stays one when the
 /// account is cut off: the runs pass them over, and an edit of something else must not fail for it.
-async fn people<B: CommandBus>(
+pub(super) async fn people<B: CommandBus>(
     bus: &B,
     text: &RuleText,
     before: Option<&RuleText>,

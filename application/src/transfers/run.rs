@@ -66,6 +66,15 @@ pub async fn continue_run<B: CommandBus>(
     stores: Stores<'_, B>,
     run: TransferRunId,
 ) -> Result<Outcome, TransferError> {
+    continue_run_told(stores, run, |_, _| ()).await
+}
+
+/// The same for somebody who watches: `told` hears again and again how many of how many planned leads are done.
+pub async fn continue_run_told<B: CommandBus>(
+    stores: Stores<'_, B>,
+    run: TransferRunId,
+    mut told: impl FnMut(usize, usize) + Send,
+) -> Result<Outcome, TransferError> {
     let found = stores.bus.load::<TransferRun>(&StreamId::from(run)).await?.state;
     let started = found.started.ok_or_else(not_begun)?;
     if let Some(TransferRunCompleted { moved, skipped, .. }) = found.completed {
@@ -83,6 +92,7 @@ pub async fn continue_run<B: CommandBus>(
                 }
             }
         }
+        told(outcome.moved.len() + outcome.skipped.len(), found.moves.len());
     }
     Ok(outcome)
 }

@@ -8,7 +8,7 @@ use super::super::*;
 use super::{least, with};
 
 /// Keys that the forms know, so that random bodies get past the first check.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 28] = [
     "name",
     "phone",
     "wechatId",
@@ -35,6 +35,8 @@ const KEYS: [&str; 26] = [
     "distributionConfig",
     "sourceUserIds",
     "batchSize",
+    "ruleId",
+    "days",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -97,6 +99,7 @@ proptest! {
             ReviseTransferRule::parse(body.clone()).err(),
             ToggleTransferRule::parse(body.clone()).err(),
             ExecuteTransfers::parse(body.clone()).err(),
+            TryTransferRule::parse(body.clone()).err(),
             Login::parse(body).err(),
         ];
         for errors in answers.into_iter().flatten() {

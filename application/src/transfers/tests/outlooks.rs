@@ -61,3 +61,24 @@ fn an_empty_run_ends_with_its_beginning_and_says_why() {
     let begun = ready(start_run(office.stores(), rule(), &Occasion::Period(period()))).unwrap();
     assert_eq!(begun.nothing.map(|nothing| nothing.code()), Some("no_place"));
 }
+
+#[test]
+fn leads_that_fit_and_those_that_stay_are_counted_by_reason() {
+    let mut office = Office::with(4);
+    follow_up(&office.bus, 0);
+    follow_up(&office.bus, 1);
+    office.lead(5, GIVER, LeadSource::Referral);
+    office.lead(6, COLLEAGUE, LeadSource::Other);
+    let counted = ready(judged(office.stores(), rule(), period())).unwrap();
+    assert_eq!((counted.owned, counted.fitting()), (5, 2));
+    assert_eq!(
+        counted.zh(),
+        "流出人员名下的5条线索中2条符合规则；2条线索近期有跟进或变更；1条转介绍线索不参与自动流转"
+    );
+    assert_eq!(
+        counted.en(),
+        "2 of the 5 leads of the sources fit the rule (2: somebody did something for the lead lately; 1: referrals \
+         are never handed on automatically)"
+    );
+    assert_eq!(Refused::default().en(), "0 of the 0 leads of the sources fit the rule");
+}

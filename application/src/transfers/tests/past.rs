@@ -3,12 +3,14 @@
 use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::TransferRuleId;
 use domain::customer::{ContractStatus, LeadSource};
-use domain::transfer_rule::plan::Target;
+use domain::transfer_rule::plan::Nothing;
 use domain::transfer_rule::run::{PersonMoves, Seed};
 use domain::transfer_rule::{LeadFacts, RuleText};
 
 use super::*;
+use crate::schedules::Grid;
 
 /// Leads by their life: from when on they are what.
 struct Lives(Vec<(u128, Life)>, Mutex<Vec<DateTime<Utc>>>);
@@ -38,6 +40,10 @@ fn owned(owner: u128, touched: DateTime<Utc>) -> LeadFacts {
 
 #[async_trait::async_trait]
 impl Past for Lives {
+    async fn leads(&self, _: &[StaffId]) -> Result<u64, crate::bus::LoadError> {
+        Ok(self.0.len() as u64)
+    }
+
     async fn owned_by(
         &self,
         people: &[StaffId],
@@ -62,9 +68,14 @@ impl Past for Lives {
 
 /// Every hour of so many days, with a rule that is idle for 48 hours and has no window.
 fn asked(lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
+    held_to(None, lives, days, text)
+}
+
+/// The same where nobody may own more leads than that.
+fn held_to(cap: Option<u32>, lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
     let moments: Vec<_> = (0..days * 24).map(hour).collect();
-    let targets = TAKERS.map(|n| Target { staff: staff(n), room: None, balance: 0 });
-    ready(what_if(lives, text, &targets, &moments, Seed(1))).unwrap()
+    let takers = TAKERS.map(|n| Taker { staff: staff(n), cap });
+    ready(what_if(lives, text, &takers, &moments, Seed(1))).unwrap()
 }
 
 fn always() -> RuleText {
@@ -122,4 +133,132 @@ fn a_target_who_is_a_source_too_hands_on_what_lies_about_there() {
     let ways: Vec<_> = told.moves.iter().map(|moved| (moved.at, moved.one.from, moved.one.to)).collect();
     let [giver, first, second] = [GIVER, TAKERS[0], TAKERS[1]].map(staff);
     assert_eq!(ways, [(hour(49), giver, first), (hour(98), first, second)]);
+}
+
+#[test]
+fn nobody_would_hold_more_than_the_cap_and_what_they_really_held_counts() {
+    let idle = |n| (n, vec![(hour(0), owned(GIVER, hour(0)))]);
+    // The first taker holds a lead until hour 60.
+    let held = vec![(hour(0), owned(TAKERS[0], hour(0))), (hour(60), owned(COLLEAGUE, hour(60)))];
+    let past = lives(vec![idle(0), idle(1), idle(2), (3, held)]);
+    let told = held_to(Some(1), &past, 5, &always());
+    let ways: Vec<_> = told.moves.iter().map(|moved| (moved.at, moved.one.to)).collect();
+    assert_eq!(ways, [(hour(49), staff(TAKERS[1])), (hour(60), staff(TAKERS[0]))]);
+    assert_eq!((told.moved, told.leads, told.nothing), (2, 2, None));
+    let told = held_to(Some(0), &past, 5, &always());
+    assert!(matches!(told.nothing, Some(Nothing::NoPlace { .. })), "{told:?}");
+}
+
+#[test]
+fn a_rule_that_would_have_moved_nothing_says_why() {
+    let touched = |at| vec![(hour(0), owned(GIVER, hour(0))), (hour(at), owned(GIVER, hour(at)))];
+    let past = lives(vec![(0, touched(40)), (1, touched(30))]);
+    let told = asked(&past, 3, &always());
+    assert_eq!((told.moved, told.people.len()), (0, 0));
+    let sentence = told.nothing.map(|nothing| nothing.zh());
+    assert_eq!(sentence.as_deref(), Some("流出人员名下的2条线索都不符合规则：2条线索近期有跟进或变更"));
+    let told = asked(&past, 3, &RuleText { sources: vec![staff(COLLEAGUE)], ..always() });
+    assert_eq!(told.nothing, Some(Nothing::NoLeads));
+}
+
+#[test]
+fn moves_are_counted_all_and_kept_up_to_a_limit() {
+    let many = WHAT_IF_MOVES_MAX as u128 + 5;
+    let past = lives((0..many).map(|n| (n, vec![(hour(0), owned(GIVER, hour(0)))])).collect());
+    let told = asked(&past, 3, &always());
+    assert_eq!((told.moves.len(), told.moved, told.leads), (WHAT_IF_MOVES_MAX, many as u64, many as usize));
+    assert_eq!(told.people[0].moved_out as usize, told.leads, "everybody's part is that of all moves");
+}
+
+/// A rule tried on an office whose leads lie about since day one.
+fn tried(office: &Office, role: Role, tried: &Tried, days: u32) -> Result<Trial, TransferError> {
+    let grid = Grid::parse("0 * * * *", chrono_tz::Asia::Shanghai).unwrap();
+    let past = |from| {
+        assert_eq!(from, period() - TimeDelta::days(days.into()));
+        lives((0..3).map(|n| (n, vec![(hour(0), owned(GIVER, hour(0)))])).collect())
+    };
+    ready(try_rule(office.stores(), past, &caller(role), tried, (days, &grid)))
+}
+
+fn written(change: impl FnOnce(&mut RulePatch)) -> Tried {
+    let mut patch = RulePatch {
+        name: Some("试一试".into()),
+        sources: Some(vec![staff(GIVER)]),
+        targets: Some(TAKERS.map(staff).to_vec()),
+        window: WindowPatch { enabled: Some(false), ..WindowPatch::default() },
+        ..RulePatch::default()
+    };
+    patch.conditions.contract_statuses = Some(vec![ContractStatus::Pending]);
+    change(&mut patch);
+    Tried::Written(Box::new(patch))
+}
+
+#[test]
+fn a_rule_is_tried_before_it_is_written_and_nothing_is_written() {
+    let office = Office::with(0);
+    let head = office.bus.head();
+    let trial = tried(&office, Role::Operator, &written(|_| ()), 2).unwrap();
+    assert_eq!((trial.text.name.as_str(), trial.told.runs, trial.told.leads), ("试一试", 48, 3));
+    assert_eq!((trial.from, trial.until), (period() - TimeDelta::days(2), period()));
+    // Within the hours of the rule that is there: 10:00 to 18:00, and 10:00, the moment itself.
+    let kept = tried(&office, Role::Operator, &Tried::Kept(rule()), 1).unwrap();
+    assert_eq!((kept.told.runs, kept.told.leads), (9, 3));
+    assert_eq!(tried(&office, Role::Admin, &Tried::Kept(rule()), 1).unwrap(), kept, "the same lots");
+    office.switch_off();
+    assert_eq!(tried(&office, Role::Admin, &Tried::Kept(rule()), 1).unwrap().told, kept.told);
+    office.suspend(TAKERS[0]);
+    let alone = tried(&office, Role::Admin, &Tried::Kept(rule()), 1).unwrap();
+    assert!(alone.told.moves.iter().all(|moved| moved.one.to == staff(TAKERS[1])), "{alone:?}");
+    assert_eq!(office.bus.head(), head + 2, "nothing was written but what the story wrote");
+}
+
+#[test]
+fn what_cannot_be_tried_is_refused() {
+    let office = Office::with(0);
+    let of = |result| refused(result);
+    for role in [Role::Dispatch, Role::Employee, Role::Admissions] {
+        let refusal = of(tried(&office, role, &written(|_| ()), 1));
+        assert!(matches!(refusal, TransferRefusal::Forbidden(_)), "{role:?}: {refusal:?}");
+    }
+    let nobody = Tried::Kept(TransferRuleId(uuid::Uuid::from_u128(51)));
+    assert_eq!(of(tried(&office, Role::Admin, &nobody, 1)), TransferRefusal::RuleNotFound);
+    let stranger = written(|patch| patch.sources = Some(vec![staff(77)]));
+    let unknown = RuleRefusal::UnknownPeople(vec![staff(77)]);
+    assert_eq!(of(tried(&office, Role::Admin, &stranger, 1)), TransferRefusal::Rule(unknown));
+    let other = written(|patch| patch.target_module = Some(domain::transfer_rule::TargetModule::Training));
+    assert_eq!(of(tried(&office, Role::Admin, &other, 1)), TransferRefusal::OtherModule);
+    let broken = written(|patch| patch.conditions.contract_statuses = None);
+    let refusal = of(tried(&office, Role::Admin, &broken, 1));
+    assert!(matches!(refusal, TransferRefusal::Rule(RuleRefusal::Invalid(_))), "{refusal:?}");
+
+    let often = Grid::parse("* * * * *", chrono_tz::Asia::Shanghai).unwrap();
+    let question = (1, &often);
+    let nothing = |_| lives(vec![]);
+    let stores = office.stores();
+    let refusal = of(ready(try_rule(stores, nothing, &caller(Role::Admin), &written(|_| ()), question)));
+    assert_eq!(refusal, TransferRefusal::TooManyRuns);
+    assert_eq!(refusal.to_string(), "这段时间内规则会执行744次以上，请减少天数");
+    let hourly = Grid::parse("0 * * * *", chrono_tz::Asia::Shanghai).unwrap();
+    let much = |_| Crowd;
+    let question = (1, &hourly);
+    let refusal = of(ready(try_rule(stores, much, &caller(Role::Admin), &written(|_| ()), question)));
+    assert_eq!(refusal, TransferRefusal::TooMuchPast { leads: WHAT_IF_LEADS_MAX + 1 });
+}
+
+/// More leads than one question may look at.
+struct Crowd;
+
+#[async_trait::async_trait]
+impl Past for Crowd {
+    async fn leads(&self, _: &[StaffId]) -> Result<u64, crate::bus::LoadError> {
+        Ok(WHAT_IF_LEADS_MAX + 1)
+    }
+
+    async fn owned_by(
+        &self,
+        _: &[StaffId],
+        _: DateTime<Utc>,
+    ) -> Result<Vec<PastLead>, crate::bus::LoadError> {
+        unreachable!("it is refused before anybody looks")
+    }
 }

@@ -9,6 +9,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transfer;
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -31,6 +32,9 @@ pub(crate) use staff::{
 };
 pub(crate) use templates::{TemplatesCommand, TemplatesDraft, TemplatesPreview};
 pub(crate) use tokens::{TokensCommand, TokensCreate, TokensList, TokensRevoke};
+pub(crate) use transfer::{
+    TransferCommand, TransferExplain, TransferList, TransferPredict, TransferRun, TransferWhatIf,
+};
 
 use crate::demo::DemoArguments;
 
@@ -76,6 +80,9 @@ pub(crate) enum Command {
     /// Jobs: when each runs next, and what came of its last run
     #[command(subcommand)]
     Schedules(SchedulesCommand),
+    /// Transfer rules: what each would do, run one, try one on the past, what a run did and why
+    #[command(subcommand)]
+    Transfer(TransferCommand),
     /// The words of notices: draft, preview, publish, roll back
     #[command(subcommand)]
     Templates(TemplatesCommand),

@@ -18,6 +18,7 @@ mod staff;
 mod stream;
 mod templates;
 mod tokens;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Projections(command) => projections::run(config, command).await,
         Command::Deliveries(command) => deliveries::run(config, command).await,
         Command::Schedules(command) => schedules::run(config, command).await,
+        Command::Transfer(command) => transfer::run(config, command).await,
         Command::Templates(command) => templates::run(config, command).await,
         Command::Channels(command) => channels::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,

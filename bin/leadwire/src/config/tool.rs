@@ -1,9 +1,10 @@
 //! The settings of a command that works on the database and serves nothing: fewer are needed, so fewer can stop it.
 
+use application::customers::Limits;
 use chrono_tz::Tz;
 
 use super::ConfigError;
-use super::limits::zone;
+use super::limits::limits;
 use super::reader::{Reader, Sources};
 use super::service::{self, DatabaseSettings, LogSettings};
 
@@ -19,6 +20,8 @@ pub struct ToolSettings {
     pub log: LogSettings,
     /// Where the people of the installation live: figures by day are by its days.
     pub zone: Tz,
+    /// What people are held to, unless the rules of the pool say otherwise.
+    pub limits: Limits,
     /// The mini program, when one is configured.
     pub wechat_app: Option<String>,
     /// Its template for assignment notices, when one is configured.
@@ -36,15 +39,17 @@ impl ToolSettings {
     }
 
     fn read(reader: &mut Reader) -> Option<Self> {
-        let (database, zone) = (service::database(reader), zone(reader));
+        let (database, limits) = (service::database(reader), limits(reader));
         let mut log = service::log(reader)?;
         if !reader.is_changed("log.filter") {
             QUIET.clone_into(&mut log.filter);
         }
+        let limits = limits?.limits;
         Some(Self {
             database: database?,
             log,
-            zone: zone?,
+            zone: limits.zone,
+            limits,
             wechat_app: reader.text("wechat_subscribe.appid"),
             wechat_template: reader.text("wechat_subscribe.template"),
             wecom_corp: reader.text("wecom_app.corpid").or_else(|| reader.text("wecom_robot.corpid")),

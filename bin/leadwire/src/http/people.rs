@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 
 use application::access::Caller;
-use application::bus::CommandBus as _;
+use application::bus::{CommandBus as _, LoadError};
 use domain::staff::{Account, Staff};
 use domain::{StaffId, StreamId};
+use infrastructure::bus::Bus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -73,16 +74,19 @@ impl People {
         ids: impl IntoIterator<Item = StaffId>,
     ) -> Pin<Box<dyn Future<Output = Result<Self, Problem>> + Send + 'a>> {
         let ids: BTreeSet<StaffId> = ids.into_iter().collect();
-        Box::pin(async move {
-            let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
-            let staff = app.bus.load_many::<Staff>(&streams).await.map_err(|error| load_problem(&error))?;
-            let mut people = Self::default();
-            for (id, staff) in ids.into_iter().zip(staff) {
-                people.suspended.extend((!staff.state.is_active()).then_some(id));
-                people.accounts.extend(staff.state.account.map(|account| (id, account)));
-            }
-            Ok(people)
-        })
+        Box::pin(async move { Self::read(&app.bus, ids).await.map_err(|error| load_problem(&error)) })
+    }
+
+    /// Looks these people up, for whoever serves nothing.
+    pub async fn read(bus: &Bus, ids: BTreeSet<StaffId>) -> Result<Self, LoadError> {
+        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
+        let staff = bus.load_many::<Staff>(&streams).await?;
+        let mut people = Self::default();
+        for (id, staff) in ids.into_iter().zip(staff) {
+            people.suspended.extend((!staff.state.is_active()).then_some(id));
+            people.accounts.extend(staff.state.account.map(|account| (id, account)));
+        }
+        Ok(people)
     }
 
     /// The name of one of them; `None` for nobody and for somebody who is not in the directory.

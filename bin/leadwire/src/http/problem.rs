@@ -151,6 +151,8 @@ kinds! {
     TRANSFER_PEOPLE_NOT_FOUND = UNPROCESSABLE_ENTITY "TRANSFER_PEOPLE_NOT_FOUND", "People not found", "部分用户不存在", "Some of the people do not exist";
     /// A transfer rule names people who cannot get leads.
     TRANSFER_TARGETS_INACTIVE = UNPROCESSABLE_ENTITY "TRANSFER_TARGETS_INACTIVE", "People inactive", "部分流入人员未激活", "Some of the people who are to get leads are not active";
+    /// A transfer rule would be tried on more than one question may look at.
+    TRANSFER_WHAT_IF_TOO_LARGE = UNPROCESSABLE_ENTITY "TRANSFER_WHAT_IF_TOO_LARGE", "Question too large", "分析范围过大，请减少人员或天数", "The question is too large: name fewer people or fewer days";
     /// The token takes nothing of this reader's back.
     UNDO_TOKEN_UNKNOWN = NOT_FOUND "UNDO_TOKEN_UNKNOWN", "Unknown undo token", "撤销凭证无效", "There is nothing to undo with this token";
     /// No such account.

@@ -159,7 +159,7 @@ async fn the_past_is_what_the_log_says(#[values(Backend::Sqlite, Backend::Postgr
         happens(&world, n, event, at).await;
     }
     world.settle().await;
-    let past = LogPast::new(world.projections.clone());
+    let past = LogPast::new(world.projections.clone(), dawn());
     let people = [staff(1), staff(2)];
     // Moments in any order: each answer is of its moment.
     for (at, expected) in [
@@ -182,4 +182,13 @@ async fn the_past_is_what_the_log_says(#[values(Backend::Sqlite, Backend::Postgr
     }
     let others = past.owned_by(&[staff(3), staff(9)], second(60)).await.unwrap();
     assert_eq!(others.len(), 2, "other people are asked anew");
+    assert_eq!((past.leads(&people).await.unwrap(), past.leads(&[staff(9)]).await.unwrap()), (2, 1));
+    // What happened before the first moment of a question is remembered by what it left.
+    let past = LogPast::new(world.projections.clone(), second(38));
+    for (at, expected) in [(38, vec![1, 2]), (42, vec![2]), (45, vec![])] {
+        let mut found =
+            numbers(past.owned_by(&people, second(at)).await.unwrap().iter().map(|lead| lead.customer));
+        found.sort_unstable();
+        assert_eq!(found, expected, "at {at}");
+    }
 }

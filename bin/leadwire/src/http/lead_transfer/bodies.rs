@@ -130,3 +130,20 @@ pub struct TransferExecuteBody {
     #[schema(min_length = 64, max_length = 64)]
     pub plan_hash: Option<String>,
 }
+
+/// A rule that is tried on the last days: one that is there, or one as it would be written, not both.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferWhatIfBody {
+    /// How many days.
+    #[schema(minimum = 1, maximum = 31)]
+    pub days: u32,
+    /// A rule that is there; then nothing else is said.
+    pub rule_id: Option<Uuid>,
+    /// What people would call it. It and its `triggerConditions.contractStatuses` are needed where no rule is named.
+    #[schema(max_length = 100)]
+    pub rule_name: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: TransferRuleBody,
+}

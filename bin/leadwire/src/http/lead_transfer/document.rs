@@ -275,7 +275,7 @@ impl TransferWindowDocument {
 }
 
 /// What somebody is to a rule.
-pub(super) fn role(text: &RuleText, person: StaffId) -> &'static str {
+pub(crate) fn role(text: &RuleText, person: StaffId) -> &'static str {
     match (text.sources.contains(&person), text.targets.contains(&person)) {
         (true, true) => "both",
         (true, false) => "source",
@@ -284,7 +284,7 @@ pub(super) fn role(text: &RuleText, person: StaffId) -> &'static str {
 }
 
 /// Everybody in the lists of a rule, sources first, each once.
-pub(super) fn everybody(text: &RuleText) -> Vec<StaffId> {
+pub(crate) fn everybody(text: &RuleText) -> Vec<StaffId> {
     let targets = text.targets.iter().filter(|target| !text.sources.contains(target));
     text.sources.iter().chain(targets).copied().collect()
 }

@@ -10,11 +10,12 @@ mod ports;
 pub mod predict;
 pub mod records;
 pub mod rules;
+pub mod what_if;
 
 use application::access::{Action, Caller, allows};
 use application::bus::ExecuteError;
 use application::forms::rule_violation;
-use application::transfers::{RuleRefusal, TransferRefusal};
+use application::transfers::{RuleRefusal, TransferRefusal, WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use domain::TransferRuleId;
@@ -43,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(rules::toggle))
         .routes(routes!(predict::predict))
         .routes(routes!(execute::execute_now))
+        .routes(routes!(what_if::what_if))
         .routes(routes!(records::records))
         .routes(routes!(records::statistics))
         .routes(routes!(records::user_statistics))
@@ -108,7 +110,7 @@ fn rule_problem(error: ExecuteError<RuleRefusal>) -> Problem {
     }
 }
 
-/// Why nothing was previewed or begun; changes are told in the client's language.
+/// Why nothing was previewed, begun or tried; changes are told in the client's language.
 fn transfer_problem(error: ExecuteError<TransferRefusal>, language: Language) -> Problem {
     let ExecuteError::Refused(refusal) = error else { return execute_problem(error) };
     match &refusal {
@@ -128,6 +130,22 @@ fn transfer_problem(error: ExecuteError<TransferRefusal>, language: Language) ->
             Problem::of(&problem::TRANSFER_PLAN_CHANGED)
                 .text(Text::with(refusal.to_string(), en))
                 .details(json!({ "count": changes.len(), "changes": told }))
+        }
+        TransferRefusal::Rule(refusal) => rule_problem(ExecuteError::Refused(refusal.clone())),
+        TransferRefusal::TooMuchPast { leads } => {
+            let en = format!(
+                "The people of the rule had {leads} leads; one question looks at {WHAT_IF_LEADS_MAX}: name fewer people"
+            );
+            Problem::of(&problem::TRANSFER_WHAT_IF_TOO_LARGE)
+                .text(Text::with(refusal.to_string(), en))
+                .details(json!({ "leads": leads, "max": WHAT_IF_LEADS_MAX }))
+        }
+        TransferRefusal::TooManyRuns => {
+            let en =
+                format!("The rule would have run more than {WHAT_IF_RUNS_MAX} times: ask for fewer days");
+            Problem::of(&problem::TRANSFER_WHAT_IF_TOO_LARGE)
+                .text(Text::with(refusal.to_string(), en))
+                .details(json!({ "path": "days", "max": WHAT_IF_RUNS_MAX }))
         }
         TransferRefusal::Run(_) => Problem::of(&problem::CONFLICT),
     }
@@ -206,6 +224,9 @@ mod tests {
             (R::OtherModule, 409, "TRANSFER_RULE_OF_OTHER_MODULE"),
             (R::UnknownPlan, 409, "TRANSFER_PLAN_UNKNOWN"),
             (R::PlanChanged(vec![Change::TargetsReordered]), 409, "TRANSFER_PLAN_CHANGED"),
+            (RuleRefusal::UnknownPeople(vec![]).into(), 422, "TRANSFER_PEOPLE_NOT_FOUND"),
+            (R::TooMuchPast { leads: 60_000 }, 422, "TRANSFER_WHAT_IF_TOO_LARGE"),
+            (R::TooManyRuns, 422, "TRANSFER_WHAT_IF_TOO_LARGE"),
         ] {
             let problem = transfer_problem(ExecuteError::Refused(refusal.clone()), Language::Chinese);
             assert_eq!((problem.kind.status.as_u16(), problem.kind.code), (status, code), "{refusal:?}");

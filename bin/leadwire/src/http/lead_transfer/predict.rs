@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::transfer_rule::Window;
 use domain::transfer_rule::run::{PersonMoves, Seed, people as parts};
 use domain::{CustomerId, StaffId};
+use infrastructure::db::{Db, DbError};
 use infrastructure::scheduler;
 use projections::ReadModel;
 use projections::lead_transfer;
@@ -20,7 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::document::{everybody, role};
 use super::{Reads, RuleIdPath, RulePath, permitted, transfer_problem};
-use crate::app::{App, SharedApp};
+use crate::app::SharedApp;
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::people::People;
@@ -165,7 +166,7 @@ pub async fn predict(
     let named = preview.plan.moves.iter().flat_map(|one| [one.from, one.to]);
     let named: Vec<StaffId> = named.chain(everybody(&preview.inputs.text)).collect();
     let people = People::find(&app, named).await?;
-    let next = match schedule(&app).await? {
+    let next = match schedule(&app.db).await.map_err(|error| db_problem(&error))? {
         Some(grid) if preview.enabled => next_run(&grid, preview.inputs.text.window, app.clock.now()),
         _ => None,
     };
@@ -174,7 +175,7 @@ pub async fn predict(
 }
 
 impl TransferPredictionDocument {
-    fn of(
+    pub(crate) fn of(
         preview: &Preview,
         next: Option<DateTime<Utc>>,
         balances: &HashMap<StaffId, i64>,
@@ -234,14 +235,13 @@ impl TransferPredictionDocument {
 }
 
 /// When the rules run, as the workers registered it; `None` before any worker ever ran.
-async fn schedule(app: &App) -> Result<Option<Grid>, Problem> {
-    let rows = scheduler::all(&app.db).await.map_err(|error| db_problem(&error))?;
-    let row = rows.into_iter().find(|row| row.name == lead_transfer::NAME);
+pub(crate) async fn schedule(db: &Db) -> Result<Option<Grid>, DbError> {
+    let row = scheduler::all(db).await?.into_iter().find(|row| row.name == lead_transfer::NAME);
     Ok(row.and_then(|row| Grid::stored(&row.cron, &row.zone)))
 }
 
 /// The first moment of the schedule after `now` that lies in the rule's hours.
-fn next_run(grid: &Grid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn next_run(grid: &Grid, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut period = grid.next_after(now)?.0;
     for _ in 0..OPENINGS_MAX {
         if window.contains(period) {
