@@ -200,13 +200,8 @@ async fn another_grid_begins_with_its_next_moment(
     let world = World::new(backend).await;
     let grid = Grid::parse("0 * * * *", chrono_tz::Asia::Kathmandu).unwrap();
     let job = Job { name: "hourly", grid, misfire: Misfire::RunOnce };
-    let moved = Runner::new(
-        world.test.db.clone(),
-        world.clock.clone(),
-        Uuid::from_u128(9),
-        job,
-        world.work.clone(),
-    );
+    let moved =
+        Runner::new(world.test.db.clone(), world.clock.clone(), Uuid::from_u128(9), job, world.work.clone());
     moved.register().await.unwrap();
     assert_eq!(turn(&moved).await, Turn::Nothing, "a quarter past eight was no period when it came");
     world.clock.set(hour(1) + TimeDelta::minutes(14));
