@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use application::policies::POLICY;
 use application::ports::Clock as _;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::Channel;
 use futures_util::future::join_all;
 use infrastructure::with_tx;
@@ -67,6 +67,8 @@ pub struct Setup {
     pub mortal: bool,
     /// More settings, as variables of the environment.
     pub more: Vec<(&'static str, String)>,
+    /// Where the time of day stands until the story moves it; `None`: it runs as that of the machine.
+    pub stands_at: Option<DateTime<Utc>>,
 }
 
 impl Default for Setup {
@@ -81,6 +83,7 @@ impl Default for Setup {
             switches: Switches::default(),
             mortal: false,
             more: Vec::new(),
+            stands_at: None,
         }
     }
 }
@@ -116,7 +119,7 @@ impl TestApp {
         let database = ScratchDatabase::create(backend).await.unwrap_or_else(|error| panic!("{error:#}"));
         let config = SimulatorConfig { switches: setup.switches.clone(), ..SimulatorConfig::default() };
         let simulator = Simulator::start_with(config, "127.0.0.1:0").await.expect("the simulator starts");
-        let clock = Arc::new(MovingClock::default());
+        let clock = Arc::new(setup.stands_at.map(MovingClock::standing).unwrap_or_default());
         let settings = settings(&setup, &database, &simulator);
         lines::start();
         // Nobody is told of how the staff were bound to WeChat, so that a story begins with empty inboxes: the accounts
@@ -151,6 +154,18 @@ impl TestApp {
     /// Another process on the same database.
     pub async fn second(&self) -> Node {
         Node::start(self.settings(), Role::ALL.to_vec(), ports(&self.clock)).await
+    }
+
+    /// Another process on the same database, whose clock differs by so much wherever that of the story goes.
+    pub async fn second_beside(&self, by: TimeDelta) -> Node {
+        let clock = Arc::new(MovingClock::beside(&self.clock, by));
+        Node::start(self.settings(), Role::ALL.to_vec(), ports(&clock)).await
+    }
+
+    /// Stops the service in good order and starts it anew with another setting.
+    pub async fn restart_with(&mut self, name: &'static str, value: &str) {
+        self.setup.more.push((name, value.to_owned()));
+        self.restart().await;
     }
 
     /// Stops the service in good order and starts it anew, at the same address.
