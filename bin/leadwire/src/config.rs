@@ -113,6 +113,7 @@ fallback_seconds = 300
 [schedules]
 self_check = "0 3 * * *"
 lead_transfer = "0 * * * *"
+transfer_runs = "* * * * *"
 recycle = "0 * * * *"
 follow_up_due = "* * * * *"
 

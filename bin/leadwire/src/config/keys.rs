@@ -120,6 +120,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("delivery.unknown", Kind::Table),
     ("schedules.self_check", Kind::Text),
     ("schedules.lead_transfer", Kind::Text),
+    ("schedules.transfer_runs", Kind::Text),
     ("schedules.recycle", Kind::Text),
     ("schedules.follow_up_due", Kind::Text),
     ("log.format", Kind::Text),

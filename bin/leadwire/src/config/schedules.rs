@@ -12,6 +12,8 @@ pub struct ScheduleSettings {
     pub self_check: Grid,
     /// The runs of the transfer rules.
     pub lead_transfer: Grid,
+    /// When transfer runs are carried on that nobody ended.
+    pub transfer_runs: Grid,
     /// The run of the recycle rules.
     pub recycle: Grid,
     /// The reminders of follow-ups.
@@ -27,12 +29,14 @@ pub(super) fn schedules(reader: &mut Reader) -> Option<ScheduleSettings> {
     };
     let self_check = grid("schedules.self_check");
     let lead_transfer = grid("schedules.lead_transfer");
+    let transfer_runs = grid("schedules.transfer_runs");
     let recycle = grid("schedules.recycle");
     let follow_up_due = grid("schedules.follow_up_due");
     zone?;
     Some(ScheduleSettings {
         self_check: self_check?,
         lead_transfer: lead_transfer?,
+        transfer_runs: transfer_runs?,
         recycle: recycle?,
         follow_up_due: follow_up_due?,
     })

@@ -151,6 +151,7 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
         schedules: ScheduleSettings {
             self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)?,
             lead_transfer: Grid::parse(HOURLY, chrono_tz::Asia::Shanghai)?,
+            transfer_runs: Grid::parse(EACH_MINUTE, chrono_tz::Asia::Shanghai)?,
             recycle: Grid::parse(HOURLY, chrono_tz::Asia::Shanghai)?,
             follow_up_due: Grid::parse(EACH_MINUTE, chrono_tz::Asia::Shanghai)?,
         },

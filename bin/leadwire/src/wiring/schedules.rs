@@ -5,7 +5,7 @@ use std::sync::Arc;
 use application::schedules::Job;
 use infrastructure::db::DbError;
 use infrastructure::scheduler::{Runner, ScheduledJob};
-use projections::lead_transfer::{self, LeadTransfer};
+use projections::lead_transfer::{self, LeadTransfer, LeftRuns};
 
 use crate::app::SharedApp;
 use crate::lifecycle::{Tasks, recycling, self_check};
@@ -16,12 +16,15 @@ const TASK: &str = "job";
 /// Every job, with what it does.
 fn jobs(app: &SharedApp) -> Vec<(Job, Arc<dyn ScheduledJob>)> {
     let schedules = &app.settings.schedules;
-    let (bus, read_side, clock) = (app.bus.clone(), app.projections.clone(), app.clock.clone());
-    let transfers = LeadTransfer::new(bus, read_side, app.limits().clone(), clock);
+    let transfers = || {
+        let (bus, read_side, clock) = (app.bus.clone(), app.projections.clone(), app.clock.clone());
+        LeadTransfer::new(bus, read_side, app.limits().clone(), clock)
+    };
     let app = || Arc::clone(app);
     vec![
         (self_check::job(schedules.self_check.clone()), Arc::new(self_check::SelfCheck(app()))),
-        (lead_transfer::job(schedules.lead_transfer.clone()), Arc::new(transfers)),
+        (lead_transfer::job(schedules.lead_transfer.clone()), Arc::new(transfers())),
+        (lead_transfer::left_job(schedules.transfer_runs.clone()), Arc::new(LeftRuns(transfers()))),
         (recycling::recycle_job(schedules.recycle.clone()), Arc::new(recycling::Recycle(app()))),
         (recycling::follow_up_job(schedules.follow_up_due.clone()), Arc::new(recycling::FollowUpsDue(app()))),
     ]
