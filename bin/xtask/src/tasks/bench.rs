@@ -19,12 +19,13 @@ struct Bench {
 }
 
 /// Every benchmark of the workspace, in the order they run.
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench { package: "infrastructure", name: "append" },
     Bench { package: "infrastructure", name: "batch_assign" },
     Bench { package: "infrastructure", name: "deliver" },
     Bench { package: "projections", name: "lists" },
     Bench { package: "tests", name: "assign_while_provider_hangs" },
+    Bench { package: "tests", name: "lead_transfer" },
 ];
 
 /// Runs the chosen benchmarks, all on the same fresh cluster, and stops at the first that fails.
@@ -67,7 +68,8 @@ mod tests {
         let error = selected(Some("apend")).unwrap_err().to_string();
         assert_eq!(
             error,
-            "no such bench; there are: append, batch_assign, deliver, lists, assign_while_provider_hangs"
+            "no such bench; there are: append, batch_assign, deliver, lists, assign_while_provider_hangs, \
+             lead_transfer"
         );
     }
 }
