@@ -124,6 +124,21 @@ fn transfer_run_events() {
     check_errors::<domain::transfer_rule::run::TransferRunEvent>();
 }
 
+/// The sample of the event is of a plan as it was written before it named such leads.
+#[test]
+fn a_plan_that_names_leads_nobody_gets_loads_as_what_it_was() {
+    let planned = transfers::planned_without_a_place();
+    insta::with_settings!({ snapshot_path => SAMPLES, prepend_module_to_snapshot => false, omit_expression => true }, {
+        let payload: serde_json::Value = serde_json::from_str(planned.encode().unwrap().get()).unwrap();
+        insta::assert_snapshot!("TransferRunPlanned.v1.unplaced", serde_json::to_string_pretty(&payload).unwrap());
+    });
+    let read = domain::transfer_rule::run::TransferRunEvent::decode(
+        "TransferRunPlanned",
+        &stored_payload("TransferRunPlanned.v1.unplaced.snap"),
+    );
+    assert_eq!(read.unwrap(), planned);
+}
+
 #[test]
 fn staff_events() {
     check(aggregates::staff_member());

@@ -172,6 +172,7 @@ impl<B: CommandBus> Start<'_, B> {
         let begin = TransferRunCommand::Start {
             started: Box::new(self.started(context.metadata.actor.clone(), context.at)),
             moves: plan.moves,
+            unplaced: plan.unplaced,
         };
         let planned = execute(self.stores.bus, &context, async || {
             let stream = StreamId::from(self.run);

@@ -58,6 +58,8 @@ pub struct Target {
 pub struct Unplaced {
     /// The lead.
     pub customer: CustomerId,
+    /// Its owner.
+    pub from: StaffId,
     /// Why.
     pub reason: NoPlace,
 }
@@ -125,7 +127,7 @@ pub fn plan(candidates: &[Candidate], targets: &[Target], distribution: &Distrib
                 let to = seats.give(seat, owner);
                 plan.moves.push(PlannedMove { customer, from: owner, to });
             }
-            None => plan.unplaced.push(Unplaced { customer, reason: seats.why_not(owner) }),
+            None => plan.unplaced.push(Unplaced { customer, from: owner, reason: seats.why_not(owner) }),
         }
     }
     plan

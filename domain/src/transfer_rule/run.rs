@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::RuleText;
+use super::plan::Unplaced;
 use crate::envelope::Actor;
 use crate::ids::{CustomerId, StaffId, TransferRuleId};
 use crate::{Aggregate, code_table, stored_events};
@@ -18,7 +19,7 @@ use crate::{Aggregate, code_table, stored_events};
 /// Most leads of one run. More than these wait for the next period.
 pub const RUN_LEADS_MAX: usize = 10_000;
 
-/// Most moves of one event: a plan of a whole run would be a payload of megabytes.
+/// Most leads of one event: a plan of a whole run would be a payload of megabytes.
 pub const PLANNED_MOVES_MAX: usize = 1000;
 
 code_table! {
@@ -97,11 +98,15 @@ pub struct TransferRunStarted {
     pub at: DateTime<Utc>,
 }
 
-/// Some moves of a run, in the order of the plan; written with its beginning, in one transaction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Some moves of a run, in the order of the plan; written with its beginning, in one transaction. The leads that fit and
+/// that nobody gets are written down beside them: whoever ends the run says of them, too, why they stayed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TransferRunPlanned {
     /// The moves.
     pub moves: Vec<PlannedMove>,
+    /// The leads that nobody gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplaced: Vec<Unplaced>,
 }
 
 /// One lead, whose it is, and who is to get it.
@@ -127,7 +132,7 @@ pub struct TransferRunCompleted {
     pub rule_name: String,
     /// What moved.
     pub moved: Vec<Moved>,
-    /// What was looked at and stayed.
+    /// What fitted and stayed: what was touched before it could be moved, then what nobody was to get.
     pub skipped: Vec<Skipped>,
     /// How many each person lost and gained, in the order of their ids.
     pub people: Vec<PersonMoves>,
@@ -143,7 +148,8 @@ pub struct TransferRunCompleted {
 pub struct Skipped {
     /// The lead.
     pub customer: CustomerId,
-    /// Why, as a code: [`Ineligible::code`](super::Ineligible::code), or the planner's.
+    /// Why, as a code: [`Ineligible::code`](super::Ineligible::code), that of a move, or
+    /// [`NoPlace::as_str`](super::plan::NoPlace::as_str).
     pub reason: String,
 }
 
@@ -176,6 +182,8 @@ pub struct TransferRun {
     pub started: Option<TransferRunStarted>,
     /// Every planned move, in the order of the plan.
     pub moves: Vec<PlannedMove>,
+    /// Every lead that fitted and that nobody was to get.
+    pub unplaced: Vec<Unplaced>,
     /// What came of it; `None` while it is under way.
     pub completed: Option<TransferRunCompleted>,
 }
@@ -189,12 +197,14 @@ pub enum TransferRunCommand {
         started: Box<TransferRunStarted>,
         /// The moves.
         moves: Vec<PlannedMove>,
+        /// The leads that nobody gets.
+        unplaced: Vec<Unplaced>,
     },
     /// End it.
     Complete {
         /// What moved, each as it was planned.
         moved: Vec<Moved>,
-        /// What stayed.
+        /// Which of the planned leads stayed. The ones that nobody was to get the run knows.
         skipped: Vec<Skipped>,
         /// Why nothing moved.
         explanation: Option<String>,
@@ -230,10 +240,15 @@ impl TransferRun {
     fn decide_complete(
         &self,
         started: &TransferRunStarted,
-        (moved, skipped): (Vec<Moved>, Vec<Skipped>),
+        (moved, mut skipped): (Vec<Moved>, Vec<Skipped>),
         explanation: Option<String>,
         at: DateTime<Utc>,
     ) -> Result<Vec<TransferRunEvent>, TransferRunError> {
+        let unplaced = self.unplaced.iter();
+        skipped.extend(unplaced.map(|Unplaced { customer, reason, .. }| Skipped {
+            customer: *customer,
+            reason: reason.as_str().to_owned(),
+        }));
         require_distinct(moved.iter().map(|one| one.customer).chain(skipped.iter().map(|one| one.customer)))?;
         let planned: HashMap<CustomerId, &PlannedMove> =
             self.moves.iter().map(|one| (one.customer, one)).collect();
@@ -256,17 +271,21 @@ impl TransferRun {
 fn decide_start(
     started: TransferRunStarted,
     moves: &[PlannedMove],
+    unplaced: &[Unplaced],
 ) -> Result<Vec<TransferRunEvent>, TransferRunError> {
-    if moves.len() > RUN_LEADS_MAX {
-        return Err(TransferRunError::TooMany { found: moves.len() });
+    let found = moves.len() + unplaced.len();
+    if found > RUN_LEADS_MAX {
+        return Err(TransferRunError::TooMany { found });
     }
-    require_distinct(moves.iter().map(|one| one.customer))?;
+    require_distinct(moves.iter().map(|one| one.customer).chain(unplaced.iter().map(|one| one.customer)))?;
     if let Some(own) = moves.iter().find(|one| one.from == one.to) {
         return Err(TransferRunError::ToItsOwner(own.customer));
     }
-    let chunks =
-        moves.chunks(PLANNED_MOVES_MAX).map(|chunk| TransferRunPlanned { moves: chunk.to_vec() }.into());
-    Ok(std::iter::once(started.into()).chain(chunks).collect())
+    let moves = moves.chunks(PLANNED_MOVES_MAX);
+    let moves = moves.map(|chunk| TransferRunPlanned { moves: chunk.to_vec(), unplaced: vec![] });
+    let unplaced = unplaced.chunks(PLANNED_MOVES_MAX);
+    let unplaced = unplaced.map(|chunk| TransferRunPlanned { moves: vec![], unplaced: chunk.to_vec() });
+    Ok(std::iter::once(started.into()).chain(moves.chain(unplaced).map(Into::into)).collect())
 }
 
 fn require_distinct(leads: impl Iterator<Item = CustomerId>) -> Result<(), TransferRunError> {
@@ -289,7 +308,7 @@ impl Aggregate for TransferRun {
         use TransferRunCommand as C;
         match (command, &self.started) {
             (C::Start { .. }, Some(_)) => Ok(vec![]),
-            (C::Start { started, moves }, None) => decide_start(*started, &moves),
+            (C::Start { started, moves, unplaced }, None) => decide_start(*started, &moves, &unplaced),
             (C::Complete { .. }, None) => Err(TransferRunError::NotFound),
             // The first end counts, whoever wrote it.
             (C::Complete { .. }, Some(_)) if self.completed.is_some() => Ok(vec![]),
@@ -302,7 +321,10 @@ impl Aggregate for TransferRun {
     fn evolve(&mut self, event: &TransferRunEvent) {
         match event {
             TransferRunEvent::Started(e) => self.started = Some(e.clone()),
-            TransferRunEvent::Planned(e) => self.moves.extend(&e.moves),
+            TransferRunEvent::Planned(e) => {
+                self.moves.extend(&e.moves);
+                self.unplaced.extend(&e.unplaced);
+            }
             TransferRunEvent::Completed(e) => self.completed = Some(e.clone()),
         }
     }

@@ -5,6 +5,7 @@ use domain::customer::{
     LeadSource, RecycleWarned, RuleRun,
 };
 use domain::preferences::Zone;
+use domain::transfer_rule::plan::{NoPlace, Unplaced};
 use domain::transfer_rule::run::{
     PersonMoves, PlannedMove, Seed, Skipped, TransferRunCompleted, TransferRunEvent, TransferRunPlanned,
     TransferRunStarted, Trigger,
@@ -84,7 +85,7 @@ pub(crate) fn transfer_run() -> Vec<TransferRunEvent> {
             at: at(),
         }
         .into(),
-        TransferRunPlanned { moves: vec![moved, stayed] }.into(),
+        TransferRunPlanned { moves: vec![moved, stayed], unplaced: vec![] }.into(),
         TransferRunCompleted {
             rule: rule(),
             rule_name: text().name,
@@ -122,4 +123,10 @@ pub(crate) fn moved_by_a_rule() -> CustomerEvent {
         at: at(),
     }
     .into()
+}
+
+/// A part of a plan that names leads nobody gets.
+pub(crate) fn planned_without_a_place() -> TransferRunEvent {
+    let stays = Unplaced { customer: CustomerId(uuid(12)), from: staff(2), reason: NoPlace::NoRoom };
+    TransferRunPlanned { moves: vec![], unplaced: vec![stays] }.into()
 }

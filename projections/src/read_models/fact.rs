@@ -48,7 +48,8 @@ pub(crate) async fn decode_page(
         if let Fact::TransferRun(event, leads) = &mut fact
             && let TransferRunEvent::Planned(planned) = &event.payload
         {
-            let customers = planned.moves.iter().map(|one| one.customer);
+            let moves = planned.moves.iter().map(|one| one.customer);
+            let customers = moves.chain(planned.unplaced.iter().map(|one| one.customer));
             *leads = leads_before(log, upcasters, customers, event.position).await?;
         }
         facts.push(fact);

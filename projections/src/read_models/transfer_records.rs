@@ -1,8 +1,8 @@
-//! The transfer records 流转记录: one row for each move that a run planned, with what came of it and what the lead was
-//! like when it was planned (existing-systems.md section 5.2), and one row for each run.
+//! The transfer records 流转记录: one row for each lead that fitted a rule in a run, with what came of it and what the
+//! lead was like when it was planned (existing-systems.md section 5.2), and one row for each run.
 //!
 //! A row is written with the plan, so that a run under way can be watched; the move itself makes it a success, and the
-//! end of the run tells why the others stayed.
+//! end of the run tells why the others stayed. That nobody was to get a lead is known with the plan.
 
 mod rows;
 
@@ -22,7 +22,7 @@ use super::Fact;
 use super::folded::poison;
 use crate::consumer::HandleError;
 use crate::table::{Dialect, Kind, Table, Target, fetch_in, index, may, must, upsert};
-use rows::{RecordRow, RunRow};
+use rows::{Fitting, RecordRow, RunRow};
 
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&[
     "TransferRunStarted",
@@ -68,7 +68,8 @@ pub(crate) const RUNS: Table = Table {
     indexes: &[index("by_rule", "rule, started_at"), index("by_end", "completed_at, started_at")],
 };
 
-/// The planned moves. `at` is the moment of the move, for one that stayed the end of its run, and until then the plan's.
+/// The leads that fitted. `at` is the moment of the move, for one that stayed the end of its run, and until then the
+/// plan's; that of a lead that nobody was to get stays the plan's.
 pub(crate) const TABLE: Table = Table {
     name: "transfer_records",
     columns: &[
@@ -78,7 +79,7 @@ pub(crate) const TABLE: Table = Table {
         must("rule_name", Kind::Text),
         must("customer", Kind::Uuid),
         must("from_user", Kind::Uuid),
-        must("to_user", Kind::Uuid),
+        may("meant_for", Kind::Uuid),
         must("status", Kind::Text),
         may("reason", Kind::Text),
         must("at", Kind::Time),
@@ -96,7 +97,7 @@ pub(crate) const TABLE: Table = Table {
         index("by_rule", "rule, at"),
         index("by_customer", "customer, at"),
         index("by_from", "from_user, at"),
-        index("by_to", "to_user, at"),
+        index("by_to", "meant_for, at"),
         index("by_time", "at"),
     ],
 };
@@ -193,11 +194,12 @@ impl Book {
         }
         begun.planned += i64::try_from(e.moves.len()).unwrap_or(i64::MAX);
         begun.position = position;
-        for planned in &e.moves {
-            let id = CommandId::of_move(TransferRunId(run), planned.customer).0;
-            let lead = leads.get(&planned.customer);
-            let record = RecordRow::planned(id, begun, position, planned, lead)
-                .ok_or_else(|| poison(position, "a run planned to move a lead that was never created"))?;
+        let moves = e.moves.iter().map(Fitting::of_move);
+        for fitting in moves.chain(e.unplaced.iter().map(Fitting::of_unplaced)) {
+            let id = CommandId::of_move(TransferRunId(run), fitting.customer).0;
+            let lead = leads.get(&fitting.customer);
+            let record = RecordRow::planned(id, begun, position, &fitting, lead)
+                .ok_or_else(|| poison(position, "a run planned with a lead that was never created"))?;
             self.records.insert(id, record);
             self.changed_records.insert(id);
         }
@@ -256,5 +258,7 @@ impl Book {
 }
 
 fn ids_of(run: Uuid, planned: &TransferRunPlanned) -> impl Iterator<Item = Uuid> {
-    planned.moves.iter().map(move |one| CommandId::of_move(TransferRunId(run), one.customer).0)
+    let moves = planned.moves.iter().map(|one| one.customer);
+    let leads = moves.chain(planned.unplaced.iter().map(|one| one.customer));
+    leads.map(move |lead| CommandId::of_move(TransferRunId(run), lead).0)
 }

@@ -4,8 +4,8 @@ mod ports;
 
 use domain::customer::ContractStatus;
 use domain::transfer_rule::TransferRuleRevised;
-use domain::transfer_rule::plan::Nothing;
-use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted, TransferRunEvent};
+use domain::transfer_rule::plan::{NoPlace, Nothing, Unplaced};
+use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted, TransferRunEvent, TransferRunPlanned};
 use domain::{StaffId, TransferRuleId};
 use rstest::rstest;
 
@@ -87,6 +87,44 @@ async fn a_record_follows_its_move(#[values(Backend::Sqlite, Backend::Postgres)]
     assert_eq!(counted, TransferStatistics { success: 2, failed: 1, planned: 0 });
     assert_eq!(counted.success_rate(), "66.67");
     assert_eq!(TransferStatistics::default().success_rate(), "0.00");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_lead_that_nobody_was_to_get_has_a_record_too(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    use RecordStatus::{Failed, Success};
+
+    let world = office(backend).await;
+    let moves = [planned(1, 1, 2)];
+    let hours = second(60 + 49 * 3600);
+    let stay = |n| Unplaced { customer: customer(n), from: staff(1), reason: NoPlace::NoRoom };
+    let begun = run_begun(rule(1), rule_text("闲置流转"), &moves, hours);
+    let unplaced = TransferRunPlanned { moves: vec![], unplaced: vec![stay(2), stay(3)] };
+    world.append(run(1), &[begun, vec![unplaced.into()]].concat()).await;
+    world.append(customer(1), &[moved_by(run(1), rule(1), moves[0], hours)]).await;
+    let full = || Some("no_room".to_owned());
+    let all = RecordFilter::default();
+    let expected = [(1, Success, None), (2, Failed, full()), (3, Failed, full())];
+    world.settle().await;
+    assert_eq!(statuses(&world, &all).await, expected, "before the run is over");
+    let skipped = [(2, "no_room"), (3, "no_room")];
+    world.append(run(1), &[run_over(rule(1), &moves, &skipped, hours)]).await;
+    world.settle().await;
+    assert_eq!(statuses(&world, &all).await, expected);
+
+    let page = PageRequest::new(1, 50, transfers::PAGE_RECORDS_MAX);
+    let of = RecordFilter { customer: Some(customer(3)), ..all.clone() };
+    let found = transfers::records(&world.db, &of, page).await.unwrap();
+    let record = &found.items[0];
+    assert_eq!((record.from, record.to, record.snapshot.inactive_hours), (staff(1), None, 49));
+    let mine = RecordFilter { reader: Some(staff(1)), ..all.clone() };
+    assert_eq!(statuses(&world, &mine).await.len(), 3, "who has it sees that it stayed");
+    let over = transfers::run(&world.db, run(1)).await.unwrap().unwrap();
+    assert_eq!((over.planned, over.moved, over.skipped), (1, 1, 2));
+    let counted = transfers::statistics(&world.db, &all).await.unwrap();
+    assert_eq!(counted, TransferStatistics { success: 1, failed: 2, planned: 0 });
 }
 
 #[rstest]

@@ -87,7 +87,8 @@ fn the_end_of_a_run_is_one_summary_for_each_side_of_each_person() {
 #[test]
 fn a_run_that_moved_nothing_tells_nobody() {
     check(run(vec![]), &[]);
-    let planned: TransferRunEvent = TransferRunPlanned { moves: vec![moved(1, OLD, NEW)] }.into();
+    let planned: TransferRunEvent =
+        TransferRunPlanned { moves: vec![moved(1, OLD, NEW)], unplaced: vec![] }.into();
     check(Fact::TransferRun(RUN, Box::new(planned)), &[]);
 }
 

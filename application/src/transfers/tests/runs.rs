@@ -184,6 +184,9 @@ fn the_holding_cap_is_planned_for_and_held_in_the_append() {
     let completed = whole(&office);
     assert_eq!(completed.moved.len(), 6, "two people with room for three");
     assert_eq!(TAKERS.map(|n| office.held(n)), [3, 3]);
+    let stayed: Vec<_> = skipped(&completed).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(stayed, ["no_room", "no_room"], "the run says of whom nobody had room for, too");
+    assert!(SkipReason::texts("no_room").is_some());
 
     let mut office = capped(4);
     let run = scheduled(&office).run;
@@ -193,6 +196,21 @@ fn the_holding_cap_is_planned_for_and_held_in_the_append() {
     let completed = office.finish(run);
     assert_eq!((completed.moved.len(), TAKERS.map(|n| office.held(n))), (2, [3, 2]));
     assert!(skipped(&completed).iter().all(|(_, code)| *code == "target_full"), "{:?}", completed.skipped);
+}
+
+#[test]
+fn a_run_that_found_nobody_for_its_leads_names_each_of_them() {
+    let office = Office::with(2);
+    for taker in TAKERS {
+        office.suspend(taker);
+    }
+    let begun = scheduled(&office);
+    assert_eq!((begun.planned, begun.completed), (0, true));
+    let completed = office.finish(begun.run);
+    assert_eq!(completed.explanation.as_deref(), Some("no_targets"));
+    assert_eq!(skipped(&completed), [(0, "no_targets"), (1, "no_targets")]);
+    let events = ["TransferRunStarted", "TransferRunPlanned", "TransferRunCompleted"];
+    assert_eq!(office.bus.events(begun.run), events);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a run may claim: only what was planned, each lead once, and an end once.
 
+use super::super::plan::{NoPlace, Unplaced};
 use super::super::run::*;
 use super::*;
 use crate::ids::TransferRuleId;
@@ -31,7 +32,15 @@ fn moves() -> Vec<PlannedMove> {
 }
 
 fn start(moves: Vec<PlannedMove>) -> TransferRunCommand {
-    TransferRunCommand::Start { started: Box::new(started()), moves }
+    start_without(moves, vec![])
+}
+
+fn start_without(moves: Vec<PlannedMove>, unplaced: Vec<Unplaced>) -> TransferRunCommand {
+    TransferRunCommand::Start { started: Box::new(started()), moves, unplaced }
+}
+
+fn unplaced(n: u128, reason: NoPlace) -> Unplaced {
+    Unplaced { customer: lead(n), from: staff(1), reason }
 }
 
 fn complete(moved: Vec<Moved>, skipped: Vec<Skipped>) -> TransferRunCommand {
@@ -40,7 +49,7 @@ fn complete(moved: Vec<Moved>, skipped: Vec<Skipped>) -> TransferRunCommand {
 }
 
 fn under_way() -> Vec<TransferRunEvent> {
-    vec![started().into(), TransferRunPlanned { moves: moves() }.into()]
+    vec![started().into(), TransferRunPlanned { moves: moves(), ..TransferRunPlanned::default() }.into()]
 }
 
 fn stays(n: u128) -> Skipped {
@@ -71,6 +80,28 @@ fn a_plan_that_cannot_be_is_refused() {
     let found = RUN_LEADS_MAX + 1;
     let many = (0..found as u128).map(|n| one(n, 1, 2)).collect();
     assert_eq!(error(many), TransferRunError::TooMany { found });
+    let error = |moves, unplaced| TransferRun::default().decide(start_without(moves, unplaced)).unwrap_err();
+    let stays = unplaced(1, NoPlace::NoRoom);
+    assert_eq!(error(vec![one(1, 1, 2)], vec![stays]), TransferRunError::Repeated(lead(1)));
+    let many = (0..RUN_LEADS_MAX as u128).map(|n| one(n + 2, 1, 2)).collect();
+    assert_eq!(error(many, vec![stays]), TransferRunError::TooMany { found });
+}
+
+#[test]
+fn what_nobody_gets_is_written_down_with_the_plan_and_told_at_the_end() {
+    let stay: Vec<_> =
+        (100..=100 + PLANNED_MOVES_MAX as u128).map(|n| unplaced(n, NoPlace::NoRoom)).collect();
+    let begun = TransferRun::default().decide(start_without(moves(), stay.clone())).unwrap();
+    assert_eq!(begun.len(), 4, "its start, its moves, and two events of leads that stay");
+    let run: TransferRun = after(&begun);
+    assert_eq!((&run.moves, &run.unplaced), (&moves(), &stay));
+    let ended = run.decide(complete(vec![one(1, 1, 2)], vec![stays(2), stays(3)])).unwrap();
+    let [TransferRunEvent::Completed(ended)] = &ended[..] else { panic!("{ended:?}") };
+    let told: Vec<_> = ended.skipped.iter().map(|one| (one.customer, one.reason.as_str())).collect();
+    let expected = [(lead(2), "active"), (lead(3), "active")].into_iter();
+    let expected = expected.chain(stay.iter().map(|one| (one.customer, "no_room")));
+    assert_eq!(told, expected.collect::<Vec<_>>());
+    assert_eq!(run.decide(complete(vec![], vec![stays(100)])), Err(TransferRunError::Repeated(lead(100))));
 }
 
 #[test]

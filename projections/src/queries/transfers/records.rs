@@ -57,7 +57,7 @@ pub struct Snapshot {
     pub created_at: DateTime<Utc>,
 }
 
-/// A planned move and what came of it.
+/// A lead that fitted, what was planned for it, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TransferRecord {
     /// Its id: the id of the move's command.
@@ -72,8 +72,8 @@ pub struct TransferRecord {
     pub customer: CustomerId,
     /// Who had it.
     pub from: StaffId,
-    /// Who was to get it.
-    pub to: StaffId,
+    /// Who was to get it; `None` when nobody was.
+    pub to: Option<StaffId>,
     /// What came of it.
     pub status: RecordStatus,
     /// Why it stayed, as a code; `application::transfers::SkipReason::texts` has the words.
@@ -92,7 +92,7 @@ struct Row {
     rule_name: String,
     customer: Uuid,
     from_user: Uuid,
-    to_user: Uuid,
+    meant_for: Option<Uuid>,
     status: String,
     reason: Option<String>,
     at: DateTime<Utc>,
@@ -111,7 +111,7 @@ const COLUMNS: [&str; 16] = [
     "rule_name",
     "customer",
     "from_user",
-    "to_user",
+    "meant_for",
     "status",
     "reason",
     "at",
@@ -134,7 +134,7 @@ impl Row {
             rule_name: self.rule_name,
             customer: CustomerId(self.customer),
             from: StaffId(self.from_user),
-            to: StaffId(self.to_user),
+            to: self.meant_for.map(StaffId),
             status: self
                 .status
                 .parse()
@@ -159,12 +159,12 @@ fn narrowed(dialect: Dialect, filter: &RecordFilter) -> SelectStatement {
     filters.id("run", filter.run.map(|id| id.0));
     filters.id("customer", filter.customer.map(|id| id.0));
     filters.id("from_user", filter.from.map(|id| id.0));
-    filters.id("to_user", filter.to.map(|id| id.0));
+    filters.id("meant_for", filter.to.map(|id| id.0));
     filters.text("status", filter.status.map(RecordStatus::as_str));
     filters.between("at", filter.since, filter.until);
     if let Some(reader) = filter.reader {
         let lost = Expr::col("from_user").eq(filters.uuid(reader.0));
-        let gained = Expr::col("to_user").eq(filters.uuid(reader.0));
+        let gained = Expr::col("meant_for").eq(filters.uuid(reader.0));
         filters.add(lost.or(gained));
     }
     Query::select().from("transfer_records").cond_where(filters.condition()).to_owned()
@@ -201,12 +201,12 @@ pub async fn records(
     Ok(page.holds(rows.into_iter().map(Row::read).collect::<Result<_, _>>()?, total))
 }
 
-/// How many planned moves came to which end.
+/// How many leads that fitted came to which end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct TransferStatistics {
     /// Leads that moved.
     pub success: i64,
-    /// Leads that stayed.
+    /// Leads that stayed: touched before they could be moved, or nobody was to get them.
     pub failed: i64,
     /// Leads of runs under way; not in [`total`](Self::total).
     pub planned: i64,

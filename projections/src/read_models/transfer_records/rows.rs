@@ -1,9 +1,10 @@
 //! The rows of runs and of their moves.
 
 use chrono::{DateTime, Utc};
-use domain::Position;
 use domain::customer::{ContractStatus, Customer};
+use domain::transfer_rule::plan::{NoPlace, Unplaced};
 use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted, TransferRunStarted};
+use domain::{CustomerId, Position, StaffId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -83,7 +84,24 @@ impl RunRow {
     }
 }
 
-/// A planned move.
+/// A lead that fitted a rule, and what was planned for it.
+pub(super) struct Fitting {
+    pub(super) customer: CustomerId,
+    from: StaffId,
+    to: Result<StaffId, NoPlace>,
+}
+
+impl Fitting {
+    pub(super) fn of_move(planned: &PlannedMove) -> Self {
+        Self { customer: planned.customer, from: planned.from, to: Ok(planned.to) }
+    }
+
+    pub(super) fn of_unplaced(unplaced: &Unplaced) -> Self {
+        Self { customer: unplaced.customer, from: unplaced.from, to: Err(unplaced.reason) }
+    }
+}
+
+/// What came of a lead that fitted.
 #[derive(FromRow)]
 pub(super) struct RecordRow {
     pub(super) id: Uuid,
@@ -92,7 +110,7 @@ pub(super) struct RecordRow {
     rule_name: String,
     pub(super) customer: Uuid,
     from_user: Uuid,
-    to_user: Uuid,
+    meant_for: Option<Uuid>,
     pub(super) status: String,
     pub(super) reason: Option<String>,
     pub(super) at: DateTime<Utc>,
@@ -111,22 +129,23 @@ impl RecordRow {
         id: Uuid,
         run: &RunRow,
         position: Position,
-        planned: &PlannedMove,
+        fitting: &Fitting,
         lead: Option<&Customer>,
     ) -> Option<Self> {
         let lead = lead?;
         let created = lead.created.as_ref()?;
+        let status = if fitting.to.is_ok() { RecordStatus::Planned } else { RecordStatus::Failed };
         let touched = lead.last_activity_at.unwrap_or(created.at);
         Some(Self {
             id,
             run: run.id,
             rule: run.rule,
             rule_name: run.rule_name.clone(),
-            customer: planned.customer.0,
-            from_user: planned.from.0,
-            to_user: planned.to.0,
-            status: RecordStatus::Planned.as_str().to_owned(),
-            reason: None,
+            customer: fitting.customer.0,
+            from_user: fitting.from.0,
+            meant_for: fitting.to.ok().map(|staff| staff.0),
+            status: status.as_str().to_owned(),
+            reason: fitting.to.err().map(|reason| reason.as_str().to_owned()),
             at: run.started_at,
             number: created.number.as_str().to_owned(),
             name: lead.profile.name.clone(),
@@ -146,7 +165,7 @@ impl RecordRow {
             Cell::text(&self.rule_name),
             self.customer.into(),
             self.from_user.into(),
-            self.to_user.into(),
+            self.meant_for.into(),
             Cell::text(&self.status),
             Cell::text_or_null(self.reason.as_deref()),
             self.at.into(),

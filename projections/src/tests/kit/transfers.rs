@@ -68,7 +68,7 @@ pub(in crate::tests) fn run_begun(
         by: Actor::System("transfer_rule".to_owned()),
         at,
     };
-    vec![started.into(), TransferRunPlanned { moves: moves.to_vec() }.into()]
+    vec![started.into(), TransferRunPlanned { moves: moves.to_vec(), unplaced: vec![] }.into()]
 }
 
 pub(in crate::tests) fn run_over(

@@ -77,7 +77,7 @@ pub struct TransferStatisticsQuery {
     end_date: Option<String>,
 }
 
-/// A planned move and what came of it.
+/// A lead that fitted a rule, what was planned for it, and what came of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferRecordDocument {
@@ -104,11 +104,11 @@ pub struct TransferRecordDocument {
     from_user_id: StaffId,
     /// Name on screens.
     from_user_name: String,
-    /// Who was to get it.
-    #[schema(value_type = Uuid)]
-    to_user_id: StaffId,
+    /// Who was to get it; `null` when nobody was: `reason` says why.
+    #[schema(value_type = Option<Uuid>)]
+    to_user_id: Option<StaffId>,
     /// Name on screens.
-    to_user_name: String,
+    to_user_name: Option<String>,
     /// When.
     #[schema(value_type = DateTime<Utc>)]
     transferred_at: Millis,
@@ -159,7 +159,7 @@ pub struct TransferRecordPage {
     total_pages: i64,
 }
 
-/// How many planned moves came to which end.
+/// How many leads that fitted came to which end.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferStatisticsDocument {
@@ -167,7 +167,7 @@ pub struct TransferStatisticsDocument {
     total_count: i64,
     /// Leads that moved.
     success_count: i64,
-    /// Leads that stayed.
+    /// Leads that stayed: touched before they could be moved, or nobody was to get them.
     failed_count: i64,
     /// How many of a hundred moved: `99.50`.
     success_rate: String,
@@ -223,7 +223,8 @@ pub async fn records(
     let stale = fresh(&app, &caller, ReadModel::TransferRecords, min).await;
     let page = query::records(&app.db, &filter, PageRequest::new(page, limit, PAGE_RECORDS_MAX)).await;
     let page = page.map_err(|error| db_problem(&error))?;
-    let people: Vec<StaffId> = page.items.iter().flat_map(|record| [record.from, record.to]).collect();
+    let people: Vec<StaffId> =
+        page.items.iter().flat_map(|record| [Some(record.from), record.to]).flatten().collect();
     let people = People::find(&app, people).await?;
     let language = Language::of(&headers);
     let (total, number, limit, total_pages) = (page.total, page.page, page.limit, page.total_pages());
@@ -325,7 +326,7 @@ impl TransferRecordDocument {
             from_user_id: record.from,
             from_user_name: people.shown(record.from),
             to_user_id: record.to,
-            to_user_name: people.shown(record.to),
+            to_user_name: record.to.map(|to| people.shown(to)),
             transferred_at: Millis(record.at),
             status: record.status,
             error_message: record.reason.as_ref().map(why),

@@ -71,7 +71,8 @@ proptest! {
             prop_assert!(rooms.contains_key(to), "only targets get leads");
             prop_assert!(rooms[to].is_none_or(|room| *given <= room));
         }
-        for Unplaced { customer, reason } in &made.unplaced {
+        for Unplaced { customer, from, reason } in &made.unplaced {
+            prop_assert_eq!(owners[customer], *from);
             let others: Vec<_> = rooms.iter().filter(|(staff, _)| **staff != owners[customer]).collect();
             let full = |(staff, room): &(&StaffId, &Option<u32>)| {
                 room.is_some_and(|room| given.get(staff).copied().unwrap_or(0) == room)
