@@ -1,6 +1,11 @@
 //! A night passes: the job runs for its period, and everybody who may look sees the same. That it runs once, whatever
 //! happens to any number of processes, is `infrastructure/tests/conformance/scheduler.rs`.
 
+mod clocks;
+mod desk;
+mod hours;
+mod quotas;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use leadwire::lifecycle::self_check;
 use rstest::rstest;
