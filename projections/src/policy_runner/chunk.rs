@@ -1,6 +1,8 @@
 //! Answers that commit together: how many fit into one append, and what they put into the log and the outbox.
 
 use std::collections::HashSet;
+use std::iter::Sum;
+use std::ops::Add;
 use std::time::Duration;
 
 use application::delivery::spread;
@@ -15,10 +17,10 @@ use infrastructure::outbox::{NewWork, STANDBY, recipient_key};
 
 use super::decisions::{self, NewDecision};
 use super::parked::NewParked;
-use super::planner::{Answer, NewNotice};
+use super::planner::{Answer, NewNotice, Told};
 use super::recall::{Lost, Recall};
 
-/// Most notices of one append, below the log's own limit of 4096 events a command; one event's are never cut.
+/// Most notices of one append, below the log's own limit of 4096 events a command.
 const NOTICES_MAX: usize = 2000;
 
 /// Most bytes of one append, below the log's own limit of 8 MiB a command.
@@ -44,17 +46,16 @@ impl Chunk {
     /// Cuts a page's answers so that each part fits into one append. The last part reaches `to`; there is always one.
     pub(super) fn cut(answers: Vec<Answer>, to: Position) -> Vec<Self> {
         let mut chunks = vec![Self::empty()];
-        let (mut notices, mut bytes) = (0, 0);
-        for answer in answers {
-            let (more, more_bytes) = size(&answer);
-            if notices > 0 && (notices + more > NOTICES_MAX || bytes + more_bytes > BYTES_MAX) {
+        let mut filled = Size::default();
+        for (answer, reached) in answers.into_iter().flat_map(parts) {
+            let more = answer.outcome.iter().flatten().map(Size::of).sum();
+            if !filled.has_room_for(more) {
                 chunks.push(Self::empty());
-                (notices, bytes) = (0, 0);
+                filled = Size::default();
             }
-            notices += more;
-            bytes += more_bytes;
+            filled = filled + more;
             if let Some(chunk) = chunks.last_mut() {
-                chunk.add(answer);
+                chunk.add(answer, reached);
             }
         }
         if let Some(last) = chunks.last_mut() {
@@ -75,20 +76,13 @@ impl Chunk {
         chunks
     }
 
-    /// One answer alone.
-    pub(super) fn of_one(answer: Answer) -> Self {
-        let mut chunk = Self::empty();
-        chunk.add(answer);
-        chunk
-    }
-
     fn empty() -> Self {
         let (notices, decisions, parked) = (Vec::new(), Vec::new(), Vec::new());
         Self { to: 0, notices, decisions, parked, lost: Vec::new(), hastened: Vec::new() }
     }
 
-    fn add(&mut self, answer: Answer) {
-        self.to = answer.position;
+    fn add(&mut self, answer: Answer, reached: Position) {
+        self.to = reached;
         self.decisions.extend(decisions::of(&answer));
         self.parked.extend(NewParked::of(&answer));
         self.lost.extend(answer.lost);
@@ -165,12 +159,69 @@ pub(super) fn work(
     }
 }
 
-fn size(answer: &Answer) -> (usize, usize) {
-    let notices = answer.outcome.iter().flatten().filter_map(|told| told.notice.as_ref());
-    notices.fold((0, 0), |(count, bytes), notice| {
-        let events: usize = notice.append.events.iter().map(|event| event.payload.get().len()).sum();
-        (count + 1, bytes + events)
-    })
+/// How much of an append something takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Size {
+    notices: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn of(told: &Told) -> Self {
+        let Some(notice) = &told.notice else { return Self::default() };
+        let bytes = notice.append.events.iter().map(|event| event.payload.get().len()).sum();
+        Self { notices: 1, bytes }
+    }
+
+    /// An append takes one notice in any case.
+    fn has_room_for(self, more: Self) -> bool {
+        let both = self + more;
+        self.notices == 0 || (both.notices <= NOTICES_MAX && both.bytes <= BYTES_MAX)
+    }
+}
+
+impl Add for Size {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self { notices: self.notices + more.notices, bytes: self.bytes + more.bytes }
+    }
+}
+
+impl Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), Add::add)
+    }
+}
+
+/// An answer that tells more people than one append takes, in several, each with the position that is reached with it.
+/// The event is answered with the last of them, which has whatever belongs to the event itself; if the process dies
+/// before that, the whole answer is given again, and what was told is met.
+fn parts(answer: Answer) -> Vec<(Answer, Position)> {
+    let position = answer.position;
+    let Ok(told) = answer.outcome else { return vec![(answer, position)] };
+    let (mut parts, mut part, mut filled) = (Vec::new(), Vec::new(), Size::default());
+    for told in told {
+        let more = Size::of(&told);
+        if !filled.has_room_for(more) {
+            parts.push(std::mem::take(&mut part));
+            filled = Size::default();
+        }
+        filled = filled + more;
+        part.push(told);
+    }
+    let before = |told| Answer {
+        event: answer.event,
+        position,
+        stream: answer.stream.clone(),
+        event_type: answer.event_type.clone(),
+        outcome: Ok(told),
+        lost: None,
+        hastened: Vec::new(),
+    };
+    let mut parts: Vec<_> = parts.into_iter().map(|told| (before(told), position - 1)).collect();
+    parts.push((Answer { outcome: Ok(part), ..answer }, position));
+    parts
 }
 
 /// What becomes due earlier. Goes behind the decisions and the insertion of the chunk's own rows: it concerns what was

@@ -182,12 +182,17 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
         return Ok(false);
     }
     let answer = Answer::of(event, outcome, fact, &backdrop, after.as_ref());
-    let fence = Fence::Parked(event.position);
-    match runner.committer().commit(fence, Chunk::of_one(answer)).await {
-        // Another retry was faster; the event is answered.
-        Ok(()) | Err(HandleError::Fenced) => Ok(true),
-        Err(error) => Err(error),
+    let mut chunks = Chunk::cut(vec![answer], event.position).into_iter().peekable();
+    while let Some(chunk) = chunks.next() {
+        // The row goes away with the last part: a retry that dies before it is made again.
+        let fence = if chunks.peek().is_some() { Fence::Repair } else { Fence::Parked(event.position) };
+        match runner.committer().commit(fence, chunk).await {
+            // Another retry was faster; the event is answered.
+            Ok(()) | Err(HandleError::Fenced) => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(true)
 }
 
 /// One event with the view of its moment, read from the log alone; and its customer, when the answer needed one.

@@ -1,6 +1,7 @@
 //! The policy runner on both databases: what an event leads to, once, whatever happens meanwhile.
 
 mod accounts;
+mod crowds;
 mod dispatch;
 mod faults;
 mod kit;
