@@ -56,6 +56,8 @@ pub enum SkipReason {
     Ineligible(Ineligible),
     /// The rule was switched off or deleted while the run was under way.
     RuleOff,
+    /// The rule says something else since the run was planned.
+    RuleRevised,
     /// The one who was to get it is suspended, or may not own leads.
     TargetInactive,
     /// The one who was to get it owns as many as one may.
@@ -70,6 +72,7 @@ impl SkipReason {
         match self {
             Self::Ineligible(reason) => reason.code(),
             Self::RuleOff => "rule_off",
+            Self::RuleRevised => "rule_revised",
             Self::TargetInactive => "target_inactive",
             Self::TargetFull => "target_full",
             Self::Contended => "contended",
@@ -80,6 +83,7 @@ impl SkipReason {
     pub fn texts(code: &str) -> Option<(&'static str, &'static str)> {
         Some(match code {
             "rule_off" => ("规则在执行中被停用或删除", "the rule was switched off or deleted meanwhile"),
+            "rule_revised" => ("规则在执行中被修改", "the rule was changed meanwhile"),
             "target_inactive" => ("接收人已停用", "the person who was to get it is suspended"),
             "target_full" => {
                 ("接收人已达到客户持有上限", "the person who was to get it owns as many as one may")

@@ -105,8 +105,7 @@ pub async fn complete_run<B: CommandBus>(
 ) -> Result<TransferRunCompleted, TransferError> {
     let context = step(run, "complete", stores.clock.now());
     let Outcome { moved, skipped } = outcome;
-    let leads = skipped.len() as u64;
-    let explanation = moved.is_empty().then(|| Nothing::AllTouched { leads }.code().to_owned());
+    let explanation = moved.is_empty().then(|| nothing_moved(&skipped).code().to_owned());
     let end = TransferRunCommand::Complete { moved, skipped, explanation, at: context.at };
     let stream = StreamId::from(run);
     let ended = execute(stores.bus, &context, async || {
@@ -123,6 +122,20 @@ pub async fn complete_run<B: CommandBus>(
     found.state.completed.ok_or_else(not_begun)
 }
 
+/// Why nothing of a plan moved: what kept every one of its leads.
+fn nothing_moved(skipped: &[Skipped]) -> Nothing {
+    let all = |kept: &[SkipReason]| skipped.iter().all(|one| kept.iter().any(|why| why.code() == one.reason));
+    if all(&[SkipReason::RuleOff]) {
+        Nothing::RuleOff
+    } else if all(&[SkipReason::RuleRevised]) {
+        Nothing::RuleRevised
+    } else if all(&[SkipReason::TargetFull, SkipReason::TargetInactive]) {
+        Nothing::NoPlace { because: vec![] }
+    } else {
+        Nothing::AllTouched { leads: skipped.len() as u64 }
+    }
+}
+
 fn not_begun() -> TransferError {
     ExecuteError::Refused(TransferRefusal::Run(TransferRunError::NotFound))
 }
@@ -137,7 +150,8 @@ struct Mover<'s, B> {
 
 /// What the moves of a page depend on besides their leads.
 struct Moment {
-    rule_on: bool,
+    /// Why no further lead of this run moves, whatever it is like.
+    over: Option<SkipReason>,
     /// The cap of each target that may get leads.
     caps: HashMap<StaffId, i64>,
 }
@@ -162,7 +176,17 @@ impl<B: CommandBus> Mover<'_, B> {
         let found = self.stores.bus.load_many::<Staff>(&streams).await?;
         let caps = targets.into_iter().zip(found);
         let caps = caps.filter_map(|(staff, found)| Some((staff, cap_of(self.stores, &found.state)?)));
-        Ok(Moment { rule_on: rule.exists() && rule.enabled, caps: caps.collect() })
+        Ok(Moment { over: self.over(&rule), caps: caps.collect() })
+    }
+
+    /// A run goes on for hours when every process was down, and its rule may be another one by then: what is left waits
+    /// for the next plan.
+    fn over(&self, rule: &TransferRule) -> Option<SkipReason> {
+        match rule.text.as_ref().filter(|_| rule.exists() && rule.enabled) {
+            None => Some(SkipReason::RuleOff),
+            Some(text) if !text.acts_like(&self.started.text) => Some(SkipReason::RuleRevised),
+            Some(_) => None,
+        }
     }
 
     async fn move_one(
@@ -200,8 +224,8 @@ impl<B: CommandBus> Mover<'_, B> {
         found: &Versioned<Customer>,
         moment: &Moment,
     ) -> Result<Result<Draft, SkipReason>, TransferError> {
-        if !moment.rule_on {
-            return Ok(Err(SkipReason::RuleOff));
+        if let Some(over) = moment.over {
+            return Ok(Err(over));
         }
         let Some(cap) = moment.caps.get(&planned.to) else { return Ok(Err(SkipReason::TargetInactive)) };
         let at = self.stores.clock.now();

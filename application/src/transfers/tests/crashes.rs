@@ -163,3 +163,46 @@ fn what_stayed_stays_for_every_process_on_the_run_whatever_makes_room_meanwhile(
     assert!(completed.skipped.iter().all(|one| one.reason == "target_full"), "{completed:?}");
     assert_eq!((completed.skipped.len(), office.transfers()), (2, vec![0, 0]));
 }
+
+#[test]
+fn a_rule_that_was_changed_while_its_run_lay_idle_moves_nothing_more_by_its_old_words() {
+    use domain::transfer_rule::{Conditions, RuleText};
+    let stricter = RuleText { conditions: Conditions { inactive_hours: 720, ..text().conditions }, ..text() };
+    let without = RuleText { targets: text().targets[..1].to_vec(), ..text() };
+    let renamed = RuleText { name: "另一个名字".into(), description: Some("说明".into()), ..text() };
+    for (revised, moved) in [(stricter, 2), (without, 2), (renamed, 5)] {
+        let office = Office::with(LEADS);
+        dies(&office, 2, Death::After);
+        office.revise(revised);
+        let completed = ready(whole(office.stores())).unwrap();
+        assert_eq!((completed.moved.len(), completed.skipped.len()), (moved, 5 - moved));
+        assert!(completed.skipped.iter().all(|one| one.reason == "rule_revised"), "{completed:?}");
+        assert_eq!(office.transfers().iter().sum::<usize>(), moved);
+    }
+}
+
+#[test]
+fn a_run_that_moved_nothing_says_what_kept_all_of_its_leads() {
+    use domain::transfer_rule::plan::Nothing;
+    use domain::transfer_rule::{Conditions, RuleText};
+    type Change = fn(&mut Office);
+    let rows: [(&str, Change); 5] = [
+        ("rule_off", |office| office.switch_off()),
+        ("rule_revised", |office| {
+            let conditions = Conditions { inactive_hours: 720, ..text().conditions };
+            office.revise(RuleText { conditions, ..text() });
+        }),
+        ("no_place", |office| office.limits.holding_cap = 0),
+        ("no_place", |office| TAKERS.into_iter().for_each(|taker| office.suspend(taker))),
+        ("all_touched", |office| (0..LEADS).for_each(|n| give(&office.bus, n, COLLEAGUE))),
+    ];
+    for (code, change) in rows {
+        let mut office = Office::with(LEADS);
+        let run = ready(start_run(office.stores(), rule(), &Occasion::Period(period()))).unwrap().run;
+        change(&mut office);
+        let completed = office.finish(run);
+        assert_eq!((completed.moved.len(), completed.explanation.as_deref()), (0, Some(code)));
+        assert!(Nothing::of_code(code).is_some(), "{code} has words");
+        assert!(completed.skipped.iter().all(|one| SkipReason::texts(&one.reason).is_some()), "{code}");
+    }
+}

@@ -32,6 +32,8 @@ pub struct Scene {
 pub enum Nothing {
     /// The rule is off.
     RuleOff,
+    /// The rule was changed when its run had begun.
+    RuleRevised,
     /// The run came outside the window.
     WindowClosed,
     /// Nobody is named whose leads it takes.
@@ -93,6 +95,7 @@ impl Nothing {
     pub fn code(&self) -> &'static str {
         match self {
             Self::RuleOff => "rule_off",
+            Self::RuleRevised => "rule_revised",
             Self::WindowClosed => "window_closed",
             Self::NoSources => "no_sources",
             Self::NoTargets => "no_targets",
@@ -108,6 +111,7 @@ impl Nothing {
     pub fn of_code(code: &str) -> Option<(&'static str, &'static str)> {
         Some(match code {
             "rule_off" => ("规则未启用", "the rule was off"),
+            "rule_revised" => ("规则在执行中被修改", "the rule was changed meanwhile"),
             "window_closed" => ("不在规则的执行时段内", "the rule's hours were over or not yet begun"),
             "no_sources" => ("规则没有流出人员", "the rule named nobody whose leads it takes"),
             "no_targets" => ("规则没有在职的流入人员", "the rule named no active person who may get leads"),
@@ -125,6 +129,7 @@ impl Nothing {
     pub fn zh(&self) -> String {
         match self {
             Self::RuleOff => "规则未启用，因此没有流转任何线索".to_owned(),
+            Self::RuleRevised => "规则在执行中被修改，因此没有流转任何线索".to_owned(),
             Self::WindowClosed => "当前不在规则的执行时段内，因此没有流转任何线索".to_owned(),
             Self::NoSources => "规则没有流出人员，因此没有可流转的线索".to_owned(),
             Self::NoTargets => "规则没有在职的流入人员，因此线索无人可接".to_owned(),
@@ -145,6 +150,7 @@ impl Nothing {
     pub fn en(&self) -> String {
         match self {
             Self::RuleOff => "Nothing moved: the rule is off".to_owned(),
+            Self::RuleRevised => "Nothing moved: the rule was changed meanwhile".to_owned(),
             Self::WindowClosed => "Nothing moved: the rule's hours are over or not yet begun".to_owned(),
             Self::NoSources => "Nothing moved: the rule names nobody whose leads it takes".to_owned(),
             Self::NoTargets => "Nothing moved: the rule names no active person who may get leads".to_owned(),
