@@ -29,6 +29,8 @@ pub use catalogue::{
     RECLAIMED_SUMMARY, RECYCLE_WARNING, STATUS_CHANGED, SYSTEM_ANNOUNCEMENT, TRANSFERRED, TRANSFERRED_OUT,
     TRANSFERRED_OUT_SUMMARY,
 };
+#[cfg(test)]
+pub(crate) use check::inbox_bytes_max;
 pub use check::{TextFault, TextRule, Unit, check};
 pub use digest::{DIGEST_LINES_MAX, digest_list};
 pub use domain::preferences::Language;

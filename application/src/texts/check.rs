@@ -7,7 +7,8 @@ use domain::template::{Part, Wording, WordsFault};
 use serde_json::Map;
 
 use super::render::has_loose_braces;
-use super::{Template, Worded, placeholders, render, samples};
+use super::samples::longest;
+use super::{Template, Variables, Worded, placeholders, render, samples};
 
 /// Something wrong with the words of one part in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,20 @@ const PROVIDER_LIMITS: &[ProviderLimit] = &[
     ProviderLimit { channel: Channel::WecomRobot, part: Part::Content, max: 2048, unit: Unit::Bytes },
 ];
 
+/// Most bytes of each part in the inbox, whatever the variables hold: the notices of one event travel together, and an
+/// order names 200 people.
+const INBOX_LIMITS: &[ProviderLimit] = &[
+    ProviderLimit { channel: Channel::InApp, part: Part::Title, max: 4 * 1024, unit: Unit::Bytes },
+    ProviderLimit { channel: Channel::InApp, part: Part::Content, max: 12 * 1024, unit: Unit::Bytes },
+    ProviderLimit { channel: Channel::InApp, part: Part::ActionText, max: 2 * 1024, unit: Unit::Bytes },
+];
+
+/// Most bytes of all three.
+#[cfg(test)]
+pub(crate) fn inbox_bytes_max() -> usize {
+    INBOX_LIMITS.iter().map(|limit| limit.max).sum()
+}
+
 /// Everything that is wrong with `wording` as the words of `template`; nothing when it can be published.
 pub fn check(template: &Template, wording: &Wording) -> Vec<TextFault> {
     let mut found: Vec<TextFault> = wording
@@ -84,7 +99,11 @@ pub fn check(template: &Template, wording: &Wording) -> Vec<TextFault> {
         }
     }
     if found.is_empty() {
-        found.extend(Language::ALL.iter().flat_map(|language| filled(template, wording, *language)));
+        let (usual, longest) = (samples(template), longest(template));
+        for language in Language::ALL.iter().copied() {
+            found.extend(filled(template, wording, language, (&usual, PROVIDER_LIMITS)));
+            found.extend(filled(template, wording, language, (&longest, INBOX_LIMITS)));
+        }
     }
     found
 }
@@ -98,11 +117,16 @@ fn braces<'t>(template: &'t Template, text: &'t str) -> impl Iterator<Item = Tex
     unknown.into_iter().map(|name| TextRule::UnknownVariable(name.to_owned())).chain(loose)
 }
 
-/// What no longer fits once the variables have values of usual length.
-fn filled(template: &Template, wording: &Wording, language: Language) -> Vec<TextFault> {
+/// What no longer fits once the variables have these values.
+fn filled(
+    template: &Template,
+    wording: &Wording,
+    language: Language,
+    (variables, limits): (&Variables<'_>, &[ProviderLimit]),
+) -> Vec<TextFault> {
     let worded = Worded { template, version: 0, published: Some(wording) };
-    // Every variable was found to be known, and every known one has a sample.
-    let Ok(message) = render(worded, language, &samples(template), Map::new()) else { return Vec::new() };
+    // Every variable was found to be known, and every known one has a value.
+    let Ok(message) = render(worded, language, variables, Map::new()) else { return Vec::new() };
     let too_long = |limit: &&ProviderLimit| {
         let text = match limit.part {
             Part::Title => &message.title,
@@ -119,5 +143,5 @@ fn filled(template: &Template, wording: &Wording, language: Language) -> Vec<Tex
         let ProviderLimit { channel, part, max, unit } = *limit;
         TextFault { language, part, rule: TextRule::TooLongFor { channel, max, unit } }
     };
-    PROVIDER_LIMITS.iter().filter(too_long).map(fault).collect()
+    limits.iter().filter(too_long).map(fault).collect()
 }

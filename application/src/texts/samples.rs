@@ -2,6 +2,7 @@
 //! to see before a publication whether a filled text still fits.
 
 use super::{Template, Variables};
+use crate::forms::{ORDER_CONTENT_CHARS_MAX, ORDER_VALUE_CHARS_MAX};
 
 /// The samples. A test holds this list against the variables of the catalogue.
 const SAMPLES: &[(&str, &str)] = &[
@@ -41,4 +42,13 @@ pub fn samples(template: &Template) -> Variables<'static> {
         .filter(|(name, _)| template.variables.contains(name))
         .map(|(name, value)| (*name, (*value).into()))
         .collect()
+}
+
+/// A character of as many bytes as there are.
+const WIDE: &str = "🧧";
+
+/// The longest value that an order may give to every variable of `template`.
+pub(super) fn longest(template: &Template) -> Variables<'static> {
+    let chars = |name| if name == "content" { ORDER_CONTENT_CHARS_MAX } else { ORDER_VALUE_CHARS_MAX };
+    template.variables.iter().map(|name| (*name, WIDE.repeat(chars(*name)).into())).collect()
 }

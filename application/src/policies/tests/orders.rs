@@ -152,4 +152,8 @@ fn the_longest_order_to_the_most_people_can_be_told() {
         let all = (message.len() + REST_BYTES) * ORDER_RECIPIENTS_MAX;
         assert!(all <= APPEND_BYTES_MAX, "{scene}: {all}");
     }
+    // Published words are as long as they may become.
+    let words = crate::texts::inbox_bytes_max() + url().len();
+    let data = serde_json::to_string(&data).unwrap();
+    assert!((words + data.len() + REST_BYTES) * ORDER_RECIPIENTS_MAX <= APPEND_BYTES_MAX);
 }

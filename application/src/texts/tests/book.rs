@@ -11,8 +11,8 @@ use serde_json::Map;
 
 use crate::texts::check::Unit;
 use crate::texts::{
-    ASSIGNED, CATALOGUE, CREATED, DIGEST, DIGEST_LINES_MAX, TemplateBook, TextFault, TextRule, Variables,
-    check, digest_list, render, samples, template,
+    ASSIGNED, CATALOGUE, CREATED, DIGEST, DIGEST_LINES_MAX, SYSTEM_ANNOUNCEMENT, TemplateBook, TextFault,
+    TextRule, Variables, check, digest_list, render, samples, template,
 };
 
 fn by() -> Actor {
@@ -105,6 +105,36 @@ fn words_that_would_fail_or_be_cut_later_are_refused_with_place_and_rule() {
                 expected.iter().map(|rule| TextFault { language, part, rule: rule.clone() }).collect();
             assert_eq!(check(&ASSIGNED, &wording), expected, "{text}");
         }
+    }
+}
+
+#[test]
+fn words_that_could_grow_too_long_for_the_inbox_are_refused() {
+    let too_long = |max| TextRule::TooLongFor { channel: Channel::InApp, max, unit: Unit::Bytes };
+    let of_content = |n| "{{content}}".repeat(n);
+    for (part, text, expected) in [
+        (Part::Content, of_content(3), None),
+        (Part::Content, of_content(4), Some(12 * 1024)),
+        (Part::Content, of_content(20), Some(12 * 1024)),
+        (Part::Title, of_content(1), None),
+        (Part::Title, of_content(2), Some(4 * 1024)),
+        (Part::ActionText, of_content(1), Some(2 * 1024)),
+    ] {
+        let mut wording = SYSTEM_ANNOUNCEMENT.wording();
+        let words = &mut wording.zh_cn;
+        match part {
+            Part::Title => words.title.clone_from(&text),
+            Part::Content => words.content.clone_from(&text),
+            Part::ActionText => words.action_text.clone_from(&text),
+        }
+        let mut faults = check(&SYSTEM_ANNOUNCEMENT, &wording);
+        // Very many repetitions are too long for a card, too.
+        faults.retain(|fault| matches!(fault.rule, TextRule::TooLongFor { channel: Channel::InApp, .. }));
+        let expected: Vec<_> = expected
+            .map(|max| TextFault { language: Language::ZhCn, part, rule: too_long(max) })
+            .into_iter()
+            .collect();
+        assert_eq!(faults, expected, "{text}");
     }
 }
 
