@@ -182,6 +182,10 @@ impl Backdrop {
         let event = PolicyEvent { id: EVENT, fact: happened.fact.clone(), at };
         let view = self.view(happened, at);
         let reactions = react(&event, &view).unwrap();
+        let is_ordered = matches!(happened.fact, Fact::Order(_));
+        for scene in reactions.iter().map(|reaction| reaction.scene).filter(|_| !is_ordered) {
+            assert!(kinds::orderable().all(|kind| kind != scene), "others could order what we tell: {scene}");
+        }
         let outgoing = reactions.iter().flat_map(|reaction| reaction.outgoing(&event, &view).unwrap());
         let outgoing = outgoing.collect();
         (reactions, outgoing)
