@@ -38,7 +38,7 @@ pub use rules::{
     toggle_rule,
 };
 pub use run::{Outcome, complete_run, continue_run, continue_run_told};
-pub use start::{Begun, Occasion, start_planned, start_run};
+pub use start::{Begun, Occasion, begun_by, start_planned, start_run};
 pub use what_if::{
     Past, PastLead, Taker, Trial, Tried, WHAT_IF_DAYS, WHAT_IF_LEADS_MAX, WHAT_IF_MOVES_MAX,
     WHAT_IF_RUNS_MAX, WhatIf, WhatIfMove, try_rule, what_if,

@@ -120,18 +120,44 @@ pub async fn start_planned<B: CommandBus>(
     Start { stores, run, rule: &rule, occasion, inputs: &now }.carry_out().await
 }
 
+/// The run that a request for one run began before, with its rule and what that was called: what was done is told,
+/// whatever became of the preview and of the rule since. `None` for a request that names no key.
+pub async fn begun_by<B: CommandBus>(
+    stores: Stores<'_, B>,
+    context: &CommandContext,
+) -> Result<Option<(TransferRuleId, String, Begun)>, TransferError> {
+    if context.fingerprint.is_none() {
+        return Ok(None);
+    }
+    key_is_its_own(stores, context).await?;
+    let run = TransferRunId(context.metadata.command.0);
+    let found = stores.bus.load::<TransferRun>(&StreamId::from(run)).await?.state;
+    let begun = Begun::of(run, &found);
+    Ok(found.started.map(|started| (started.rule, started.text.name, begun)))
+}
+
+/// Refuses a key that named another request before.
+async fn key_is_its_own<B: CommandBus>(
+    stores: Stores<'_, B>,
+    context: &CommandContext,
+) -> Result<(), TransferError> {
+    if let CommandContext { metadata, fingerprint: Some(mine), .. } = context
+        && let Some(receipt) = stores.bus.receipt(metadata.command).await?
+        && receipt.fingerprint != *mine
+    {
+        return Err(ExecuteError::Append(AppendError::KeyReused));
+    }
+    Ok(())
+}
+
 /// The run, if it is there; a key that began another run is refused as reused.
 async fn begun_before<B: CommandBus>(
     stores: Stores<'_, B>,
     run: TransferRunId,
     occasion: &Occasion,
 ) -> Result<Option<Begun>, TransferError> {
-    if let Occasion::Asked { context: CommandContext { metadata, fingerprint: Some(mine), .. }, .. } =
-        occasion
-        && let Some(receipt) = stores.bus.receipt(metadata.command).await?
-        && receipt.fingerprint != *mine
-    {
-        return Err(ExecuteError::Append(AppendError::KeyReused));
+    if let Occasion::Asked { context, .. } = occasion {
+        key_is_its_own(stores, context).await?;
     }
     let found = stores.bus.load::<TransferRun>(&StreamId::from(run)).await?;
     Ok(found.exists().then(|| Begun::of(run, &found.state)))

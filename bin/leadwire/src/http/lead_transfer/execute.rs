@@ -118,6 +118,10 @@ async fn begin(
 ) -> Result<Vec<Part>, Problem> {
     let told = |error| transfer_problem(error, language);
     let asked = |context| Occasion::Asked { caller: caller.clone(), context };
+    let reads = Reads::at_most(app, form.batch).await.map_err(|error| load_problem(&error))?;
+    if let Some((rule, name, begun)) = transfers::begun_by(reads.stores(app), context).await.map_err(told)? {
+        return Ok(vec![Part { rule, name, begun: Ok(begun) }]);
+    }
     if let Some(hash) = &form.plan_hash {
         // The plan has its own number of leads.
         let reads = Reads::of(app).await.map_err(|error| load_problem(&error))?;
@@ -131,7 +135,6 @@ async fn begin(
         let begun = transfers::start_planned(reads.stores(app), reads.previews(), &occasion, hash).await;
         return Ok(vec![Part { rule: inputs.rule, name: inputs.text.name, begun: Ok(begun.map_err(told)?) }]);
     }
-    let reads = Reads::at_most(app, form.batch).await.map_err(|error| load_problem(&error))?;
     if let Some(rule) = form.rule {
         let begun = transfers::start_run(reads.stores(app), rule, &asked(context.clone())).await;
         let begun = begun.map_err(told)?;
