@@ -163,10 +163,10 @@ fn a_rule_that_would_have_moved_nothing_says_why() {
 
 #[test]
 fn moves_are_counted_all_and_kept_up_to_a_limit() {
-    let many = WHAT_IF_MOVES_MAX as u128 + 5;
-    let past = lives((0..many).map(|n| (n, vec![(hour(0), owned(GIVER, hour(0)))])).collect());
+    let many = WHAT_IF_MOVES_MAX + 5;
+    let past = lives((0..many as u128).map(|n| (n, vec![(hour(0), owned(GIVER, hour(0)))])).collect());
     let told = asked(&past, 3, &always());
-    assert_eq!((told.moves.len(), told.moved, told.leads), (WHAT_IF_MOVES_MAX, many as u64, many as usize));
+    assert_eq!((told.moves.len(), told.moved, told.leads), (WHAT_IF_MOVES_MAX, many as u64, many));
     assert_eq!(told.people[0].moved_out as usize, told.leads, "everybody's part is that of all moves");
 }
 
@@ -215,7 +215,7 @@ fn a_rule_is_tried_before_it_is_written_and_nothing_is_written() {
 #[test]
 fn what_cannot_be_tried_is_refused() {
     let office = Office::with(0);
-    let of = |result| refused(result);
+    let of = refused::<Trial>;
     for role in [Role::Dispatch, Role::Employee, Role::Admissions] {
         let refusal = of(tried(&office, role, &written(|_| ()), 1));
         assert!(matches!(refusal, TransferRefusal::Forbidden(_)), "{role:?}: {refusal:?}");

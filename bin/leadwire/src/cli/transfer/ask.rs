@@ -45,9 +45,11 @@ pub(super) async fn list(config: Option<PathBuf>, arguments: &TransferList) -> R
         .filter_map(|row| {
             let text = row.rule.text.as_ref()?;
             let state = if row.rule.enabled { "on" } else { "off" };
-            let hours = match text.window.enabled {
-                true => format!("{}–{} {}", text.window.start, text.window.end, text.window.zone),
-                false => "always".to_owned(),
+            let window = text.window;
+            let hours = if window.enabled {
+                format!("{}–{} {}", window.start, window.end, window.zone)
+            } else {
+                "always".to_owned()
             };
             Some([
                 row.id.to_string(),
