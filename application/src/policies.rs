@@ -100,7 +100,8 @@ impl Fact {
                 CustomerEvent::StatusChanged(_)
                 | CustomerEvent::Recycled(_)
                 | CustomerEvent::RecycleWarned(_)
-                | CustomerEvent::FollowUpDue(_) => true,
+                | CustomerEvent::FollowUpDue(_)
+                | CustomerEvent::Frozen(_) => true, // tells nobody, and takes its owner's warning back
                 CustomerEvent::Created(created) => created.import.is_none(),
                 CustomerEvent::Assigned(assigned) => assigned.source.told_by().is_none(),
                 CustomerEvent::Transferred(transferred) => transferred.source.told_by().is_none(),
@@ -109,7 +110,6 @@ impl Fact {
                 CustomerEvent::Updated(_)
                 | CustomerEvent::LevelChanged(_)
                 | CustomerEvent::Claimed(_)
-                | CustomerEvent::Frozen(_)
                 | CustomerEvent::Unfrozen(_)
                 | CustomerEvent::AutoTransferEnabled(_)
                 | CustomerEvent::AutoTransferDisabled(_)

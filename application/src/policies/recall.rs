@@ -3,7 +3,9 @@
 //!
 //! Here is only who lost which lead. What of it is still waiting is a question of the moment, so the runner asks it.
 
-use domain::customer::{Customer, CustomerEvent, CustomerReleased, CustomerTransferred, is_system_note};
+use domain::customer::{
+    ContractStatus, Customer, CustomerEvent, CustomerReleased, CustomerTransferred, is_system_note,
+};
 use domain::{CustomerId, StaffId};
 
 use super::{Fact, Reaction};
@@ -19,6 +21,10 @@ pub mod recall_reasons {
     pub const LEAD_RECYCLED: &str = "lead_recycled";
     /// Somebody followed up, which is what the message asked for.
     pub const LEAD_FOLLOWED_UP: &str = "lead_followed_up";
+    /// The lead is signed: no rule puts it into the pool.
+    pub const LEAD_SIGNED: &str = "lead_signed";
+    /// The lead must stay where it is: no rule puts it into the pool.
+    pub const LEAD_FROZEN: &str = "lead_frozen";
     /// The lead was deleted.
     pub const LEAD_DELETED: &str = "lead_deleted";
 }
@@ -36,13 +42,15 @@ pub struct Loss {
     pub reason: &'static str,
 }
 
-/// Which messages about a lead are untrue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which messages about a lead are untrue, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Untrue {
     /// That the person has it, and that the person should act on it.
     Everything,
     /// That the person should act on it.
     Warnings,
+    /// That it goes back into the pool.
+    Fall,
 }
 
 impl Loss {
@@ -51,6 +59,7 @@ impl Loss {
         match self.untrue {
             Untrue::Everything => true,
             Untrue::Warnings => kinds::LEAD_WARNED.contains(&scene),
+            Untrue::Fall => scene == kinds::CUSTOMER_RECYCLE_WARNING,
         }
     }
 }
@@ -71,13 +80,20 @@ pub fn loss(fact: &Fact, after: Option<&Customer>) -> Option<Loss> {
             untrue = Untrue::Warnings;
             (after?.owner()?, recall_reasons::LEAD_FOLLOWED_UP)
         }
+        CustomerEvent::StatusChanged(changed) if changed.to == ContractStatus::Signed => {
+            untrue = Untrue::Fall;
+            (after?.owner()?, recall_reasons::LEAD_SIGNED)
+        }
+        CustomerEvent::Frozen(_) => {
+            untrue = Untrue::Fall;
+            (after?.owner()?, recall_reasons::LEAD_FROZEN)
+        }
         CustomerEvent::Created(_)
         | CustomerEvent::Updated(_)
         | CustomerEvent::StatusChanged(_)
         | CustomerEvent::LevelChanged(_)
         | CustomerEvent::Assigned(_)
         | CustomerEvent::Claimed(_)
-        | CustomerEvent::Frozen(_)
         | CustomerEvent::Unfrozen(_)
         | CustomerEvent::AutoTransferEnabled(_)
         | CustomerEvent::AutoTransferDisabled(_)

@@ -245,7 +245,7 @@ fn concerns_somebody(fact: &Fact) -> bool {
     // A type without a row is asked about, and so parked and seen. A loss takes something back, and another wish lets
     // something go, even if they tell nobody.
     let is_told = !matches!(row(fact.event_type()), Some(Who::Nobody(_)));
-    is_told || loss(fact, None).is_some() || changes_wishes(fact)
+    is_told || fact.needs_customer() || loss(fact, None).is_some() || changes_wishes(fact)
 }
 
 pub(super) fn payload<E: StoredEvent>(upcasters: &Upcasters, event: &RecordedRaw) -> Result<E, String> {

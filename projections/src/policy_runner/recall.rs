@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use application::bus::{AppendError, CommandBus, LoadError, StreamAppend, Versioned};
-use application::policies::{Loss, Untrue};
+use application::policies::Loss;
 use chrono::{DateTime, Utc};
 use domain::notification::{
     DeliveryCancelled, DeliveryState, Notification, NotificationCommand, NotificationEvent,
@@ -68,9 +68,9 @@ impl Recall {
             return Ok(found);
         }
         found.add_new(losses, notices, at)?;
-        // Each row is found with one loss only: with the one that takes everything back, if there is such a one.
+        // Each row is found with one loss only: with the one that takes the most back.
         let mut losses = losses.to_vec();
-        losses.sort_by_key(|lost| lost.loss.untrue == Untrue::Warnings);
+        losses.sort_by_key(|lost| lost.loss.untrue);
         let asked: Vec<recall::Lost> = losses
             .iter()
             .map(|lost| recall::Lost {

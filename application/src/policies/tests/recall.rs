@@ -1,7 +1,8 @@
 //! Who loses a lead, and which notices say that somebody gained one.
 
 use domain::customer::{
-    CustomerClaimed, CustomerDeleted, CustomerRecycled, CustomerReleased, FollowUpKind, FollowUpRecorded,
+    CustomerClaimed, CustomerDeleted, CustomerFrozen, CustomerRecycled, CustomerReleased, FollowUpKind,
+    FollowUpRecorded,
 };
 use domain::{FollowUpId, RecycleRuleId};
 
@@ -58,6 +59,29 @@ fn a_follow_up_takes_back_what_asked_for_it_and_nothing_else() {
         assert!(!done.takes_back(scene), "the lead is still theirs: {scene}");
     }
     assert_eq!(followed("系统：负责人由 张三 变更为 李四"), None, "nobody followed up");
+}
+
+#[test]
+fn what_no_rule_recycles_any_more_takes_the_warning_back_and_nothing_else() {
+    let status =
+        |to| CustomerStatusChanged { from: ContractStatus::Pending, to, by: Actor::Staff(MANAGER), at: at() };
+    let frozen = CustomerFrozen { reason: None, by: Actor::Staff(MANAGER), at: at() };
+    let after = |event: CustomerEvent| {
+        let happened = lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), event]);
+        assert!(happened.fact.needs_customer(), "its owner is asked for");
+        loss(&happened.fact, happened.customer.as_ref())
+    };
+    for (event, reason) in
+        [(status(ContractStatus::Signed).into(), reasons::LEAD_SIGNED), (frozen.into(), reasons::LEAD_FROZEN)]
+    {
+        let stays = after(event).unwrap();
+        assert_eq!((stays.former_owner, stays.reason), (OLD, reason));
+        assert!(stays.takes_back(kinds::CUSTOMER_RECYCLE_WARNING));
+        for scene in [kinds::CUSTOMER_FOLLOW_UP_DUE].into_iter().chain(kinds::LEAD_GAINED) {
+            assert!(!stays.takes_back(scene), "{reason}: {scene} is as true as before");
+        }
+    }
+    assert_eq!(after(status(ContractStatus::Matching).into()), None);
 }
 
 #[test]

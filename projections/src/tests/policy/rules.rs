@@ -5,8 +5,8 @@ use application::channels::{ChannelSettings, Routes};
 use application::ports::Ids;
 use domain::customer::AssignmentSource::{Manual, Rule};
 use domain::customer::{
-    CustomerEvent, CustomerRecycled, CustomerTransferred, FollowUpKind, FollowUpRecorded, RecycleWarned,
-    RuleRun,
+    ContractStatus, CustomerEvent, CustomerFrozen, CustomerRecycled, CustomerTransferred, FollowUpKind,
+    FollowUpRecorded, RecycleWarned, RuleRun,
 };
 use domain::notification::Channel;
 use domain::notification::DeliveryState::{Cancelled as Gone, Pending};
@@ -17,7 +17,7 @@ use infrastructure::upcasters::Upcasters;
 use rstest::rstest;
 use uuid::Uuid;
 
-use super::super::kit::{Backend, by, customer, dawn, staff};
+use super::super::kit::{Backend, by, customer, dawn, moved_to, staff};
 use super::dispatch::row;
 use super::kit::{ADMIN, LI, Office, ZHANG, transferred, wechat};
 
@@ -84,6 +84,25 @@ async fn a_follow_up_takes_the_warning_back_and_leaves_the_lead(
     answer(&office).await;
     assert_eq!(office.outbox().await, [row(ZHANG, Pending), row(ZHANG, Gone)]);
     assert_eq!(reasons(&office).await, ["lead_followed_up"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_signature_or_a_freeze_takes_the_warning_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(true, false)] signs: bool,
+) {
+    let office = given(backend).await;
+    let frozen: CustomerEvent = CustomerFrozen { reason: None, by: by(ADMIN), at: dawn() }.into();
+    let (event, reason) = if signs {
+        (moved_to(ContractStatus::Signed, dawn()), "lead_signed")
+    } else {
+        (frozen, "lead_frozen")
+    };
+    office.happen(1, event).await;
+    answer(&office).await;
+    let warning = office.outbox().await.into_iter().filter(|sent| *sent == row(ZHANG, Gone)).count();
+    assert_eq!((warning, reasons(&office).await), (1, vec![reason.to_owned()]));
 }
 
 #[rstest]
