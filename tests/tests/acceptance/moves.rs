@@ -1,6 +1,9 @@
 //! Everybody grabs for one lead at once, by every pair of paths there is: exactly one gets it, exactly the notices of
 //! that one move go out, and every other one learns why not (product.md G3, faults.md F17).
 
+mod rules;
+mod scans;
+
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -106,7 +109,7 @@ async fn begin(app: &TestApp, start: Start, n: usize) -> (String, i64) {
     (lead, version)
 }
 
-fn check_refusal(reply: &Reply, pair: (Path, Path, Start)) {
+fn check_refusal(reply: &Reply, pair: impl std::fmt::Debug) {
     let (status, code) = reply.problem();
     assert_eq!(status, 409, "{pair:?}: {reply:?}");
     assert!(REASONS.contains(&code), "{pair:?}: {reply:?}");
@@ -135,7 +138,7 @@ async fn of_all_who_grab_for_one_lead_exactly_one_gets_it(#[values(Sqlite, Postg
         let (won, lost): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);
         assert_eq!(won.len(), 1, "{pair:?}: {won:?}");
         for reply in lost {
-            check_refusal(reply, *pair);
+            check_refusal(reply, pair);
         }
         app.settle().await;
         let history = app.history(&lead).await;
