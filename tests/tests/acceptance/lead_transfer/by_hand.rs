@@ -163,7 +163,7 @@ async fn every_open_rule_runs_the_oldest_first_and_none_holds_up_another(
     for lead in &leads {
         assert_eq!(owner(&app, lead).await, json!(team.colleague.id), "where the oldest rule sends it");
         let types = log::types(&app.history(lead).await);
-        assert_eq!(types.iter().filter(|one| *one == "CustomerTransferred").count(), 1, "{types:?}");
+        assert_eq!(types.iter().filter(|one| **one == "CustomerTransferred").count(), 1, "{types:?}");
     }
     let again = app.post(EXECUTE, &json!({})).by(&team.manager).key("all").send().await;
     let ids_of = |runs: &Value| -> Vec<Value> {
