@@ -13,10 +13,11 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use application::bus::{AppendError, LoadError};
+use application::bus::{AppendError, EVENTS_PER_COMMAND_MAX, LoadError};
 use application::delivery::digest::{DigestWriter, WriteError};
 use application::ports::Clock;
 use chrono::{DateTime, Utc};
+use domain::notification::Channel;
 use domain::{DeliveryId, NotificationId};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,8 @@ pub const MEMBERS_MAX: usize = 10_000;
 /// Messages merged by one commit. Each may have four standbys that are merged with it, and a command may append 4096
 /// events.
 const MERGED_AT_ONCE: usize = 500;
+const _: () =
+    assert!(MERGED_AT_ONCE * Channel::EXTERNAL.len() < EVENTS_PER_COMMAND_MAX, "they fit beside the request");
 /// How often a group is looked at anew when its messages moved meanwhile.
 const TRIES_MAX: usize = 8;
 /// How often to look when nothing is due earlier.

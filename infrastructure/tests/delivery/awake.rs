@@ -14,7 +14,7 @@ use rstest::rstest;
 use tokio::sync::mpsc as channel;
 
 use crate::database::Backend;
-use crate::scripted::{Scripted, Step, Told, unreachable};
+use crate::scripted::{Scripted, Step, Told};
 use crate::sleepers::{ROUTE, clock, quiet_hours};
 use crate::world::World;
 
@@ -25,10 +25,7 @@ async fn who_ends_the_quiet_hours_hears_of_it_at_once(
 ) {
     let world = World::new(backend).await;
     let wecom = Scripted::new(Channel::WecomApp);
-    wecom.answers([unreachable()]);
-    world.clock.set(clock("01 21:59:58"));
-    let told = world.tell_sleeper(&ROUTE).await;
-    world.drain(&wecom).await;
+    let told = world.tell_at_bedtime(&wecom).await;
     world.clock.set(clock("01 23:00:00"));
     // Nothing ran in between: the time of the channel is over, and the one behind it is as quiet.
     world.drain(&wecom).await;
@@ -64,10 +61,7 @@ async fn what_was_put_off_and_came_too_late_does_not_wait_when_it_is_sent_again(
 ) {
     let world = World::new(backend).await;
     let wecom = Scripted::new(Channel::WecomApp);
-    wecom.answers([unreachable()]);
-    world.clock.set(clock("01 21:59:58"));
-    let told = world.tell_sleeper(&ROUTE).await;
-    world.drain(&wecom).await;
+    let told = world.tell_at_bedtime(&wecom).await;
     world.clock.set(clock("01 22:00:00"));
     world.drain(&wecom).await;
     assert_eq!(world.waits(&told, 0).await.0, Some(quiet_hours()));

@@ -59,10 +59,7 @@ async fn a_retry_that_falls_into_the_night_waits_and_the_next_channel_with_it(
 ) {
     let world = World::new(backend).await;
     let [wecom, cloud, _] = ROUTE.map(|step| Scripted::new(step.channel));
-    wecom.answers([unreachable()]);
-    world.clock.set(clock("01 21:59:58"));
-    let told = world.tell_sleeper(&ROUTE).await;
-    world.drain(&wecom).await;
+    let told = world.tell_at_bedtime(&wecom).await;
     world.clock.set(clock("01 22:00:00"));
     world.drain(&wecom).await;
     let (why, until, next) = world.waits(&told, 0).await;

@@ -15,7 +15,7 @@ use domain::preferences::{
 use infrastructure::outbox::decide::decide;
 use infrastructure::with_pool;
 
-use crate::scripted::{Scripted, Step, Told};
+use crate::scripted::{Scripted, Step, Told, unreachable};
 use crate::world::{World, draft};
 
 /// How long a channel has before the next one speaks.
@@ -64,6 +64,15 @@ impl World {
     pub(crate) async fn tell_sleeper(&self, route: &[Step]) -> Told {
         let told = self.tell("li", route, None).await;
         self.wish(Whose::Staff(told.person()), nights()).await;
+        told
+    }
+
+    /// The same, after an attempt right before the night that did not reach the provider.
+    pub(crate) async fn tell_at_bedtime(&self, provider: &Arc<Scripted>) -> Told {
+        provider.answers([unreachable()]);
+        self.clock.set(clock("01 21:59:58"));
+        let told = self.tell_sleeper(&ROUTE).await;
+        self.drain(provider).await;
         told
     }
 

@@ -17,8 +17,13 @@ async fn every_statement_prepares(#[case] backend: Backend) {
         Backend::Sqlite => outbox::SQLITE_STATEMENTS,
         Backend::Postgres => outbox::POSTGRES_STATEMENTS,
     };
-    let rooms =
-        [wechat::STATEMENTS, dispatcher::STATEMENTS, channel_control::STATEMENTS, self_check::STATEMENTS];
+    let rooms = [
+        outbox::STATEMENTS,
+        wechat::STATEMENTS,
+        dispatcher::STATEMENTS,
+        channel_control::STATEMENTS,
+        self_check::STATEMENTS,
+    ];
     for sql in own.iter().chain(rooms.into_iter().flatten()) {
         let prepared = match &database.db {
             Db::Sqlite(sqlite) => sqlite.reader().prepare(SqlStr::from_static(sql)).await.map(drop),
@@ -33,7 +38,7 @@ async fn every_statement_prepares(#[case] backend: Backend) {
 async fn no_statement_reads_the_whole_outbox() {
     let database = TestDb::fresh(Backend::Sqlite).await;
     let Db::Sqlite(sqlite) = &database.db else { panic!("not SQLite") };
-    for sql in outbox::SQLITE_STATEMENTS {
+    for sql in outbox::STATEMENTS.iter().chain(outbox::SQLITE_STATEMENTS) {
         let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explain).fetch_all(sqlite.reader()).await.unwrap();
