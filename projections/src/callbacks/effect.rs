@@ -105,12 +105,12 @@ impl CallbackWorker {
         &self,
         row: &Claimed,
         key: &str,
-        channel: Channel,
+        channels: &[Channel],
         report: &Report,
     ) -> Result<Applied, Trouble> {
         let template = report.template.as_deref();
         let ledger = template.map(|id| StreamId::subscription(&row.app, report.openid.as_str(), id));
-        let (delivery, notification) = match self.find(channel, report, ledger.as_ref()).await? {
+        let (delivery, notification) = match self.find(channels, report, ledger.as_ref()).await? {
             Found::One(delivery, notification) => (delivery, notification),
             Found::TooEarly(why) => return Ok(Applied::TooEarly(why)),
         };

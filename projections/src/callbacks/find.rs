@@ -1,4 +1,5 @@
-//! Which delivery a report is about: the one with the provider's id; else, because sends to one person are never at the
+//! Which delivery a report is about: the one with the provider's id, the cloud function's too if it passes on the id of
+//! what it sent; else, because sends to one person are never at the
 //! same time, the one whose answer never came (wechat-apis.md section 8.2).
 
 use std::time::Duration;
@@ -40,8 +41,8 @@ SELECT delivery_id, notification_id, state FROM outbox
 
 const LAST_ATTEMPT: &str = "SELECT max(started_at) FROM delivery_attempts WHERE delivery = $1";
 
-/// Calls of the cloud function for the person of a delivery: the function sends from the same app, and no answer of its
-/// says under which id.
+/// Calls of the cloud function for the person of a delivery: the function sends from the same app, and its answer need not
+/// say under which id.
 const CLOUD_CALLS: &str = "
 SELECT count(*) FROM deliveries d
   JOIN deliveries c ON c.recipient = d.recipient AND c.channel = 'wechat_cloud'
@@ -63,11 +64,11 @@ pub(super) enum Found {
 impl CallbackWorker {
     pub(super) async fn find(
         &self,
-        channel: Channel,
+        channels: &[Channel],
         report: &Report,
         ledger: Option<&StreamId>,
     ) -> Result<Found, Trouble> {
-        if let Some(found) = self.by_message_id(channel, &report.message_id).await? {
+        if let Some(found) = self.by_message_id(channels, &report.message_id).await? {
             return Ok(found);
         }
         // What is under way, before it is looked up again: whatever ended until then is in the read model below.
@@ -83,7 +84,7 @@ impl CallbackWorker {
         if !self.progress.wait_for(model, head, READ_MODEL_PATIENCE).await {
             return Ok(Found::TooEarly("the list of deliveries is behind the log"));
         }
-        if let Some(found) = self.by_message_id(channel, &report.message_id).await? {
+        if let Some(found) = self.by_message_id(channels, &report.message_id).await? {
             return Ok(found);
         }
         let mut fitting = vec![];
@@ -102,13 +103,18 @@ impl CallbackWorker {
         })
     }
 
-    async fn by_message_id(&self, channel: Channel, id: &str) -> Result<Option<Found>, DbError> {
-        let row: Option<(Uuid, Uuid)> = with_pool!(self.bus.log().db(), pool => sqlx::query_as(BY_MESSAGE_ID)
-            .bind(channel.as_str())
-            .bind(id)
-            .fetch_optional(pool)
-            .await)?;
-        Ok(row.map(|(delivery, notification)| Found::One(DeliveryId(delivery), NotificationId(notification))))
+    async fn by_message_id(&self, channels: &[Channel], id: &str) -> Result<Option<Found>, DbError> {
+        for channel in channels {
+            let row: Option<(Uuid, Uuid)> = with_pool!(self.bus.log().db(), pool => sqlx::query_as(BY_MESSAGE_ID)
+                .bind(channel.as_str())
+                .bind(id)
+                .fetch_optional(pool)
+                .await)?;
+            if let Some((delivery, notification)) = row {
+                return Ok(Some(Found::One(DeliveryId(delivery), NotificationId(notification))));
+            }
+        }
+        Ok(None)
     }
 
     async fn without_answer(&self, ledger: &StreamId) -> Result<Vec<(Uuid, Uuid, String)>, DbError> {

@@ -59,16 +59,22 @@ pub struct SendingApps {
     pub mini_program: Option<String>,
     /// The official account of the template messages.
     pub official: Option<String>,
+    /// The mini program of the cloud function, which sends subscribe messages on: the same one, or another.
+    pub cloud: Option<String>,
 }
 
 impl SendingApps {
-    fn channel(&self, source: Source, app: &str) -> Option<Channel> {
-        let is = |configured: &Option<String>| configured.as_deref() == Some(app);
-        match source {
-            Source::Wechat if is(&self.mini_program) => Some(Channel::WechatSubscribe),
-            Source::Wechat if is(&self.official) => Some(Channel::WechatOfficial),
-            Source::Wechat | Source::Wecom => None,
-        }
+    /// The channels whose messages an app may tell of.
+    fn channels(&self, source: Source, app: &str) -> Vec<Channel> {
+        let sends = [
+            (&self.mini_program, Channel::WechatSubscribe),
+            (&self.official, Channel::WechatOfficial),
+            (&self.cloud, Channel::WechatCloud),
+        ];
+        let own = sends
+            .into_iter()
+            .filter(|(sender, _)| source == Source::Wechat && sender.as_deref() == Some(app));
+        own.map(|(_, channel)| channel).collect()
     }
 }
 
@@ -215,9 +221,9 @@ impl CallbackWorker {
         let key = format!("{}:{}:{}:{n}", row.source.as_str(), row.app, row.body_hash);
         match effect {
             Effect::Grant { .. } | Effect::Revoke { .. } => self.credit(row, &key, effect).await,
-            Effect::Report(report) => match self.apps.channel(row.source, &row.app) {
-                Some(channel) => self.report(row, &key, channel, report).await,
-                None => Ok(Applied::Done),
+            Effect::Report(report) => match self.apps.channels(row.source, &row.app).as_slice() {
+                [] => Ok(Applied::Done),
+                channels => self.report(row, &key, channels, report).await,
             },
         }
     }

@@ -37,7 +37,11 @@ struct Story {
 }
 
 fn official(n: u128) -> DeliveryId {
-    DeliveryId::of(notice(n, 1), Channel::WechatOfficial.as_str())
+    of(n, Channel::WechatOfficial)
+}
+
+fn of(n: u128, channel: Channel) -> DeliveryId {
+    DeliveryId::of(notice(n, 1), channel.as_str())
 }
 
 impl Story {
@@ -45,8 +49,9 @@ impl Story {
         let world = World::new(backend).await;
         let bus = Bus::new(world.log.clone(), Arc::new(Upcasters::none()));
         let store = CallbackStore::new(world.db.clone());
-        let apps =
-            SendingApps { mini_program: Some(MINI_PROGRAM.to_owned()), official: Some(OFFICIAL.to_owned()) };
+        let named = |app: &str| Some(app.to_owned());
+        let (mini_program, official, cloud) = (named(MINI_PROGRAM), named(OFFICIAL), named(MINI_PROGRAM));
+        let apps = SendingApps { mini_program, official, cloud };
         let progress = world.projections.progress().clone();
         let clock = world.clock.clone();
         let worker =
@@ -56,17 +61,22 @@ impl Story {
 
     /// The first notice went out through the service account, which gave the message this id.
     async fn sent(&self) {
+        self.sent_through(Channel::WechatOfficial, Some(MESSAGE_ID)).await;
+    }
+
+    /// The first notice went out through a channel, which said under which id or did not.
+    async fn sent_through(&self, channel: Channel, message_id: Option<&str>) {
         let NotificationEvent::Requested(mut request) =
             requested(1, 1, Decision::Suppress { reason: "not_routed".to_owned() })
         else {
             unreachable!("it is a request")
         };
-        let (delivery, channel) = (official(1), Channel::WechatOfficial);
+        let delivery = of(1, channel);
         request.deliveries.push(PlannedDelivery { delivery, channel, decision: Decision::Deliver });
         let accepted = DeliveryAccepted {
             delivery,
             attempt: 1,
-            provider_message_id: Some(MESSAGE_ID.to_owned()),
+            provider_message_id: message_id.map(str::to_owned),
             at: second(3),
         };
         let events: [NotificationEvent; 3] =
@@ -83,6 +93,23 @@ impl Story {
              <Status><![CDATA[{status}]]></Status></xml>",
             second(4).timestamp()
         );
+        self.told(n, app, body).await;
+    }
+
+    /// The mini program says what became of a subscribe message.
+    async fn went_out(&self, n: u128, app: &str, id: &str, code: i64) {
+        let status = if code == 0 { "success" } else { "failed" };
+        let body = format!(
+            "<xml><ToUserName>gh_1</ToUserName><FromUserName>{OPENID}</FromUserName><CreateTime>{}</CreateTime>\
+             <MsgType>event</MsgType><Event>subscribe_msg_sent_event</Event><SubscribeMsgSentEvent><List>\
+             <TemplateId>T</TemplateId><MsgID>{id}</MsgID><ErrorCode>{code}</ErrorCode>\
+             <ErrorStatus><![CDATA[{status}]]></ErrorStatus></List></SubscribeMsgSentEvent></xml>",
+            second(4).timestamp()
+        );
+        self.told(n, app, body).await;
+    }
+
+    async fn told(&self, n: u128, app: &str, body: String) {
         let new = NewCallback {
             id: Uuid::from_u128(n),
             source: Source::Wechat,
@@ -97,8 +124,12 @@ impl Story {
     }
 
     async fn state(&self) -> DeliveryState {
+        self.state_of(Channel::WechatOfficial).await
+    }
+
+    async fn state_of(&self, channel: Channel) -> DeliveryState {
         let notice = self.bus.load::<Notification>(&StreamId::from(notice(1, 1))).await.unwrap();
-        notice.state.delivery(official(1)).unwrap().state
+        notice.state.delivery(of(1, channel)).unwrap().state
     }
 
     /// How many callbacks are in each state.
@@ -155,4 +186,26 @@ async fn an_id_of_another_app_is_another_message(
     story.ended(3, OFFICIAL, "7", "success").await;
     assert_eq!(story.callbacks().await, BTreeMap::from([("done".to_owned(), 1), ("waiting".to_owned(), 2)]));
     assert_eq!(story.state().await, Accepted);
+}
+
+#[rstest]
+#[case::it_arrived(Some(MESSAGE_ID), MINI_PROGRAM, 0, Delivered)]
+#[case::the_provider_could_not_push_it(Some(MESSAGE_ID), MINI_PROGRAM, 1300, Rejected)]
+#[case::it_is_another_ones(Some("7"), MINI_PROGRAM, 1300, Accepted)]
+#[case::the_function_did_not_say_the_id(None, MINI_PROGRAM, 1300, Accepted)]
+#[case::it_is_another_apps(Some(MESSAGE_ID), OFFICIAL, 1300, Accepted)]
+#[tokio::test]
+async fn what_the_cloud_function_sent_is_known_by_the_id_it_passes_on(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[case] known_by: Option<&str>,
+    #[case] app: &str,
+    #[case] code: i64,
+    #[case] state: DeliveryState,
+) {
+    let story = Story::begin(backend).await;
+    story.sent_through(Channel::WechatCloud, known_by).await;
+    story.went_out(1, app, MESSAGE_ID, code).await;
+    assert_eq!(story.state_of(Channel::WechatCloud).await, state);
+    let fate = if state == Accepted { "waiting" } else { "done" };
+    assert_eq!(story.callbacks().await, BTreeMap::from([(fate.to_owned(), 1)]));
 }

@@ -12,6 +12,7 @@ pub(super) fn worker(app: &App) -> CallbackWorker {
     let apps = SendingApps {
         mini_program: named(CallbackKind::MiniProgram),
         official: named(CallbackKind::Official),
+        cloud: app.settings.channels().wechat_cloud.map(|cloud| cloud.app),
     };
     CallbackWorker::new(
         app.bus.clone(),
