@@ -2,6 +2,7 @@
 
 mod counts;
 mod facts;
+pub(crate) mod leads;
 mod limits;
 pub(crate) mod memory;
 mod races;

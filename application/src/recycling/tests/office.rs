@@ -1,25 +1,19 @@
 //! Some leads of one owner since the first of March, rules, and the time.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::contact::Phone;
-use domain::customer::{
-    ContractStatus, Customer, CustomerCommand, CustomerNumber, FollowUpKind, LeadLevel, LeadSource,
-    Placement, Profile,
-};
+use domain::customer::{Customer, CustomerCommand, LeadSource};
 use domain::recycle_rule::{DueFacts, RecycleKind, RecyclePolicy, RecycleText};
 use domain::staff::Role;
-use domain::{
-    Actor, Aggregate, CommandId, CustomerId, FollowUpId, Metadata, RecycleRuleId, StaffId, StreamId,
-};
+use domain::{Actor, Aggregate, CustomerId, RecycleRuleId, StaffId, StreamId};
 use uuid::Uuid;
 
 use super::{Falling, Leads, Outcome, Reminder, Stores, Warning, create_rule, recycle};
 use crate::access::Caller;
-use crate::bus::{CommandBus, CommandContext, Draft, GuardChange, LoadError, StreamAppend};
+use crate::bus::{CommandBus, CommandContext, GuardChange, LoadError};
+use crate::customers::tests::leads;
 use crate::customers::tests::memory::{Memory, ready};
 use crate::customers::{holding, moved};
 use crate::ports::Clock;
@@ -67,12 +61,7 @@ pub(super) fn text() -> RecycleText {
 
 /// A command of its own.
 pub(super) fn context(at: DateTime<Utc>) -> CommandContext {
-    static COMMANDS: AtomicU64 = AtomicU64::new(1);
-    let n = u128::from(COMMANDS.fetch_add(1, Ordering::Relaxed));
-    let command = CommandId(Uuid::from_u128(1 << 64 | n));
-    let actor = Actor::Staff(staff(9));
-    let metadata = Metadata { command, correlation: "test".into(), causation: None, actor };
-    CommandContext { metadata, at, fingerprint: None }
+    leads::context(Actor::Staff(staff(9)), at)
 }
 
 pub(super) fn caller(role: Role) -> Caller {
@@ -162,22 +151,7 @@ impl Office {
     }
 
     pub(super) fn lead(&mut self, n: u128, source: LeadSource) {
-        let profile = Profile {
-            name: format!("客户{n}"),
-            lead_source: Some(source),
-            phone: Some(Phone::parse(&format!("138{n:08}")).unwrap()),
-            ..Profile::default()
-        };
-        let create = CustomerCommand::Create {
-            number: CustomerNumber::nth(u64::try_from(n).unwrap()),
-            profile: Box::new(profile),
-            contract_status: ContractStatus::Pending,
-            lead_level: LeadLevel::A,
-            placement: Placement::Owner(staff(OWNER), "test".into()),
-            import: None,
-            by: Actor::Staff(staff(OWNER)),
-            at: day_one(),
-        };
+        let create = leads::created(n, staff(OWNER), source, day_one());
         write::<Customer>(&self.bus, lead(n), create, moved(None, Some(staff(OWNER)), None));
         self.leads.push(lead(n));
     }
@@ -231,37 +205,19 @@ pub(super) fn write<A: Aggregate>(
     command: A::Command,
     guards: Vec<GuardChange>,
 ) {
-    let stream = stream.into();
-    let found = ready(bus.load::<A>(&stream)).unwrap();
-    let events = found.state.decide(command).unwrap();
-    let CommandContext { metadata, at, .. } = context(day_one());
-    let streams = vec![StreamAppend::of(stream, found.sequence, &events).unwrap()];
-    ready(bus.append(Draft { metadata, recorded_at: at, streams, guards, receipt: None })).unwrap();
+    leads::write::<A>(bus, stream, command, guards, day_one());
 }
 
 /// The owner calls, and says when to call next.
 pub(super) fn follow_up(bus: &Memory, n: u128, at: DateTime<Utc>, next: Option<DateTime<Utc>>) {
-    let call = CustomerCommand::RecordFollowUp {
-        id: FollowUpId(Uuid::from_u128(n)),
-        kind: FollowUpKind::Phone,
-        content: "客户下周回复".into(),
-        next_follow_up_at: next,
-        by: Actor::Staff(staff(OWNER)),
-        at,
-    };
+    let call = leads::called(n, staff(OWNER), at, next);
     write::<Customer>(bus, lead(n), call, vec![]);
 }
 
 /// Somebody gives the lead to the colleague by hand.
 pub(super) fn give(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
-    let assign = CustomerCommand::Assign {
-        to: staff(COLLEAGUE),
-        reason: None,
-        source: domain::customer::AssignmentSource::Manual,
-        by: Actor::Staff(staff(9)),
-        at,
-    };
+    let assign = leads::given(staff(COLLEAGUE), staff(9), at);
     write::<Customer>(bus, lead(n), assign, moved(from, Some(staff(COLLEAGUE)), None));
 }
 

@@ -2,15 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::contact::Phone;
-use domain::customer::{
-    ContractStatus, Customer, CustomerCommand, CustomerNumber, FollowUpKind, LeadLevel, LeadSource,
-    Placement, Profile,
-};
+use domain::customer::{ContractStatus, Customer, LeadSource};
 use domain::staff::{Role, Staff, StaffCommand};
 use domain::transfer_rule::plan::{Candidate, PlanInputs};
 use domain::transfer_rule::run::TransferRun;
@@ -18,18 +13,18 @@ use domain::transfer_rule::{
     Conditions, Criteria, Distribution, Ineligible, LeadFacts, RuleText, Strategy, TargetModule,
     TransferRule, TransferRuleCommand, TransferRuleCreated, TransferRuleRevised, Window,
 };
-use domain::{
-    Actor, Aggregate, CommandId, CustomerId, FollowUpId, Metadata, StaffId, StreamId, TransferRuleId,
-    TransferRunId,
-};
+use domain::{Actor, Aggregate, CustomerId, StaffId, StreamId, TransferRuleId, TransferRunId};
 use uuid::Uuid;
 
 use super::{Candidates, Outcome, Previews, Refused, Stores, complete_run, continue_run, ready};
 use crate::access::Caller;
-use crate::bus::{CommandBus, CommandContext, Draft, GuardChange, LoadError, StreamAppend};
+use crate::bus::{CommandBus, GuardChange, LoadError};
+use crate::customers::tests::leads;
 use crate::customers::tests::memory::Memory;
 use crate::customers::{Limits, holding, moved};
 use crate::ports::Clock;
+
+pub(super) use crate::customers::tests::leads::context;
 
 /// Whose leads lie about.
 pub(super) const GIVER: u128 = 1;
@@ -79,15 +74,6 @@ pub(super) fn text() -> RuleText {
         targets: TAKERS.map(staff).to_vec(),
         distribution: Distribution { strategy: Strategy::RoundRobin, ..Distribution::default() },
     }
-}
-
-/// A command of its own.
-pub(super) fn context(by: Actor, at: DateTime<Utc>) -> CommandContext {
-    static COMMANDS: AtomicU64 = AtomicU64::new(1);
-    let n = u128::from(COMMANDS.fetch_add(1, Ordering::Relaxed));
-    let command = CommandId(Uuid::from_u128(1 << 64 | n));
-    let metadata = Metadata { command, correlation: "test".into(), causation: None, actor: by };
-    CommandContext { metadata, at, fingerprint: None }
 }
 
 pub(super) fn caller(role: Role) -> Caller {
@@ -199,22 +185,7 @@ impl Office {
 
     /// A new lead of somebody's, untouched since day one.
     pub(super) fn lead(&mut self, n: u128, owner: u128, source: LeadSource) {
-        let profile = Profile {
-            name: format!("客户{n}"),
-            lead_source: Some(source),
-            phone: Some(Phone::parse(&format!("138{n:08}")).unwrap()),
-            ..Profile::default()
-        };
-        let create = CustomerCommand::Create {
-            number: CustomerNumber::nth(u64::try_from(n).unwrap()),
-            profile: Box::new(profile),
-            contract_status: ContractStatus::Pending,
-            lead_level: LeadLevel::A,
-            placement: Placement::Owner(staff(owner), "测试".into()),
-            import: None,
-            by: Actor::Staff(staff(owner)),
-            at: day_one(),
-        };
+        let create = leads::created(n, staff(owner), source, day_one());
         write::<Customer>(&self.bus, lead(n), create, moved(None, Some(staff(owner)), None));
         self.leads.push(lead(n));
     }
@@ -277,36 +248,18 @@ pub(super) fn write<A: Aggregate>(
     command: A::Command,
     guards: Vec<GuardChange>,
 ) {
-    let stream = stream.into();
-    let found = ready(bus.load::<A>(&stream)).unwrap();
-    let events = found.state.decide(command).unwrap();
-    let CommandContext { metadata, at, .. } = context(Actor::System("test".into()), day_one());
-    let streams = vec![StreamAppend::of(stream, found.sequence, &events).unwrap()];
-    ready(bus.append(Draft { metadata, recorded_at: at, streams, guards, receipt: None })).unwrap();
+    leads::write::<A>(bus, stream, command, guards, day_one());
 }
 
 /// The owner of a lead calls, a minute after the period began.
 pub(super) fn follow_up(bus: &Memory, n: u128) {
-    let call = CustomerCommand::RecordFollowUp {
-        id: FollowUpId(Uuid::from_u128(n)),
-        kind: FollowUpKind::Phone,
-        content: "客户下周回复".into(),
-        next_follow_up_at: None,
-        by: Actor::Staff(staff(GIVER)),
-        at: period() + TimeDelta::minutes(1),
-    };
+    let call = leads::called(n, staff(GIVER), period() + TimeDelta::minutes(1), None);
     write::<Customer>(bus, lead(n), call, vec![]);
 }
 
 /// Somebody gives the lead to somebody by hand.
 pub(super) fn give(bus: &Memory, n: u128, to: u128) {
     let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
-    let assign = CustomerCommand::Assign {
-        to: staff(to),
-        reason: None,
-        source: domain::customer::AssignmentSource::Manual,
-        by: Actor::Staff(staff(9)),
-        at: period() + TimeDelta::minutes(1),
-    };
+    let assign = leads::given(staff(to), staff(9), period() + TimeDelta::minutes(1));
     write::<Customer>(bus, lead(n), assign, moved(from, Some(staff(to)), None));
 }
