@@ -178,6 +178,8 @@ pub enum GuardChange {
 pub enum CountKind {
     /// Leads a person owns, however they came. Key: the staff id.
     OwnedLeads,
+    /// Those of them that are not signed. Key: the staff id.
+    UnsignedLeads,
     /// Leads a person claimed on one day. Key: the staff id, a colon, the day as `2026-11-21`.
     ClaimsOfDay,
 }
@@ -187,6 +189,7 @@ impl CountKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OwnedLeads => "owned_leads",
+            Self::UnsignedLeads => "unsigned_leads",
             Self::ClaimsOfDay => "claims_of_day",
         }
     }

@@ -138,7 +138,8 @@ fn stopped() -> AppendError {
     AppendError::Unavailable("the appender has stopped".to_owned())
 }
 
-/// Keeps every appender of every process out until `tx` ends: for the last step of a rebuild, in milliseconds.
+/// Keeps every appender of every process out until `tx` ends: for the last step of a rebuild, in milliseconds, and for the
+/// one recount of a store that is older than a count.
 ///
 /// On SQLite a write transaction is this lock already.
 pub async fn hold_appends(tx: &mut Tx<'_>) -> Result<(), DbError> {

@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod provider_http;
 pub mod provider_tokens;
 pub mod randomness;
+pub mod recount;
 pub mod releaser;
 pub mod scheduler;
 pub mod self_check;

@@ -49,7 +49,8 @@ pub async fn assign<B: CommandBus>(
         first_seen.check(&found)?;
         let owner = assignable_staff(bus, request.to).await?;
         if found.state.owner() != Some(request.to) {
-            limits.require_room(bus, request.to, owner.role).await?;
+            let status = found.state.contract_status;
+            limits.require_room(bus, (request.to, owner.role), status).await?;
         }
         let command = CustomerCommand::Assign {
             to: request.to,

@@ -6,7 +6,7 @@ use domain::customer::{AssignmentSource, CustomerCommand};
 use domain::{Aggregate, BatchId, CustomerId, StaffId};
 
 use super::items::{BatchItemRefusal, BatchReceipt, FirstSeenMany, Items, Moves};
-use super::limits::{Limits, Used, moved_many};
+use super::limits::{Limits, Used, recounted_all};
 use super::{CustomerResult, Refusal, assignable_staff, taken_as_refusal};
 use crate::access::{self, Action, Caller};
 use crate::bus::{CommandBus, CommandContext, ExecuteError, Plan, StreamAppend, execute};
@@ -96,7 +96,9 @@ async fn plan<B: CommandBus>(
     let owner = assignable_staff(bus, request.to).await?;
     let room = limits.room_for_assignment(bus, request.to, owner.role).await?;
     let items = Items::load(bus, &request.customers).await?;
-    let moves = items.decide(Some(request.to), context.at, |id, found, moved| {
+    let cap = limits.held_to(owner.role);
+    let mut counted = 0;
+    let moves = items.decide(Some(request.to), context.at, |id, found| {
         if request.from == BatchFrom::Anywhere && !first_seen.holds(&items, id, &found.state) {
             return Err(BatchItemRefusal::VersionConflict);
         }
@@ -109,18 +111,25 @@ async fn plan<B: CommandBus>(
         };
         let events =
             found.state.decide(command).map_err(|error| BatchItemRefusal::of(&error, &found.state))?;
+        if events.is_empty() || cap.ignores(found.state.contract_status) {
+            return Ok(events);
+        }
         match room {
-            Some(Used { limit, current }) if !events.is_empty() && current + moved >= limit => {
-                Err(BatchItemRefusal::OwnerHoldingLimit { limit, current: current + moved })
+            Some(used) if !used.has_room_for(counted + 1) => {
+                let Used { limit, current } = used;
+                Err(BatchItemRefusal::OwnerHoldingLimit { limit, current: current + counted })
             }
-            _ => Ok(events),
+            _ => {
+                counted += 1;
+                Ok(events)
+            }
         }
     })?;
-    let Moves { mut appends, moved, receipt, owners } = moves.or_refused()?;
+    let Moves { mut appends, moved, receipt, holdings } = moves.or_refused()?;
     if request.is_told_as_batch() {
         appends.push(completed(request, context, moved)?);
     }
-    let guards = moved_many(owners, limits.cap_of_assignment(owner.role));
+    let guards = recounted_all(holdings, limits.cap_of_assignment(owner.role));
     Ok(Plan { streams: appends, guards, result: receipt })
 }
 

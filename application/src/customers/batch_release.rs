@@ -5,7 +5,7 @@ use domain::customer::{Customer, CustomerCommand};
 use domain::{Aggregate, BatchId, CustomerId};
 
 use super::items::{BatchItemRefusal, BatchReceipt, FirstSeenMany, Items, Moves};
-use super::limits::moved_many;
+use super::limits::recounted_all;
 use super::release::may_release;
 use super::{CustomerResult, Refusal};
 use crate::access::Caller;
@@ -48,7 +48,7 @@ async fn plan<B: CommandBus>(
     first_seen: &FirstSeenMany,
 ) -> Result<Plan<BatchReceipt>, ExecuteError<Refusal>> {
     let items = Items::load(bus, &request.customers).await?;
-    let moves = items.decide(None, context.at, |id, found, _| {
+    let moves = items.decide(None, context.at, |id, found| {
         permitted(caller, &found.state)?;
         if !first_seen.holds(&items, id, &found.state) {
             return Err(BatchItemRefusal::VersionConflict);
@@ -61,7 +61,7 @@ async fn plan<B: CommandBus>(
         };
         found.state.decide(command).map_err(|error| BatchItemRefusal::of(&error, &found.state))
     })?;
-    let Moves { mut appends, moved, receipt, owners } = moves.or_refused()?;
+    let Moves { mut appends, moved, receipt, holdings } = moves.or_refused()?;
     if request.told_as().is_some() {
         let released = moved
             .into_iter()
@@ -73,7 +73,7 @@ async fn plan<B: CommandBus>(
         let facts = Batch::default().decide(BatchCommand::CompleteRelease(fact)).unwrap_or_default();
         appends.push(StreamAppend::of(request.batch, 0, &facts)?);
     }
-    Ok(Plan { streams: appends, guards: moved_many(owners, None), result: receipt })
+    Ok(Plan { streams: appends, guards: recounted_all(holdings, None), result: receipt })
 }
 
 fn permitted(caller: &Caller, customer: &Customer) -> Result<(), BatchItemRefusal> {

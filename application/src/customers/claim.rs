@@ -4,7 +4,7 @@ use domain::customer::CustomerCommand;
 use domain::{Aggregate, CustomerId};
 
 use super::items::{BatchItemRefusal, BatchReceipt, Items};
-use super::limits::{Limits, Room, Used};
+use super::limits::{Limits, Room, Used, recounted_all};
 use super::{CustomerResult, Refusal, taken_as_refusal};
 use crate::access::{self, Action, Caller};
 use crate::bus::{CommandBus, CommandContext, ExecuteError, Plan, execute};
@@ -38,29 +38,43 @@ async fn plan<B: CommandBus>(
     }
     let room = limits.room(bus, caller.id, caller.role, context.at).await?;
     let items = Items::load(bus, customers).await?;
-    let moves = items.decide(Some(caller.id), context.at, |_, found, claimed| {
+    let cap = limits.held_to(caller.role);
+    let mut taken = Taken::default();
+    let moves = items.decide(Some(caller.id), context.at, |_, found| {
         let command = CustomerCommand::Claim { by: caller.id, cool_off: limits.cool_off, at: context.at };
         let events =
             found.state.decide(command).map_err(|error| BatchItemRefusal::of(&error, &found.state))?;
-        room_for_one_more(room, claimed)?;
+        taken.one_more(room, !cap.ignores(found.state.contract_status))?;
         Ok(events)
     })?;
     let moves = moves.or_refused()?;
-    let claimed = i64::try_from(moves.moved.len()).unwrap_or(i64::MAX);
-    let guards = limits.claimed(caller.id, caller.role, claimed, context.at);
+    let mut guards = recounted_all(moves.holdings, Some(cap));
+    guards.extend(limits.claimed(caller.id, taken.claimed, context.at));
     Ok(Plan { streams: moves.appends, guards, result: moves.receipt })
 }
 
-fn room_for_one_more(room: Room, claimed: i64) -> Result<(), BatchItemRefusal> {
-    let Room { holding, quota } = room;
-    if !holding.has_room_for(claimed + 1) {
-        let Used { limit, current } = holding;
-        return Err(BatchItemRefusal::HoldingLimit { limit, current: current + claimed });
-    }
-    match quota {
-        Some(quota) if !quota.has_room_for(claimed + 1) => {
-            Err(BatchItemRefusal::ClaimQuota { limit: quota.limit, current: quota.current + claimed })
+/// What the command took so far.
+#[derive(Debug, Default)]
+struct Taken {
+    claimed: i64,
+    /// How many of them count against the cap.
+    counted: i64,
+}
+
+impl Taken {
+    /// Takes one more, if there is room for it.
+    fn one_more(&mut self, room: Room, counts: bool) -> Result<(), BatchItemRefusal> {
+        let Room { holding, quota } = room;
+        if counts && !holding.has_room_for(self.counted + 1) {
+            let Used { limit, current } = holding;
+            return Err(BatchItemRefusal::HoldingLimit { limit, current: current + self.counted });
         }
-        _ => Ok(()),
+        if let Some(quota) = quota.filter(|quota| !quota.has_room_for(self.claimed + 1)) {
+            let Used { limit, current } = quota;
+            return Err(BatchItemRefusal::ClaimQuota { limit, current: current + self.claimed });
+        }
+        self.claimed += 1;
+        self.counted += i64::from(counts);
+        Ok(())
     }
 }

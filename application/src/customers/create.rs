@@ -5,9 +5,10 @@ use domain::customer::{
 };
 use domain::{Aggregate, CustomerId, StaffId, StreamId};
 
-use super::limits::{Limits, moved};
+use super::limits::{Cap, Holding, Limits, recounted};
 use super::{
-    CustomerReceipt, CustomerResult, Refusal, assignable_staff, phone_claim, taken_as_refusal, wechat_claim,
+    CustomerReceipt, CustomerResult, Refusal, after, assignable_staff, phone_claim, taken_as_refusal,
+    wechat_claim,
 };
 use crate::access::{self, Action, Caller};
 use crate::bus::{
@@ -68,7 +69,7 @@ async fn plan<B: CommandBus>(
         return Err(ExecuteError::Refused(Refusal::Forbidden("无权限分配客户")));
     }
     let role = assignable_staff(bus, owner).await?.role;
-    limits.require_room(bus, owner, role).await?;
+    limits.require_room(bus, (owner, role), Some(request.contract_status)).await?;
     let default_reason = if request.owner.is_some() { REASON_NAMED } else { REASON_DEFAULT };
     let reason = request.reason.clone().unwrap_or_else(|| default_reason.to_owned());
     let placement = Placement::Owner(owner, reason);
@@ -94,25 +95,20 @@ impl New {
         }
     }
 
-    /// Draws a number, decides, and takes what only one customer may hold. `max` is what an owner is held to.
+    /// Draws a number, decides, and takes what only one customer may hold. `cap` is what an owner is held to.
     pub(super) async fn plan(
         self,
         numbers: &dyn CustomerNumbers,
         context: &CommandContext,
         placement: Placement,
-        max: Option<i64>,
+        cap: Option<Cap>,
     ) -> Result<Plan<CustomerReceipt>, ExecuteError<Refusal>> {
         let number = numbers
             .next()
             .await
             .map_err(|error| ExecuteError::Append(AppendError::Unavailable(error.to_string())))?;
         let number = CustomerNumber::nth(number);
-        let owner = match &placement {
-            Placement::Owner(owner, _) => Some(*owner),
-            Placement::Nobody | Placement::Pool(_) => None,
-        };
         let mut guards = taken(self.id, &self.profile, &number);
-        guards.extend(moved(None, owner, max));
         let command = CustomerCommand::Create {
             number,
             profile: Box::new(self.profile),
@@ -125,6 +121,7 @@ impl New {
         };
         let events =
             Customer::default().decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
+        guards.extend(recounted(None, Holding::of(&after(&Customer::default(), &events)), cap));
         let stream = StreamAppend::of(self.id, 0, &events)?;
         let sequence = i64::try_from(stream.events.len()).unwrap_or(i64::MAX);
         let result = CustomerReceipt { customer: self.id, sequence, changed: true };

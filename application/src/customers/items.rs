@@ -10,7 +10,7 @@ use domain::{CustomerId, StaffId, StreamId};
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
-use super::single::owner_after;
+use super::{after, limits::Holding};
 use crate::bus::{CommandBus, ExecuteError, LoadError, StreamAppend, Versioned};
 
 /// What is remembered of a command on many customers.
@@ -129,8 +129,8 @@ pub(super) struct Moves {
     pub(super) appends: Vec<StreamAppend>,
     pub(super) moved: Vec<(CustomerId, Option<StaffId>)>,
     pub(super) receipt: BatchReceipt,
-    /// Owner before and after of each that moved.
-    pub(super) owners: Vec<(Option<StaffId>, Option<StaffId>)>,
+    /// How each that moved counted before, and how it counts now.
+    pub(super) holdings: Vec<(Option<Holding>, Option<Holding>)>,
 }
 
 /// Who had each lead when a command first looked; see [`super::single::FirstSeen`].
@@ -155,30 +155,25 @@ impl Items {
         Ok(Self { found: ids.iter().copied().zip(found).collect() })
     }
 
-    /// Decides on each in the order given; `decide` hears how many moved before it.
+    /// Decides on each in the order given.
     pub(super) fn decide(
         &self,
         to: Option<StaffId>,
         at: DateTime<Utc>,
-        mut decide: impl FnMut(
-            CustomerId,
-            &Versioned<Customer>,
-            i64,
-        ) -> Result<Vec<CustomerEvent>, BatchItemRefusal>,
+        mut decide: impl FnMut(CustomerId, &Versioned<Customer>) -> Result<Vec<CustomerEvent>, BatchItemRefusal>,
     ) -> Result<Moves, serde_json::Error> {
         let receipt = BatchReceipt { to, moved: vec![], unchanged: vec![], failed: vec![], at };
-        let mut moves = Moves { appends: vec![], moved: vec![], receipt, owners: vec![] };
-        let mut count = 0;
+        let mut moves = Moves { appends: vec![], moved: vec![], receipt, holdings: vec![] };
         for (id, found) in &self.found {
-            match decide(*id, found, count) {
+            match decide(*id, found) {
                 Err(refusal) => moves.receipt.failed.push((*id, refusal)),
                 Ok(events) if events.is_empty() => moves.receipt.unchanged.push(*id),
                 Ok(events) => {
-                    count += 1;
                     let before = found.state.owner();
                     moves.receipt.moved.push(*id);
                     moves.moved.push((*id, before));
-                    moves.owners.push((before, owner_after(&found.state, &events)));
+                    let now = after(&found.state, &events);
+                    moves.holdings.push((Holding::of(&found.state), Holding::of(&now)));
                     moves.appends.push(StreamAppend::of(*id, found.sequence, &events)?);
                 }
             }

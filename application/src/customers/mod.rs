@@ -31,8 +31,8 @@ pub use batch_release::{BatchRelease, batch_release};
 pub use claim::claim;
 pub use create::{Create, create};
 pub use items::{BatchItemRefusal, BatchReceipt};
-pub(crate) use limits::moved;
-pub use limits::{HOLDING_CAP, Limits, holding};
+pub use limits::{Cap, HOLDING_CAP, Holding, Limits, held_under, holding};
+pub(crate) use limits::{recounted, recounted_all};
 pub use release::{Release, release};
 pub use treat::{FollowUp, Treat, Treatment, treat};
 pub use update::{Update, update};
@@ -182,7 +182,10 @@ fn taken_as_refusal(error: ExecuteError<Refusal>) -> ExecuteError<Refusal> {
             ExecuteError::Refused(Refusal::DuplicateWechat)
         }
         ExecuteError::Append(AppendError::LimitReached {
-            kind: CountKind::OwnedLeads, max, current, ..
+            kind: CountKind::OwnedLeads | CountKind::UnsignedLeads,
+            max,
+            current,
+            ..
         }) => ExecuteError::Refused(Refusal::HoldingLimit { limit: max, current }),
         ExecuteError::Append(AppendError::TooSoon { until }) => {
             ExecuteError::Refused(Refusal::ClaimTooSoon { until })

@@ -3,10 +3,10 @@
 
 use std::sync::OnceLock;
 
-use domain::customer::{Customer, CustomerCommand, CustomerEvent, Ownership};
+use domain::customer::{Customer, CustomerCommand, Ownership};
 use domain::{Aggregate, CustomerId, Sequence, StreamId};
 
-use super::limits::moved;
+use super::limits::{Cap, Holding, recounted};
 use super::{CustomerReceipt, Refusal, after, check_version, existing, stale};
 use crate::bus::{CommandBus, ExecuteError, GuardChange, GuardKind, Plan, StreamAppend, Versioned};
 
@@ -43,12 +43,12 @@ impl Single {
         check_version(found, self.expected).map_err(ExecuteError::Refused)
     }
 
-    /// Decides and puts the plan together. `max` is what a new owner is held to.
+    /// Decides and puts the plan together. `cap` is what a new owner is held to.
     pub(super) fn plan(
         self,
         found: &Versioned<Customer>,
         command: CustomerCommand,
-        max: Option<i64>,
+        cap: Option<Cap>,
     ) -> Result<Plan<CustomerReceipt>, ExecuteError<Refusal>> {
         let events = found.state.decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
         let stream = StreamAppend::of(self.customer, found.sequence, &events)?;
@@ -59,7 +59,7 @@ impl Single {
             sequence: found.sequence + written,
             changed: written > 0,
         };
-        let guards = moved(found.state.owner(), now.owner(), max);
+        let guards = recounted(Holding::of(&found.state), Holding::of(&now), cap);
         Ok(Plan { streams: vec![stream], guards, result })
     }
 }
@@ -87,9 +87,4 @@ pub(super) fn released_guards(id: CustomerId, customer: &Customer) -> Vec<GuardC
     let wechat =
         customer.profile.wechat_id.as_ref().map(|wechat| release(GuardKind::CustomerWechat, wechat.as_str()));
     phone.into_iter().chain(wechat).collect()
-}
-
-/// Who owns the lead after some events.
-pub(super) fn owner_after(before: &Customer, events: &[CustomerEvent]) -> Option<domain::StaffId> {
-    after(before, events).owner()
 }

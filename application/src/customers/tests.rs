@@ -113,6 +113,7 @@ enum Ask {
     Release { by: usize, lead: usize },
     BatchRelease { by: usize, leads: Vec<usize> },
     Treat { by: usize, lead: usize, what: Treatment },
+    Status { by: usize, lead: usize, to: ContractStatus },
 }
 
 /// What came of it: the items that changed, and those that were refused.
@@ -170,6 +171,16 @@ fn ask(bus: &Memory, limits: &Limits, ask: Ask, seconds: i64) -> Result<Done, Re
             let batch = BatchId(context.metadata.command.0);
             let request = BatchRelease { batch, customers: leads(&ids), reason: REASON.into() };
             many(ready(batch_release(bus, &caller(by), &context, request)))
+        }
+        Ask::Status { by, lead: n, to } => {
+            let request = Update {
+                customer: lead(n),
+                expected: None,
+                changes: domain::customer::ProfilePatch::default(),
+                contract_status: Some(to),
+                lead_level: None,
+            };
+            one(ready(update(bus, &caller(by), &context(by, seconds), request)))
         }
         Ask::Treat { by, lead: n, what } => {
             let request = Treat { customer: lead(n), expected: None, what };
@@ -264,6 +275,11 @@ impl Memory {
 
     fn held(&self, by: usize) -> i64 {
         ready(holding(self, staff(by))).unwrap()
+    }
+
+    /// Those of them that are not signed.
+    fn unsigned(&self, by: usize) -> i64 {
+        ready(held_under(self, staff(by), Cap { max: 0, ignores_signed: true })).unwrap()
     }
 
     fn last_of(&self, n: usize) -> CustomerEvent {

@@ -3,8 +3,9 @@
 use domain::customer::{ContractStatus, Customer, CustomerCommand, LeadLevel, ProfilePatch};
 use domain::{Aggregate, CustomerId, Sequence, StreamId};
 
+use super::limits::{Holding, recounted};
 use super::{
-    CustomerReceipt, CustomerResult, Refusal, check_version, existing, phone_claim, taken_as_refusal,
+    CustomerReceipt, CustomerResult, Refusal, after, check_version, existing, phone_claim, taken_as_refusal,
     wechat_claim,
 };
 use crate::access::{self, Action, Caller};
@@ -62,11 +63,14 @@ async fn plan<B: CommandBus>(
         at: context.at,
     };
     let events = found.state.decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
+    let mut guards = guards(request, &found.state);
+    let now = after(&found.state, &events);
+    guards.extend(recounted(Holding::of(&found.state), Holding::of(&now), None));
     let stream = StreamAppend::of(request.customer, found.sequence, &events)?;
     let written = i64::try_from(events.len()).unwrap_or(i64::MAX);
     Ok(Plan {
         streams: vec![stream],
-        guards: guards(request, &found.state),
+        guards,
         result: CustomerReceipt {
             customer: request.customer,
             sequence: found.sequence + written,

@@ -149,7 +149,7 @@ impl SetPoolRules {
             cool_off_hours: fields.optional("coolOffHours", whole(COOL_OFF_HOURS)),
             holding_cap: fields.optional("holdingCap", whole(HOLDING_CAP)),
             holding_cap_by_role: numbers::<Role>(&mut fields, "holdingCapByRole", Role::ALL, &HOLDING_CAP),
-            cap_ignores_signed: None,
+            cap_ignores_signed: fields.optional("capIgnoresSigned", boolean),
             assignments_held_to_cap: fields.optional("assignmentsHeldToCap", boolean),
         };
         fields.finish(Some(Self { text }))

@@ -1,9 +1,9 @@
 //! One chunk: which of its rows can be stored at this moment, and the one append that stores them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use domain::batch::{Batch, BatchCommand, BatchError, ImportChunkStored, OwnedCustomer};
-use domain::customer::{Customer, CustomerCommand, CustomerEvent, CustomerNumber, Placement};
+use domain::customer::{ContractStatus, Customer, CustomerCommand, CustomerEvent, CustomerNumber, Placement};
 use domain::staff::Staff;
 use domain::{Aggregate, BatchId, CustomerId, StaffId, StreamId};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,10 @@ use super::run::{ImportRefusal, PlacedRow, Stores, refused};
 use super::{StoreRefusal, UniqueValues};
 use crate::access;
 use crate::bus::{
-    AppendError, CommandBus, CommandContext, CountKind, ExecuteError, GuardChange, GuardKind, LoadError,
-    Plan, StreamAppend,
+    AppendError, CommandBus, CommandContext, ExecuteError, GuardChange, GuardKind, LoadError, Plan,
+    StreamAppend,
 };
+use crate::customers::{Holding, recounted_all};
 
 /// Reason recorded when the file names no owner.
 const REASON_DEFAULT: &str = "导入默认分配给导入人";
@@ -167,19 +168,16 @@ fn guards(stored: &[Stored<'_>]) -> Vec<GuardChange> {
         holder: holder.into(),
     };
     let mut guards = Vec::with_capacity(stored.len() * 2);
-    let mut owned = BTreeMap::<StaffId, i64>::new();
     for one in stored {
-        *owned.entry(one.owner).or_default() += 1;
         guards.push(claim(GuardKind::CustomerNumber, one.number.as_str(), one.id));
         guards.extend(phone(one.row).map(|phone| claim(GuardKind::CustomerPhone, phone, one.id)));
         guards.extend(wechat(one.row).map(|wechat| claim(GuardKind::CustomerWechat, wechat, one.id)));
     }
-    let count = |(owner, by): (StaffId, i64)| GuardChange::Count {
-        kind: CountKind::OwnedLeads,
-        key: owner.to_string(),
-        by,
-        max: None, // system A's limit is on claiming
+    let holding = |one: &Stored<'_>| Holding {
+        owner: one.owner,
+        signed: one.row.form.contract_status == ContractStatus::Signed,
     };
-    guards.extend(owned.into_iter().map(count));
+    // Nobody is held to the cap: system A's limit is on claiming.
+    guards.extend(recounted_all(stored.iter().map(|one| (None, Some(holding(one)))), None));
     guards
 }

@@ -14,7 +14,7 @@ use super::{Falling, RecycleError, Reminder, Stores, Warning};
 use crate::bus::{
     AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, StreamAppend, Versioned,
 };
-use crate::customers::{after, moved};
+use crate::customers::{Holding, after, recounted};
 
 /// Leads that are read and asked together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
@@ -141,14 +141,14 @@ fn decide<B: CommandBus>(
         Err(CustomerError::NotDue { .. }) => return Ok(Err(Fate::Touched)),
         Err(_) => return Ok(Err(Fate::Gone)),
     };
-    let (before, now) = (found.state.owner(), after(&found.state, &events).owner());
+    let (before, now) = (Holding::of(&found.state), Holding::of(&after(&found.state, &events)));
     let metadata = errand.metadata();
     let fingerprint = metadata.command.to_string();
     Ok(Ok(Draft {
         metadata,
         recorded_at: at,
         streams: vec![StreamAppend::of(errand.customer(), found.sequence, &events)?],
-        guards: moved(before, now, None),
+        guards: recounted(before, now, None),
         receipt: Some((fingerprint, serde_json::Value::Null)),
     }))
 }

@@ -28,6 +28,7 @@ fn overlaid(configured: &Limits, rules: &PoolRulesText) -> Limits {
     Limits {
         holding_cap: rules.holding_cap.unwrap_or(configured.holding_cap),
         holding_cap_by_role: caps.unwrap_or_else(|| configured.holding_cap_by_role.clone()),
+        cap_ignores_signed: rules.cap_ignores_signed.unwrap_or(configured.cap_ignores_signed),
         assignments_held_to_cap: rules.assignments_held_to_cap.unwrap_or(configured.assignments_held_to_cap),
         claims_per_day: rules.claims_per_day.map_or(configured.claims_per_day, some),
         claim_gap: rules

@@ -12,7 +12,7 @@ use domain::{StaffId, StreamId, TransferRuleId};
 use super::{Stores, TransferError, TransferRefusal};
 use crate::access;
 use crate::bus::{CommandBus, ExecuteError, LoadError};
-use crate::customers::holding;
+use crate::customers::{Cap, held_under};
 
 /// A rule that is there and hands customers on.
 pub(super) struct Rule {
@@ -85,7 +85,8 @@ async fn targets<B: CommandBus>(
     let mut targets = Vec::with_capacity(people.len());
     for (staff, found) in people.iter().copied().zip(found) {
         let Some(cap) = cap_of(stores, &found.state) else { continue };
-        let room = u32::try_from((cap - holding(stores.bus, staff).await?).max(0)).unwrap_or(u32::MAX);
+        let room =
+            u32::try_from((cap.max - held_under(stores.bus, staff, cap).await?).max(0)).unwrap_or(u32::MAX);
         let balance = balances.get(&staff).copied().unwrap_or_default();
         targets.push(Target { staff, room: Some(room), balance });
     }
@@ -93,7 +94,7 @@ async fn targets<B: CommandBus>(
 }
 
 /// How many leads the person may own; `None` when the person may get none at all.
-pub(super) fn cap_of<B>(stores: Stores<'_, B>, staff: &Staff) -> Option<i64> {
+pub(super) fn cap_of<B>(stores: Stores<'_, B>, staff: &Staff) -> Option<Cap> {
     let account = staff.account.as_ref().filter(|_| staff.is_active())?;
-    access::assignable(account.role).then(|| stores.limits.cap(account.role))
+    access::assignable(account.role).then(|| stores.limits.held_to(account.role))
 }

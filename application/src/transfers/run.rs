@@ -25,7 +25,7 @@ use crate::bus::{
     AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, Plan, Receipt,
     StreamAppend, Versioned, execute,
 };
-use crate::customers::moved;
+use crate::customers::{Cap, Holding, after, recounted};
 
 /// Leads that are read and moved together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
@@ -153,7 +153,7 @@ struct Moment {
     /// Why no further lead of this run moves, whatever it is like.
     over: Option<SkipReason>,
     /// The cap of each target that may get leads.
-    caps: HashMap<StaffId, i64>,
+    caps: HashMap<StaffId, Cap>,
 }
 
 impl<B: CommandBus> Mover<'_, B> {
@@ -246,12 +246,13 @@ impl<B: CommandBus> Mover<'_, B> {
             // The target has it already. By this run: the receipt says so; otherwise somebody else was faster.
             return Ok(Err(SkipReason::Ineligible(Ineligible::OwnerChanged)));
         }
+        let now = Holding::of(&after(&found.state, &events));
         let result = serde_json::to_value(planned)?;
         Ok(Ok(Draft {
             metadata: move_of(self.run, planned.customer),
             recorded_at: at,
             streams: vec![StreamAppend::of(planned.customer, found.sequence, &events)?],
-            guards: moved(Some(planned.from), Some(planned.to), Some(*cap)),
+            guards: recounted(Holding::of(&found.state), now, Some(*cap)),
             receipt: Some((self.started.plan_hash.clone(), result)),
         }))
     }

@@ -194,7 +194,7 @@ async fn takers<B: CommandBus>(stores: Stores<'_, B>, targets: &[StaffId]) -> Re
     let found = stores.bus.load_many::<Staff>(&streams).await?;
     let taker = |(staff, found): (&StaffId, Versioned<Staff>)| {
         let cap = cap_of(stores, &found.state)?;
-        Some(Taker { staff: *staff, cap: Some(u32::try_from(cap.max(0)).unwrap_or(u32::MAX)) })
+        Some(Taker { staff: *staff, cap: Some(u32::try_from(cap.max.max(0)).unwrap_or(u32::MAX)) })
     };
     Ok(targets.iter().zip(found).filter_map(taker).collect())
 }

@@ -63,6 +63,7 @@ hsts_seconds = 0
 
 [limits]
 holding_cap = 50
+cap_ignores_signed = "no"
 assignments_held_to_cap = "no"
 claims_per_day = 0
 claim_gap_seconds = 0

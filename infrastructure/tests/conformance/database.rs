@@ -3,7 +3,7 @@
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
 use infrastructure::{
-    callbacks, credentials, customer_numbers, service_tokens, sessions, transfer_previews, unique_values,
+    callbacks, credentials, customer_numbers, recount, service_tokens, sessions, transfer_previews, unique_values,
 };
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;
@@ -30,6 +30,7 @@ const BOTH: &[&[&str]] = &[
     &service_tokens::STATEMENTS,
     &callbacks::STATEMENTS,
     &transfer_previews::STATEMENTS,
+    &recount::STATEMENTS,
 ];
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod guards;
 mod kit;
 mod numbers;
 mod read;
+mod recount;
 mod scheduler;
 mod service_tokens;
 mod sessions;

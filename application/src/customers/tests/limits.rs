@@ -177,3 +177,72 @@ fn who_has_it_already_needs_no_room() {
     let again = Ask::Assign { by: MANAGER, to: EMPLOYEE, lead: 0 };
     assert_eq!(ask(&bus, &limits, again, 1), Ok(Done::default()));
 }
+
+fn status(lead: usize, to: ContractStatus) -> Ask {
+    Ask::Status { by: ADMIN, lead, to }
+}
+
+#[test]
+fn signed_customers_take_no_room_where_the_rules_say_so() {
+    let bus = office();
+    bus.pooled(COLLEAGUE, 0..5);
+    let (counts, ignores) = (cap(2), Limits { cap_ignores_signed: true, ..cap(2) });
+    bus.done(&counts, claim(EMPLOYEE, &[0, 1]));
+    bus.done(&counts, status(0, ContractStatus::Signed));
+    assert_eq!((bus.held(EMPLOYEE), bus.unsigned(EMPLOYEE)), (2, 1));
+    let refused = ask(&bus, &counts, claim(EMPLOYEE, &[2]), 1).unwrap_err();
+    assert_eq!(
+        refused,
+        Refusal::Batch(vec![full(2, 2)]),
+        "every customer counts unless the rules say otherwise"
+    );
+    let done = ask(&bus, &ignores, claim(EMPLOYEE, &[2, 3]), 2).unwrap();
+    assert_eq!((done.changed, done.failed), (leads(&[2]), vec![full(2, 3)]));
+    assert_eq!((bus.held(EMPLOYEE), bus.unsigned(EMPLOYEE)), (3, 2));
+
+    // A signed one may come whatever there is; one whose signature is taken back may stay, and takes room again.
+    bus.done(&counts, status(4, ContractStatus::Signed));
+    let done = ask(&bus, &ignores, claim(EMPLOYEE, &[4, 3]), 3).unwrap();
+    assert_eq!((done.changed, done.failed), (leads(&[4]), vec![full(2, 3)]));
+    bus.done(&ignores, status(4, ContractStatus::Refunded));
+    assert_eq!((bus.held(EMPLOYEE), bus.unsigned(EMPLOYEE)), (4, 3));
+    let refused = ask(&bus, &ignores, claim(EMPLOYEE, &[3]), 4).unwrap_err();
+    assert_eq!(
+        refused,
+        Refusal::Batch(vec![(lead(3), BatchItemRefusal::HoldingLimit { limit: 2, current: 3 })])
+    );
+}
+
+#[test]
+fn assignments_by_people_ask_the_same_count() {
+    let bus = office();
+    let ignores = Limits { assignments_held_to_cap: true, cap_ignores_signed: true, ..cap(1) };
+    bus.owned(EMPLOYEE, [0]);
+    bus.owned(COLLEAGUE, 1..5);
+    let give = |lead| Ask::Assign { by: ADMIN, to: EMPLOYEE, lead };
+    let refused = ask(&bus, &ignores, give(1), 1).unwrap_err();
+    assert_eq!(refused, Refusal::HoldingLimit { limit: 1, current: 1 });
+    bus.done(&ignores, status(1, ContractStatus::Signed));
+    bus.done(&ignores, give(1));
+    bus.done(&ignores, status(0, ContractStatus::Signed));
+    bus.done(&ignores, status(2, ContractStatus::Signed));
+    let several = Ask::BatchAssign { by: ADMIN, to: EMPLOYEE, leads: vec![2, 3, 4] };
+    let done = ask(&bus, &ignores, several, 2).unwrap();
+    let stays = (lead(4), BatchItemRefusal::OwnerHoldingLimit { limit: 1, current: 1 });
+    assert_eq!((done.changed, done.failed), (leads(&[2, 3]), vec![stays]));
+    assert_eq!((bus.held(EMPLOYEE), bus.unsigned(EMPLOYEE)), (4, 1));
+}
+
+#[test]
+fn of_two_who_ask_at_once_for_the_last_place_among_the_unsigned_one_gets_it() {
+    let bus = office();
+    let ignores = Limits { cap_ignores_signed: true, ..cap(1) };
+    bus.pooled(COLLEAGUE, 0..2);
+    bus.meanwhile(|bus| {
+        let ignores = Limits { cap_ignores_signed: true, ..cap(1) };
+        bus.done(&ignores, claim(EMPLOYEE, &[1]));
+    });
+    let refused = ask(&bus, &ignores, claim(EMPLOYEE, &[0]), 1).unwrap_err();
+    assert_eq!(refused, Refusal::Batch(vec![full(1, 0)]));
+    assert_eq!(bus.unsigned(EMPLOYEE), 1);
+}

@@ -150,7 +150,7 @@ fn what_the_pool_leaves_open_is_left_to_the_configuration() {
     assert_eq!(text.holding_cap_by_role, Some([(Role::Dispatch, 5)].into()));
     assert_eq!((text.holding_cap, text.assignments_held_to_cap), (Some(80), Some(true)));
     let wrong = json!({
-        "claimsPerDay": -1, "holdingCap": 0, "holdingCapByRole": { "chef": 5 }, "capIgnoresSigned": true,
+        "claimsPerDay": -1, "holdingCap": 0, "holdingCapByRole": { "chef": 5 }, "capIgnoresSigned": "some",
     });
     let expected = ["capIgnoresSigned", "claimsPerDay", "holdingCap", "holdingCapByRole.chef"];
     assert_eq!(paths(SetPoolRules::parse(wrong)), expected);

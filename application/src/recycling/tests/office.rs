@@ -15,7 +15,7 @@ use crate::access::Caller;
 use crate::bus::{CommandBus, CommandContext, GuardChange, LoadError};
 use crate::customers::tests::leads;
 use crate::customers::tests::memory::{Memory, ready};
-use crate::customers::{holding, moved};
+use crate::customers::{Holding, holding, recounted};
 use crate::ports::Clock;
 
 /// Whose leads lie about.
@@ -152,7 +152,7 @@ impl Office {
 
     pub(super) fn lead(&mut self, n: u128, source: LeadSource) {
         let create = leads::created(n, staff(OWNER), source, day_one());
-        write::<Customer>(&self.bus, lead(n), create, moved(None, Some(staff(OWNER)), None));
+        write::<Customer>(&self.bus, lead(n), create, recounted(None, held(OWNER), None));
         self.leads.push(lead(n));
     }
 
@@ -218,18 +218,23 @@ pub(super) fn follow_up(bus: &Memory, n: u128, at: DateTime<Utc>, next: Option<D
 pub(super) fn give(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
     let assign = leads::given(staff(COLLEAGUE), staff(9), at);
-    write::<Customer>(bus, lead(n), assign, moved(from, Some(staff(COLLEAGUE)), None));
+    write::<Customer>(bus, lead(n), assign, recounted(from.map(Holding::unsigned), held(COLLEAGUE), None));
 }
 
 /// The owner gives the lead back.
 pub(super) fn release(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let (by, reason) = (Actor::Staff(staff(OWNER)), "客户不需要了".to_owned());
     let release = CustomerCommand::Release { reason, batch: None, by, at };
-    write::<Customer>(bus, lead(n), release, moved(Some(staff(OWNER)), None, None));
+    write::<Customer>(bus, lead(n), release, recounted(held(OWNER), None, None));
 }
 
 /// The colleague takes it out of the pool.
 pub(super) fn claim(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let claim = CustomerCommand::Claim { by: staff(COLLEAGUE), cool_off: None, at };
-    write::<Customer>(bus, lead(n), claim, moved(None, Some(staff(COLLEAGUE)), None));
+    write::<Customer>(bus, lead(n), claim, recounted(None, held(COLLEAGUE), None));
+}
+
+/// A lead of this person's that is not signed.
+fn held(n: u128) -> Option<Holding> {
+    Some(Holding::unsigned(staff(n)))
 }

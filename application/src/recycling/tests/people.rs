@@ -104,7 +104,7 @@ fn the_rules_of_the_pool_say_what_the_configuration_leaves_to_them() {
         cool_off_hours: Some(24),
         holding_cap: Some(80),
         holding_cap_by_role: Some([(Role::Dispatch, 5)].into()),
-        cap_ignores_signed: None,
+        cap_ignores_signed: Some(true),
         assignments_held_to_cap: Some(true),
     };
     let set = ready(set_pool_rules(&bus, &admin, &context(day_one()), &text, Some(0))).unwrap();
@@ -112,6 +112,7 @@ fn the_rules_of_the_pool_say_what_the_configuration_leaves_to_them() {
     let expected = Limits {
         holding_cap: 80,
         holding_cap_by_role: [(Role::Dispatch, 5)].into(),
+        cap_ignores_signed: true,
         assignments_held_to_cap: true,
         claims_per_day: None,
         claim_gap: Some(TimeDelta::seconds(30)),

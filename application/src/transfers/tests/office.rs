@@ -21,7 +21,7 @@ use crate::access::Caller;
 use crate::bus::{CommandBus, GuardChange, LoadError};
 use crate::customers::tests::leads;
 use crate::customers::tests::memory::Memory;
-use crate::customers::{Limits, holding, moved};
+use crate::customers::{Holding, Limits, holding, recounted};
 use crate::ports::Clock;
 
 pub(super) use crate::customers::tests::leads::context;
@@ -186,7 +186,7 @@ impl Office {
     /// A new lead of somebody's, untouched since day one.
     pub(super) fn lead(&mut self, n: u128, owner: u128, source: LeadSource) {
         let create = leads::created(n, staff(owner), source, day_one());
-        write::<Customer>(&self.bus, lead(n), create, moved(None, Some(staff(owner)), None));
+        write::<Customer>(&self.bus, lead(n), create, recounted(None, held(owner), None));
         self.leads.push(lead(n));
     }
 
@@ -261,5 +261,10 @@ pub(super) fn follow_up(bus: &Memory, n: u128) {
 pub(super) fn give(bus: &Memory, n: u128, to: u128) {
     let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
     let assign = leads::given(staff(to), staff(9), period() + TimeDelta::minutes(1));
-    write::<Customer>(bus, lead(n), assign, moved(from, Some(staff(to)), None));
+    write::<Customer>(bus, lead(n), assign, recounted(from.map(Holding::unsigned), held(to), None));
+}
+
+/// A lead of this person's that is not signed.
+fn held(n: u128) -> Option<Holding> {
+    Some(Holding::unsigned(staff(n)))
 }

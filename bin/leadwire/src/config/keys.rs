@@ -48,6 +48,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("protection.hsts_seconds", Kind::Number),
     ("limits.holding_cap", Kind::Number),
     ("limits.holding_cap_by_role", Kind::Table),
+    ("limits.cap_ignores_signed", Kind::Text),
     ("limits.assignments_held_to_cap", Kind::Text),
     ("limits.claims_per_day", Kind::Number),
     ("limits.claim_gap_seconds", Kind::Number),

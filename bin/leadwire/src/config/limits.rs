@@ -48,6 +48,7 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     let holding_cap = reader.checked("limits.holding_cap", |n| within(n, &HOLDING_CAP, "leads"));
     let by_role = reader.optional::<BTreeMap<String, Cap>>("limits.holding_cap_by_role").unwrap_or_default();
     let held = reader.checked("limits.assignments_held_to_cap", |text: String| yes_or_no(&text));
+    let ignores = reader.checked("limits.cap_ignores_signed", |text: String| yes_or_no(&text));
     let per_day = reader.checked("limits.claims_per_day", |n| within(n, &CLAIMS_PER_DAY, "leads"));
     let gap = reader.checked("limits.claim_gap_seconds", |n| within(n, &CLAIM_GAP_SECONDS, "seconds"));
     let cool_off = reader.checked("limits.cool_off_hours", |n| within(n, &COOL_OFF_HOURS, "hours"));
@@ -67,6 +68,7 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     let limits = Limits {
         holding_cap: holding_cap?,
         holding_cap_by_role: holding_cap_by_role?,
+        cap_ignores_signed: ignores?,
         assignments_held_to_cap: held?,
         claims_per_day: per_day.map(|n| (n > 0).then_some(n))?,
         claim_gap: gap.map(|n| (n > 0).then(|| TimeDelta::seconds(n)))?,

@@ -93,6 +93,7 @@ fn every_mistake_is_named_with_its_rule() {
             "dispatch=many",
             "limits.holding_cap_by_role: `many` is not a number of leads",
         ),
+        ("LEADWIRE_LIMITS__CAP_IGNORES_SIGNED", "true", "limits.cap_ignores_signed: is yes or no"),
         ("LEADWIRE_LIMITS__AWAITED_MOVES", "10001", "limits.awaited_moves: is 0 to 10000 leads, not 10001"),
         ("LEADWIRE_LIMITS__ASSIGNMENTS_HELD_TO_CAP", "maybe", "limits.assignments_held_to_cap: is yes or no"),
         (

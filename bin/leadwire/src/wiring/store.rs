@@ -6,6 +6,7 @@ use std::sync::Arc;
 use infrastructure::bus::Bus;
 use infrastructure::db::{Db, DbError};
 use infrastructure::event_log::EventLog;
+use infrastructure::recount;
 use infrastructure::upcasters::Upcasters;
 use projections::{Projections, policy_runner};
 
@@ -26,6 +27,11 @@ impl Store {
         db.migrate().await?;
         projections::migrate(&db, ports.clock.as_ref()).await?;
         let store = Self::over(db, ports);
+        let upcasters = Arc::new(store.bus.upcasters().clone());
+        // Before the first command of this process: a store may be older than a count that limits are held to.
+        if recount::recount_once(store.bus.log(), &upcasters).await? {
+            tracing::info!("the leads of every person were counted");
+        }
         // Known before the first command can be accepted, by whomever, so that none goes unanswered.
         policy_runner::register(store.bus.log(), store.projections.consumers()).await?;
         Ok(store)

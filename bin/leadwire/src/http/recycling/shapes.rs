@@ -249,6 +249,8 @@ pub struct PoolRulesDocument {
     holding_cap: Option<i64>,
     /// Roles with a cap of their own; an empty table: none has.
     holding_cap_by_role: Option<BTreeMap<String, i64>>,
+    /// Whether signed customers do not count as owned.
+    cap_ignores_signed: Option<bool>,
     /// Whether assignments by people are held to the cap too.
     assignments_held_to_cap: Option<bool>,
 }
@@ -280,6 +282,7 @@ impl PoolRulesView {
             cool_off_hours: none_is_zero(limits.cool_off.map(|wait| wait.num_hours())),
             holding_cap: Some(limits.holding_cap),
             holding_cap_by_role: Some(by_role(&limits.holding_cap_by_role)),
+            cap_ignores_signed: Some(limits.cap_ignores_signed),
             assignments_held_to_cap: Some(limits.assignments_held_to_cap),
         };
         Self {
@@ -300,6 +303,7 @@ impl PoolRulesDocument {
             cool_off_hours: text.cool_off_hours,
             holding_cap: text.holding_cap,
             holding_cap_by_role: text.holding_cap_by_role.as_ref().map(by_role),
+            cap_ignores_signed: text.cap_ignores_signed,
             assignments_held_to_cap: text.assignments_held_to_cap,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use application::access::list_scope;
-use application::bus::{CommandBus as _, CountKind};
+use application::customers::held_under;
 use axum::extract::{RawQuery, State};
 use domain::customer::LeadLevel;
 use projections::ReadModel;
@@ -82,7 +82,7 @@ pub async fn statistics(
 /// How many the caller owns, and may own.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Held {
-    /// Customers owned.
+    /// Customers owned that count against the limit: all of them, or the unsigned ones if the rules of the pool say so.
     count: i64,
     /// Customers that a claim may lead to at most.
     limit: i64,
@@ -99,10 +99,10 @@ pub async fn my_customer_count(
     Authenticated(caller): Authenticated,
     _: MinPosition,
 ) -> Result<Answer, Problem> {
-    let count = app.bus.count(CountKind::OwnedLeads, &caller.id.to_string()).await;
-    let count = count.map_err(|error| load_problem(&error))?;
     let limits = app.limits_in_force().await.map_err(|error| load_problem(&error))?;
-    Answer::ok(HELD, &Held { count, limit: limits.cap(caller.role) })
+    let cap = limits.held_to(caller.role);
+    let count = held_under(&app.bus, caller.id, cap).await.map_err(|error| load_problem(&error))?;
+    Answer::ok(HELD, &Held { count, limit: cap.max })
 }
 
 /// Parameters of the mini program's counts.
