@@ -96,7 +96,8 @@ pub(crate) struct BenchArguments {
 const CRASH_EXAMPLES: &str = "Examples:
   cargo xtask crash
   cargo xtask crash --database postgres --rounds 10
-  cargo xtask crash --database sqlite --seed 42";
+  cargo xtask crash --database sqlite --seed 42
+  cargo xtask crash --transfer-run 10000";
 
 /// Flags of `cargo xtask crash`.
 #[derive(Debug, Args)]
@@ -111,6 +112,9 @@ pub(crate) struct CrashArguments {
     /// Number of kills
     #[arg(long)]
     pub(crate) rounds: Option<u32>,
+    /// Instead, kill whoever carries out a transfer rule's run over so many leads
+    #[arg(long, value_name = "LEADS")]
+    pub(crate) transfer_run: Option<u32>,
 }
 
 /// The databases a run covers.

@@ -1,11 +1,12 @@
 //! `crash_runner`: the whole crash run, on one database or on both. `cargo xtask crash` builds everything it needs.
 
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use tests::crash::transfer::{self, Occasion};
 use tests::crash::{self, Options};
 use tests::scratch::Backend;
 
@@ -16,6 +17,7 @@ use tests::scratch::Backend;
   crash_runner
   crash_runner --database sqlite --seed 42
   crash_runner --leads 60 --kills 2
+  crash_runner --transfer-run 10000 --occasion asked
 
 PostgreSQL: LEADWIRE_TEST_POSTGRES names a cluster where databases may be created.")]
 struct Arguments {
@@ -28,9 +30,15 @@ struct Arguments {
     /// Leads to create and assign
     #[arg(long, default_value_t = 2000)]
     leads: usize,
-    /// Number of kills
-    #[arg(long, alias = "rounds", default_value_t = 10)]
-    kills: usize,
+    /// Number of kills: 10, and of a transfer run 2 at the most
+    #[arg(long, alias = "rounds")]
+    kills: Option<usize>,
+    /// Instead, kill whoever carries out a transfer rule's run over so many leads
+    #[arg(long, value_name = "LEADS")]
+    transfer_run: Option<usize>,
+    /// What begins that run; both, one after the other, unless one is named
+    #[arg(long, value_enum, requires = "transfer_run")]
+    occasion: Option<Occasion>,
     /// The program to kill; without it the one that was built beside this runner
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
@@ -57,26 +65,23 @@ impl Databases {
     }
 }
 
+/// Kills of a run that says no other number.
+const KILLS: usize = 10;
+/// The same of a transfer run: one of three processes must be left to end it.
+const TRANSFER_KILLS: usize = 2;
+
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
-    let Arguments { database, seed, leads, kills, program } = Arguments::parse();
-    let program = program.map_or_else(crash::program::find, Ok)?;
-    let seed = seed.unwrap_or_else(rand::random);
+    let mut arguments = Arguments::parse();
+    let program = arguments.program.take().map_or_else(crash::program::find, Ok)?;
+    let seed = arguments.seed.unwrap_or_else(rand::random);
     say(&format!("seed {seed}; again with --seed {seed}"));
     let mut good = true;
-    for backend in database.backends() {
-        let options =
-            Options { backend: *backend, leads, kills, seed, escalations: true, program: program.clone() };
-        match crash::run(&options, say).await {
-            Ok(report) => {
-                say(&format!("\n{report}"));
-                good &= report.is_good();
-            }
-            Err(error) => {
-                say(&format!("\n{}: the run could not be finished: {error:#}\n", backend.name()));
-                good = false;
-            }
-        }
+    for backend in arguments.database.backends() {
+        good &= match arguments.transfer_run {
+            Some(leads) => transfer_runs(&arguments, *backend, leads, seed, &program).await,
+            None => crash_run(&arguments, *backend, seed, &program).await,
+        };
     }
     if good {
         say("PASSED");
@@ -84,6 +89,46 @@ async fn main() -> Result<ExitCode> {
     }
     say(&format!("FAILED with seed {seed}; again with --seed {seed}"));
     Ok(ExitCode::FAILURE)
+}
+
+async fn crash_run(arguments: &Arguments, backend: Backend, seed: u64, program: &Path) -> bool {
+    let (leads, kills) = (arguments.leads, arguments.kills.unwrap_or(KILLS));
+    let program = program.to_owned();
+    let options = Options { backend, leads, kills, seed, escalations: true, program };
+    let report = crash::run(&options, say).await;
+    told(backend, report.map(|report| (report.to_string(), report.is_good())))
+}
+
+async fn transfer_runs(
+    arguments: &Arguments,
+    backend: Backend,
+    leads: usize,
+    seed: u64,
+    program: &Path,
+) -> bool {
+    let occasions = arguments.occasion.map_or_else(|| Occasion::value_variants().to_vec(), |one| vec![one]);
+    let mut good = true;
+    for occasion in occasions {
+        let (kills, program) = (arguments.kills.unwrap_or(TRANSFER_KILLS), program.to_owned());
+        let options = transfer::Options { backend, occasion, leads, kills, seed, program };
+        let report = transfer::run(&options, say).await;
+        good &= told(backend, report.map(|report| (report.to_string(), report.is_good())));
+    }
+    good
+}
+
+/// Prints what came of a run; whether everything held.
+fn told(backend: Backend, report: Result<(String, bool)>) -> bool {
+    match report {
+        Ok((report, good)) => {
+            say(&format!("\n{report}"));
+            good
+        }
+        Err(error) => {
+            say(&format!("\n{}: the run could not be finished: {error:#}\n", backend.name()));
+            false
+        }
+    }
 }
 
 /// Prints one line. Nobody listening any more is no reason to leave a run half done.

@@ -59,6 +59,11 @@ impl Api {
         Ok(api)
     }
 
+    /// Somebody who has this token.
+    pub fn with_token(address: &Address, token: &str) -> Result<Self> {
+        Ok(Self { client: http_client()?, base_url: address.base_url(), token: token.to_owned() })
+    }
+
     /// The token that names the person.
     pub fn token(&self) -> &str {
         &self.token

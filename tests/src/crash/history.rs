@@ -30,6 +30,10 @@ pub(super) type Row = (i64, Uuid, String, i64, String, String, String);
 const DECISIONS: &str =
     "SELECT event_id, recipient, scene, channel, decision FROM decisions ORDER BY position";
 
+const COUNTS: &str = "SELECT key, value FROM counts WHERE kind = 'owned_leads' ORDER BY key";
+
+const COUNT_OF_TYPE: &str = "SELECT count(*) FROM events WHERE event_type = $1";
+
 const PARKED: &str = "SELECT position, reason FROM parked ORDER BY position";
 
 /// Reads a database and never writes to it.
@@ -185,7 +189,31 @@ impl Reader {
         Ok(rows.into_iter().map(|(position, reason)| format!("position {position}: {reason}")).collect())
     }
 
-    async fn rows(&mut self, after: i64) -> sqlx::Result<Vec<Row>> {
+    /// How many events of this type there are.
+    pub async fn count(&mut self, event_type: &str) -> Result<i64> {
+        match self {
+            Self::Sqlite(connection) => {
+                sqlx::query_scalar(COUNT_OF_TYPE).bind(event_type).fetch_one(connection).await
+            }
+            Self::Postgres(connection) => {
+                sqlx::query_scalar(COUNT_OF_TYPE).bind(event_type).fetch_one(connection).await
+            }
+        }
+        .context("cannot count the events")
+    }
+
+    /// How many leads everybody owns, as the program counts them for its limits.
+    pub async fn owned_leads(&mut self) -> Result<BTreeMap<StaffId, i64>> {
+        let rows: Vec<(String, i64)> = match self {
+            Self::Sqlite(connection) => sqlx::query_as(COUNTS).fetch_all(connection).await,
+            Self::Postgres(connection) => sqlx::query_as(COUNTS).fetch_all(connection).await,
+        }
+        .context("cannot read the counts")?;
+        rows.into_iter().map(|(key, value)| Ok((key.parse()?, value))).collect()
+    }
+
+    /// The next rows behind a position; none at the head.
+    pub(super) async fn rows(&mut self, after: i64) -> sqlx::Result<Vec<Row>> {
         match self {
             Self::Sqlite(connection) => {
                 sqlx::query_as(ROWS).bind(after).bind(PAGE).fetch_all(connection).await

@@ -8,6 +8,7 @@
 //! Reading order: [`plan`] (what will be done, from one seed), [`service`] (the process that is killed),
 //! [`client`] and [`load`] (people who retry with their keys), [`killer`], [`quiet`] (waiting for the dust to
 //! settle), [`history`] (the events, read back), [`expected`], [`verify`] and [`report`]. [`program`] finds what is killed.
+//! [`transfer`] is another run: of a transfer rule, carried out by processes that are killed in the middle of it.
 //!
 //! A seed fixes the plan: owners, moments counted in answered requests, delays. It cannot fix how the machine
 //! schedules; a failure usually comes back within a few runs of its seed.
@@ -23,6 +24,7 @@ pub mod quiet;
 pub mod report;
 pub mod seats;
 pub mod service;
+pub mod transfer;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -109,7 +111,7 @@ async fn run_on(
 }
 
 /// The WeChat of this run, in this process: it must outlive every kill.
-async fn simulator() -> Result<RunningSimulator> {
+pub(crate) async fn simulator() -> Result<RunningSimulator> {
     let switches = Switches { send_takes_ms: SEND_TAKES_MS, ..Switches::default() };
     let config = SimulatorConfig { switches, ..SimulatorConfig::default() };
     Simulator::start_with(config, "127.0.0.1:0").await.context("cannot start the simulator")

@@ -8,7 +8,13 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use application::ports::Clock as _;
+use domain::StaffId;
 use domain::notification::Channel;
+use domain::staff::Role;
+use infrastructure::clock::SystemClock;
+use leadwire::auth::Tokens;
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -36,6 +42,12 @@ const POLL: Duration = Duration::from_millis(10);
 const TEMPLATE_FIELDS: &str =
     "thing1=customer_name,phone_number2=phone_masked,thing3=assigner,time4=assign_time";
 
+/// The setting that every process has for itself.
+const LISTEN: &str = "LEADWIRE_SERVER__LISTEN";
+
+/// How long a token of this run is good: longer than any run.
+const TOKEN_LIFE: Duration = Duration::from_hours(1);
+
 /// Signs the tokens of this run, which outlive the process that made them.
 const JWT_SECRET: &str = "the-secret-of-a-crash-run-that-is-long-enough";
 
@@ -45,16 +57,17 @@ pub struct Address {
     program: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// The log file's name.
+    log: String,
     settings: Vec<(&'static str, String)>,
 }
 
 impl Address {
     /// A free port, and the settings for a database and a WeChat.
     pub fn new(program: &Path, database: &ScratchDatabase, wechat: &str) -> Result<Self> {
-        // The port is free again at once. Somebody else could take it, and then the start says so.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let settings = vec![
-            ("LEADWIRE_SERVER__LISTEN", format!("127.0.0.1:{port}")),
+            (LISTEN, format!("127.0.0.1:{port}")),
             ("LEADWIRE_DATABASE__URL", database.url().to_owned()),
             ("LEADWIRE_AUTH__JWT_SECRET", JWT_SECRET.to_owned()),
             ("LEADWIRE_WECHAT_SUBSCRIBE__APPID", DEMO_APPID.to_owned()),
@@ -64,9 +77,28 @@ impl Address {
             ("LEADWIRE_WECHAT_SUBSCRIBE__BASE_URL", wechat.to_owned()),
             ("LEADWIRE_LOG__FILTER", "info,sqlx=warn".to_owned()),
         ];
-        let address =
-            Self { program: program.to_owned(), folder: database.folder().to_owned(), port, settings };
-        Ok(address)
+        let (program, folder) = (program.to_owned(), database.folder().to_owned());
+        Ok(Self { program, folder, port, log: "leadwire.log".to_owned(), settings })
+    }
+
+    /// The same with another setting.
+    #[must_use]
+    pub fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((variable, value.into()));
+        self
+    }
+
+    /// Another process on the same database: a port and a log of its own.
+    pub fn beside(&self, number: usize) -> Result<Self> {
+        let port = free_port()?;
+        let log = format!("leadwire-{number}.log");
+        Ok(Self { port, log, ..self.clone() }.with(LISTEN, format!("127.0.0.1:{port}")))
+    }
+
+    /// A token of somebody for an hour, without the price of a password.
+    pub fn token(&self, id: StaffId, username: &str, role: Role) -> Result<String> {
+        let tokens = Tokens::new(&SecretString::from(JWT_SECRET), TOKEN_LIFE);
+        Ok(tokens.issue(id, username, role, SystemClock.now())?)
     }
 
     /// The same with every channel that tells one person, all of them at one simulator: a lead that is assigned goes by the
@@ -139,7 +171,7 @@ impl Address {
     }
 
     fn log(&self) -> Result<File> {
-        let path = self.folder.join("leadwire.log");
+        let path = self.folder.join(&self.log);
         OpenOptions::new()
             .create(true)
             .append(true)
@@ -173,6 +205,17 @@ impl Service {
         self.child = spawn(&self.address)?;
         self.until_live().await?;
         Ok(killed.elapsed())
+    }
+
+    /// `kill -9` of this very process.
+    pub async fn kill(mut self) -> Result<()> {
+        ensure!(self.child.try_wait()?.is_none(), "the service ended by itself: {}", self.last_words());
+        self.child.kill().await.context("cannot kill the service")
+    }
+
+    /// Everything that it and those before it at this address logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.address.folder.join(&self.address.log)).unwrap_or_default()
     }
 
     /// Fails when the process is gone although nobody killed it.
@@ -216,11 +259,16 @@ impl Service {
     fn last_words(&self) -> String {
         /// Lines of the log worth showing.
         const LINES: usize = 20;
-        let log = std::fs::read_to_string(self.address.folder.join("leadwire.log")).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         let from = lines.len().saturating_sub(LINES);
         format!("\n{}", lines[from..].join("\n"))
     }
+}
+
+/// A port that is free again at once. Somebody else could take it, and then the start says so.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn spawn(address: &Address) -> Result<Child> {

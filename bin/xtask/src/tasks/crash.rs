@@ -37,6 +37,7 @@ fn runner_arguments(arguments: &CrashArguments) -> Vec<String> {
         ("--database", database),
         ("--seed", arguments.seed.map(|seed| seed.to_string())),
         ("--rounds", arguments.rounds.map(|rounds| rounds.to_string())),
+        ("--transfer-run", arguments.transfer_run.map(|leads| leads.to_string())),
     ]
     .into_iter()
     .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
@@ -50,9 +51,13 @@ mod tests {
 
     #[test]
     fn only_the_flags_that_were_given_reach_the_runner() {
-        let mut arguments = CrashArguments { database: Databases::Both, seed: None, rounds: None };
+        let (seed, rounds, transfer_run) = (None, None, None);
+        let mut arguments = CrashArguments { database: Databases::Both, seed, rounds, transfer_run };
         assert_eq!(runner_arguments(&arguments), ["--database", "both"]);
-        arguments = CrashArguments { database: Databases::Sqlite, seed: Some(42), rounds: Some(3) };
+        arguments =
+            CrashArguments { database: Databases::Sqlite, seed: Some(42), rounds: Some(3), ..arguments };
         assert_eq!(runner_arguments(&arguments), ["--database", "sqlite", "--seed", "42", "--rounds", "3"]);
+        arguments = CrashArguments { transfer_run: Some(10_000), ..arguments };
+        assert_eq!(runner_arguments(&arguments)[6..], ["--transfer-run", "10000"]);
     }
 }

@@ -1,0 +1,57 @@
+//! What a run found, as a table for people.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Kill, Options};
+use crate::crash::verify::Check;
+
+/// Violations of one check that are shown; the count tells of the rest.
+const SHOWN: usize = 10;
+
+/// The result of one run.
+#[derive(Debug)]
+pub struct Report {
+    pub(super) options: Options,
+    pub(super) planned: usize,
+    pub(super) kills: Vec<Kill>,
+    /// From the first look at the plan until the end of the run.
+    pub(super) ran: Duration,
+    pub(super) checks: Vec<Check>,
+    pub(super) elapsed: Duration,
+}
+
+impl Report {
+    /// Whether everything held.
+    pub fn is_good(&self) -> bool {
+        self.checks.iter().all(|check| check.violations.is_empty())
+    }
+
+    /// The kills, in order.
+    pub fn kills(&self) -> &[Kill] {
+        &self.kills
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { backend, occasion, leads, seed, .. } = &self.options;
+        let (name, elapsed) = (backend.name(), self.elapsed.as_secs());
+        writeln!(f, "{name}, {occasion:?}, seed {seed}: {leads} leads, {elapsed} s")?;
+        writeln!(f, "  {} moves planned, over after {:.1?}", self.planned, self.ran)?;
+        for Kill { moved, carried_on } in &self.kills {
+            writeln!(f, "  killed after {moved} moves, carried on after {carried_on:.1?}")?;
+        }
+        for Check { name, found, violations } in &self.checks {
+            let word = if violations.is_empty() { "ok  " } else { "FAIL" };
+            writeln!(f, "  {word} {name:<52} {found}")?;
+            for violation in violations.iter().take(SHOWN) {
+                writeln!(f, "         {violation}")?;
+            }
+            if let Some(more) = violations.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+                writeln!(f, "         and {more} more")?;
+            }
+        }
+        Ok(())
+    }
+}
