@@ -1,6 +1,7 @@
 //! Rules that hand idle leads on, over HTTP: written, previewed, run, and looked at afterwards.
 
 mod by_hand;
+mod kills;
 
 use application::access::{Action, allows};
 use chrono::{TimeDelta, Timelike as _};
