@@ -162,7 +162,8 @@ async fn every_open_rule_runs_the_oldest_first_and_none_holds_up_another(
     app.drain().await;
     for lead in &leads {
         assert_eq!(owner(&app, lead).await, json!(team.colleague.id), "where the oldest rule sends it");
-        let types = log::types(&app.history(lead).await);
+        let history = app.history(lead).await;
+        let types = log::types(&history);
         assert_eq!(types.iter().filter(|one| **one == "CustomerTransferred").count(), 1, "{types:?}");
     }
     let again = app.post(EXECUTE, &json!({})).by(&team.manager).key("all").send().await;
