@@ -17,6 +17,7 @@ use application::transfers::{
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use domain::transfer_rule::TargetModule;
+use domain::transfer_rule::plan::Nothing;
 use domain::{TransferRuleId, TransferRunId};
 use infrastructure::bus::Bus;
 use infrastructure::scheduler::{JobError, ScheduledJob};
@@ -68,17 +69,23 @@ impl std::fmt::Debug for LeadTransfer {
 struct Tally {
     moved: usize,
     runs: usize,
+    /// Rules that were outside their hours.
+    resting: usize,
     resumed: usize,
     failed: usize,
 }
 
 impl Tally {
     fn sentence(&self) -> String {
-        let Self { moved, runs, resumed, .. } = self;
-        match resumed {
-            0 => format!("{moved} leads moved by {runs} rules"),
-            _ => format!("{moved} leads moved by {runs} rules; {resumed} unfinished runs carried on"),
+        let Self { moved, runs, resting, resumed, .. } = self;
+        let mut sentence = format!("{moved} leads moved by {runs} rules");
+        if *resting > 0 {
+            sentence.push_str(&format!("; {resting} rules were outside their hours"));
         }
+        if *resumed > 0 {
+            sentence.push_str(&format!("; {resumed} unfinished runs carried on"));
+        }
+        sentence
     }
 
     /// The sentence, or the failure if anything failed.
@@ -118,11 +125,12 @@ impl LeadTransfer {
         rules.reverse();
         for row in rules {
             match run_rule(stores, row.id, period).await {
-                Ok(Some(moved)) => {
+                Ok(Done::Moved(moved)) => {
                     tally.runs += 1;
                     tally.moved += moved;
                 }
-                Ok(None) => {}
+                Ok(Done::Rested) => tally.resting += 1,
+                Ok(Done::Gone) => {}
                 Err(error) => {
                     tally.failed += 1;
                     tracing::error!(transfer.rule = %row.id, error = %error, "a transfer rule failed; the next one runs");
@@ -151,21 +159,33 @@ impl LeadTransfer {
     }
 }
 
-/// The rule's run of the period, to its end: how many leads it moved. `None` when the rule was switched off or taken
-/// away since the list was read.
+/// What a rule did in a period.
+enum Done {
+    /// It ran, and moved so many leads.
+    Moved(usize),
+    /// It was outside its hours.
+    Rested,
+    /// It was switched off or taken away since the list was read.
+    Gone,
+}
+
+/// The rule's run of the period, to its end.
 async fn run_rule(
     stores: Stores<'_, Bus>,
     rule: TransferRuleId,
     period: Period,
-) -> Result<Option<usize>, TransferError> {
+) -> Result<Done, TransferError> {
     let begun = match start_run(stores, rule, &Occasion::Period(period.0)).await {
         Ok(begun) => begun,
         Err(ExecuteError::Refused(
             TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound | TransferRefusal::OtherModule,
-        )) => return Ok(None),
+        )) => return Ok(Done::Gone),
         Err(error) => return Err(error),
     };
-    finish(stores, begun.run).await.map(Some)
+    if begun.nothing == Some(Nothing::WindowClosed) {
+        return Ok(Done::Rested);
+    }
+    finish(stores, begun.run).await.map(Done::Moved)
 }
 
 /// Carries a run to its end, from wherever it is.

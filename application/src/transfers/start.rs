@@ -1,7 +1,7 @@
 //! The beginning of a run: the whole plan is written down in one append before the first lead moves.
 
 use chrono::{DateTime, Utc};
-use domain::transfer_rule::plan::{Nothing, PlanInputs, Scene};
+use domain::transfer_rule::plan::{Nothing, PlanInputs};
 use domain::transfer_rule::run::{
     Seed, TransferRun, TransferRunCommand, TransferRunError, TransferRunEvent, TransferRunStarted, Trigger,
 };
@@ -74,7 +74,8 @@ impl Begun {
     }
 }
 
-/// Begins a run of a rule with whatever fits now. A run that began before is answered, not begun again.
+/// Begins a run of a rule with whatever fits now. A run that began before is answered, not begun again. A period outside
+/// the rule's window begins none: what is answered says so, and there is no such run.
 pub async fn start_run<B: CommandBus>(
     stores: Stores<'_, B>,
     rule: TransferRuleId,
@@ -86,6 +87,14 @@ pub async fn start_run<B: CommandBus>(
         return Ok(begun);
     }
     let rule = Rule::load(stores.bus, rule).await?;
+    if let Occasion::Period(period) = occasion
+        && rule.enabled
+        && !rule.text.window.contains(*period)
+    {
+        // A clock says as much: nothing is looked at, and nothing is written (docs/adr/0024).
+        let nothing = Some(Nothing::WindowClosed);
+        return Ok(Begun { run, planned: 0, completed: true, nothing });
+    }
     let at = match occasion {
         Occasion::Period(period) => *period,
         Occasion::Asked { .. } => stores.clock.now(),
@@ -186,13 +195,9 @@ impl<B: CommandBus> Start<'_, B> {
             Occasion::Asked { context, .. } => context.clone(),
             Occasion::Period(_) => step(self.run, "start", now),
         };
-        let plan = if self.window_closed() { <_>::default() } else { self.inputs.plan() };
+        let plan = self.inputs.plan();
         let nothing = match plan.moves.as_slice() {
-            [] => {
-                let scene = self.rule.scene(self.stores, self.inputs, &plan.unplaced).await?;
-                let window_closed = self.window_closed();
-                Some(Scene { window_closed, ..scene }.explain())
-            }
+            [] => Some(self.rule.scene(self.stores, self.inputs, &plan.unplaced).await?.explain()),
             _ => None,
         };
         let begin = TransferRunCommand::Start {
@@ -236,13 +241,6 @@ impl<B: CommandBus> Start<'_, B> {
         let stream = StreamAppend::of(self.run, found.sequence, &events)?;
         let result = Begun { nothing, ..Begun::of(self.run, &state) };
         Ok(Plan { streams: vec![stream], guards: vec![], result })
-    }
-
-    fn window_closed(&self) -> bool {
-        match self.occasion {
-            Occasion::Period(period) => !self.rule.text.window.contains(*period),
-            Occasion::Asked { .. } => false,
-        }
     }
 
     fn started(&self, by: Actor, at: DateTime<Utc>) -> TransferRunStarted {
