@@ -10,6 +10,7 @@ mod callbacks;
 mod channels;
 mod cli;
 mod deliveries;
+mod due;
 mod faults;
 mod fuzz;
 mod health;

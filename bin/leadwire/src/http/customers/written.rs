@@ -1,17 +1,19 @@
-//! The answer of a command: the customer as it was right after it, so that a repetition shows the same again.
+//! The answer of a command: the customer as it was right after it, so that a repetition shows the same again. When it falls
+//! into the public pool is asked of the rules of this moment, as everywhere.
 
 use application::access::Caller;
 use application::bus::{CommandBus as _, Executed};
 use application::customers::{CustomerReceipt, CustomerResult};
 use domain::customer::Customer;
 use domain::{CustomerId, StreamId};
+use projections::queries::recycling;
 
 use super::document::CustomerDocument;
 use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::people::People;
 use crate::http::problem::Problem;
-use crate::http::refusals::{customer_problem, load_problem};
+use crate::http::refusals::{customer_problem, db_problem, load_problem};
 use crate::http::text::Text;
 
 /// A customer right after a command.
@@ -34,7 +36,9 @@ impl Shown {
     /// As one reader sees it.
     pub async fn document(&self, app: &App, reader: &Caller) -> Result<CustomerDocument, Problem> {
         let people = People::find(app, self.customer.owner()).await?;
-        Ok(CustomerDocument::detail(reader, self.id, &self.customer, &people))
+        let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
+        let document = CustomerDocument::detail(reader, self.id, &self.customer, &people);
+        Ok(document.due_by(&policy, &self.customer))
     }
 }
 

@@ -6,6 +6,7 @@ use domain::contact::Phone;
 use domain::customer::CustomerNumber;
 use projections::ReadModel;
 use projections::queries::customers::{self, PAGE_CUSTOMERS, PAGE_CUSTOMERS_MAX};
+use projections::queries::recycling;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -87,7 +88,9 @@ pub async fn by_number(
     let row = customers::by_number(&app.db, number.as_str()).await.map_err(|error| db_problem(&error))?;
     let row = row.filter(|row| detail_scope(&caller).contains(&row.customer)).ok_or_else(unknown)?;
     let people = People::find(&app, row.customer.owner()).await?;
-    let document = CustomerDocument::detail(&caller, row.id, &row.customer, &people);
+    let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
+    let document =
+        CustomerDocument::detail(&caller, row.id, &row.customer, &people).due_by(&policy, &row.customer);
     Ok(Answer::ok(SHOWN, &document)?.version(row.version).read_at(stale))
 }
 

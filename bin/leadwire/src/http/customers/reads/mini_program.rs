@@ -5,6 +5,7 @@ use axum::extract::{RawQuery, State};
 use domain::customer::Customer;
 use domain::{Actor, CustomerId, StaffId};
 use projections::ReadModel;
+use projections::queries::recycling;
 use projections::queries::staff::{self, StaffRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -97,6 +98,7 @@ impl MiniProgramCustomer {
         let assigner = customer.assigned_by.as_ref();
         let named = [creator, assigner].into_iter().flatten().filter_map(Actor::staff);
         let people = People::find(app, named.chain(customer.owner())).await?;
+        let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
         let name = |id: StaffId| people.name(Some(id)).map(|person| person.name);
         let actor = |actor: Option<&Actor>| match actor {
             Some(Actor::Staff(id)) => name(*id),
@@ -107,7 +109,7 @@ impl MiniProgramCustomer {
             created_by_name: actor(creator).unwrap_or_else(|| UNKNOWN.to_owned()),
             assigned_to_name: customer.owner().and_then(name).unwrap_or_else(|| UNASSIGNED.to_owned()),
             assigned_by_name: actor(assigner).unwrap_or_else(|| UNKNOWN.to_owned()),
-            customer: CustomerDocument::detail(caller, id, customer, &people),
+            customer: CustomerDocument::detail(caller, id, customer, &people).due_by(&policy, customer),
         })
     }
 }
