@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use application::policies::POLICY;
 use application::ports::Clock as _;
 use application::schedules::Period;
 use application::transfers::Candidates as _;
@@ -29,6 +30,7 @@ use infrastructure::clock::SystemClock;
 use infrastructure::scheduler::ScheduledJob as _;
 use leadwire::config::{Settings, Sources};
 use leadwire::wiring::{self, Leadwire, Running};
+use projections::ReadModel;
 use projections::lead_transfer::LeadTransfer;
 use projections::queries::transfers::{self as queries, LeadCandidates};
 use tests::scratch::{Backend, ScratchDatabase};
@@ -174,9 +176,10 @@ async fn measure(backend: Backend, leads: u32, before: Duration) -> Result<Outco
     let started = Instant::now();
     let sentence = run(&service, period).await?;
     let ended = Instant::now();
-    service.settle(PATIENCE).await?;
+    caught_up(&service).await?;
     let caught_up = Instant::now();
     let times = working.stop().await?;
+    service.settle(PATIENCE).await?;
 
     let moved = moved(&service, &seeded, period).await?;
     ensure!(moved == seeded.eligible, "{moved} of {} leads moved: {sentence}", seeded.eligible);
@@ -216,6 +219,17 @@ async fn run(service: &Running, period: Period) -> Result<String> {
     let job = LeadTransfer::new(bus, read_side, app.limits().clone(), clock);
     let running = tokio::spawn(async move { job.run(period, CancellationToken::new()).await });
     Ok(running.await??)
+}
+
+/// Waits until policy and read models have taken in everything up to now.
+async fn caught_up(service: &Running) -> Result<()> {
+    let app = service.app();
+    let head = app.bus.log().head().await?;
+    for consumer in ReadModel::ALL.iter().map(|model| model.name()).chain([POLICY]) {
+        let reached = app.projections.progress().wait_for(consumer, head, PATIENCE).await;
+        ensure!(reached, "{consumer} is behind");
+    }
+    Ok(())
 }
 
 /// What a preview costs, and of what.
