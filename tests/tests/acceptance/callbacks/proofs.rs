@@ -1,15 +1,15 @@
 //! Proofs that a message went out, or did not: whichever comes first, the proof or the answer it proves.
 
 use chrono::TimeDelta;
-use domain::notification::Channel;
 use domain::notification::DeliveryState::{Accepted, Delivered, Rejected, Unknown};
 use domain::notification::FailureClass::Busy;
+use domain::notification::{Channel, DeliveryState};
 use projections::queries::deliveries::DeliveryRow;
 use rstest::rstest;
 use serde_json::json;
 use tests::kit::{Person, Setup, TestApp};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
-use wechat_simulator::{DEMO_TEMPLATE, Endpoint, Fault, FaultRule};
+use wechat_simulator::{DEMO_TEMPLATE, Endpoint, Fault, FaultRule, Switches};
 
 use super::{AES_KEY, CREDITS, day, encrypted, encrypted_with, event, keys, push, sending, success, told};
 
@@ -167,6 +167,40 @@ async fn what_the_cloud_function_sent_proves_no_message_without_an_answer(
     app.advance(TimeDelta::seconds(121));
     told(&app).await;
     assert_eq!(app.received(&employee, Channel::WechatCloud).len(), 2);
+    app.finish().await;
+}
+
+#[rstest]
+#[case::it_arrived(0, Delivered, [1, 0])]
+#[case::wechat_could_not_push_it(1300, Rejected, [0, 1])]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_of_the_cloud_functions_message_is_known_by_the_id_it_passes_on(
+    #[values(Sqlite, Postgres)] on: Backend,
+    #[case] sent_event_errcode: u64,
+    #[case] state: DeliveryState,
+    #[case] came: [usize; 2],
+) {
+    // The mini program is configured for its callbacks; nobody needs to be told through it.
+    let route = [Channel::WechatCloud, Channel::WecomApp, Channel::WechatSubscribe];
+    let switches = Switches { sent_event_errcode, ..Switches::default() };
+    let app = encrypted_with(on, Setup { switches, ..Setup::through(&route) }).await;
+    let (manager, employee) = (app.team.manager.clone(), app.team.employee.clone());
+    app.lead_of(&manager, &employee, 1).await;
+    for _ in 0..STEPS_MAX {
+        told(&app).await;
+        if app.sendings_through(&employee, Channel::WechatCloud).await[0].state == state {
+            break;
+        }
+        app.advance(TimeDelta::seconds(1));
+    }
+    told(&app).await;
+    let row = app.sendings_through(&employee, Channel::WechatCloud).await.remove(0);
+    assert_eq!(row.state, state);
+    let failure = row.failure.map(|failure| (failure.class, failure.code));
+    assert_eq!(failure, (state == Rejected).then_some((Busy, Some(1300))));
+    let channels = [Channel::WechatCloud, Channel::WecomApp];
+    assert_eq!(channels.map(|channel| app.received(&employee, channel).len()), came);
+    app.is_reconciled().await;
     app.finish().await;
 }
 
