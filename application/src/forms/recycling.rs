@@ -118,10 +118,10 @@ impl PreviewRecycleRule {
             checked(&text).map(|()| text)
         };
         let text = fields.take("rule").filter(|value| !value.is_null());
-        let text = text.and_then(|value| fields.inside("rule", of_text(value)));
         if rule.is_none() && text.is_none() && !fields.is_violated("ruleId") {
             fields.violated("ruleId", Rule::Required);
         }
+        let text = text.and_then(|value| fields.inside("rule", of_text(value)));
         fields.finish(Some(Self { rule, text, until }))
     }
 }

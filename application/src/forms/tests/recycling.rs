@@ -130,8 +130,10 @@ fn a_preview_is_of_a_rule_or_of_a_text() {
     let new = PreviewRecycleRule::parse(json!({ "rule": least(), "until": "2026-05-01" }), now()).unwrap();
     assert!(new.rule.is_none() && new.text.is_some() && new.until.is_some());
     assert_eq!(paths(PreviewRecycleRule::parse(json!({}), now())), ["ruleId"]);
-    let wrong = json!({ "ruleId": id, "rule": { "name": "x", "kind": "not_signed", "days": 0 } });
-    assert_eq!(paths(PreviewRecycleRule::parse(wrong, now())), ["rule.days"]);
+    let wrong = json!({ "name": "x", "kind": "not_signed", "days": 0 });
+    for body in [json!({ "ruleId": id, "rule": wrong }), json!({ "rule": wrong })] {
+        assert_eq!(paths(PreviewRecycleRule::parse(body, now())), ["rule.days"]);
+    }
 }
 
 #[test]
