@@ -26,6 +26,10 @@ const NOTICES_MAX: usize = 2000;
 /// Most bytes of one append, below the log's own limit of 8 MiB a command.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Most decisions of answers that tell nobody in one append, roughly: what is among them to be told is written under the
+/// lock that every other command waits for, and each lead that a rule moves brings a dozen decisions and no notice.
+const QUIET_DECISIONS_MAX: usize = 600;
+
 /// From here on an answer is late: what held when its event happened may not hold any more.
 const LATE: TimeDelta = TimeDelta::seconds(10);
 
@@ -46,14 +50,17 @@ impl Chunk {
     /// Cuts a page's answers so that each part fits into one append. The last part reaches `to`; there is always one.
     pub(super) fn cut(answers: Vec<Answer>, to: Position) -> Vec<Self> {
         let mut chunks = vec![Self::empty()];
-        let mut filled = Size::default();
+        let (mut filled, mut quiet) = <(Size, usize)>::default();
         for (answer, reached) in answers.into_iter().flat_map(parts) {
             let more = answer.outcome.iter().flatten().map(Size::of).sum();
-            if !filled.has_room_for(more) {
+            if !filled.has_room_for(more) || quiet >= QUIET_DECISIONS_MAX {
                 chunks.push(Self::empty());
-                filled = Size::default();
+                (filled, quiet) = <_>::default();
             }
             filled = filled + more;
+            if more.notices == 0 {
+                quiet += decisions::of(&answer).count();
+            }
             if let Some(chunk) = chunks.last_mut() {
                 chunk.add(answer, reached);
             }

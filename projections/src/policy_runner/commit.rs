@@ -109,7 +109,12 @@ impl Committer {
     /// Without notices the log has nothing to append, and no other command needs to wait.
     async fn write_rows(&self, fence: &Fence, chunk: &Chunk, at: DateTime<Utc>) -> Result<(), HandleError> {
         let mut rows = Rows::of(self, fence, chunk, at, Arc::default());
-        let mut tx = self.bus.log().db().begin_write().await?;
+        let db = self.bus.log().db();
+        // With the checkpoint in the same transaction, what a power cut takes back is asked and answered again.
+        let mut tx = match fence {
+            Fence::Lease(..) => db.begin_derived().await?,
+            Fence::Parked(_) | Fence::Repair => db.begin_write().await?,
+        };
         if rows.fence(&mut tx).await? == Verdict::Fenced {
             tx.rollback().await?;
             return Err(HandleError::Fenced);
