@@ -1,7 +1,9 @@
 //! Rules that hand idle leads on, over HTTP: written, previewed, run, and looked at afterwards.
 
 mod by_hand;
+mod console;
 mod kills;
+mod refused;
 
 use application::access::{Action, allows};
 use chrono::{TimeDelta, Timelike as _};

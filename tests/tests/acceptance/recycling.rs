@@ -1,6 +1,8 @@
 //! Nobody cares for a lead: its owner is warned, then it waits in the public pool for somebody else. Who may write the
 //! rules, what they would do, and that what people are held to follows the rules of the pool at once.
 
+mod refused;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::staff::Role;
 use rstest::rstest;
