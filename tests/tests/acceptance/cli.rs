@@ -1,5 +1,7 @@
 //! The command line on the story's own database: what an operator sees, and what an operator decides, without any service.
 
+mod transfer;
+
 use domain::notification::Channel::WecomApp;
 use domain::notification::DeliveryState::{self, Cancelled, Rejected};
 use leadwire::wiring::Role;

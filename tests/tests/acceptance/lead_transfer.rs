@@ -4,6 +4,7 @@ mod by_hand;
 mod console;
 mod kills;
 mod refused;
+mod what_if;
 
 use application::access::{Action, allows};
 use chrono::{TimeDelta, Timelike as _};

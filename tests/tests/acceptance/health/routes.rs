@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 142] = [
+pub(super) const ROUTES: [&str; 143] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/recycle-rules/{id}",
     "DELETE /api/service-tokens/{id}",
@@ -146,4 +146,5 @@ pub(super) const ROUTES: [&str; 142] = [
     "PATCH /api/lead-transfer/rules/{id}/toggle",
     "POST /api/lead-transfer/execute-now",
     "POST /api/lead-transfer/rules",
+    "POST /api/lead-transfer/what-if",
 ];
