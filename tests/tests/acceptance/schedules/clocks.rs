@@ -212,15 +212,13 @@ async fn three_processes_with_wrong_clocks_run_each_hour_once() {
         for minutes in [-4, 6] {
             until(&app, *hour + TimeDelta::minutes(minutes));
             for name in [lead_transfer::NAME, RECYCLE, FOLLOW_UP_DUE] {
-                eventually("the hour was run", async || {
+                let job = eventually("the hour was run", async || {
                     let job = named(&app, name).await;
                     let period: DateTime<Utc> = job["last"]["period"].as_str()?.parse().ok()?;
-                    let is_over = job["state"] == "waiting" && period >= *hour;
-                    is_over.then(|| {
-                        assert_eq!((&job["last"]["succeeded"], &job["attempt"]), (&json!(true), &json!(1)))
-                    })
+                    (job["state"] == "waiting" && period >= *hour).then_some(job)
                 })
                 .await;
+                assert_eq!((&job["last"]["succeeded"], &job["attempt"]), (&json!(true), &json!(1)));
             }
         }
         app.settle().await;

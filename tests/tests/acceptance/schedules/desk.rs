@@ -2,7 +2,7 @@
 //! every run is counted.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use application::ports::Clock;
 use application::schedules::{Grid, Job};
@@ -48,22 +48,28 @@ impl Clock for Beside {
 
 /// How often each job was run for each period, by all desks of a story.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally(Arc<Mutex<BTreeMap<(&'static str, DateTime<Utc>), usize>>>);
+pub(super) struct Tally(Arc<Mutex<Runs>>);
+
+/// Job and period, with how often.
+type Runs = BTreeMap<(&'static str, DateTime<Utc>), usize>;
 
 impl Tally {
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn count(&self, job: &'static str, period: DateTime<Utc>) {
-        *self.0.lock().unwrap().entry((job, period)).or_default() += 1;
+        *self.runs().entry((job, period)).or_default() += 1;
     }
 
     /// The periods of a job, in order.
     pub(super) fn periods(&self, job: &str) -> Vec<DateTime<Utc>> {
-        self.0.lock().unwrap().keys().filter(|(name, _)| *name == job).map(|(_, period)| *period).collect()
+        self.runs().keys().filter(|(name, _)| *name == job).map(|(_, period)| *period).collect()
     }
 
     /// No period of any job was run twice.
     pub(super) fn each_period_once(&self) {
-        let twice: Vec<_> =
-            self.0.lock().unwrap().iter().filter(|(_, n)| **n != 1).map(|(key, n)| (*key, *n)).collect();
+        let twice: Vec<_> = self.runs().iter().filter(|(_, n)| **n != 1).map(|(key, n)| (*key, *n)).collect();
         assert!(twice.is_empty(), "{twice:?}");
     }
 }
