@@ -44,6 +44,8 @@ pub async fn wait(
         reader.continue_reading(history).await?;
         let unfinished = history.unfinished();
         let standings = if unfinished == 0 { standings(address).await? } else { Vec::new() };
+        // A consumer that came to the head in between may have answered it; then the head is another one now.
+        reader.continue_reading(history).await?;
         let behind: Vec<&Standing> =
             standings.iter().filter(|standing| standing.position < history.head).collect();
         if unfinished == 0 && behind.is_empty() {
