@@ -19,6 +19,10 @@ use crate::{Aggregate, code_table, stored_events};
 /// Most leads of one run. More than these wait for the next period.
 pub const RUN_LEADS_MAX: usize = 10_000;
 
+/// Most leads that a run names although nobody was to get them; of the others it says how many they are. Where all
+/// targets are full the same thousands would otherwise be written down every hour.
+pub const UNPLACED_NAMED_MAX: usize = 100;
+
 /// Most leads of one event: a plan of a whole run would be a payload of megabytes.
 pub const PLANNED_MOVES_MAX: usize = 1000;
 
@@ -104,9 +108,17 @@ pub struct TransferRunStarted {
 pub struct TransferRunPlanned {
     /// The moves.
     pub moves: Vec<PlannedMove>,
-    /// The leads that nobody gets.
+    /// The leads that nobody gets, at most [`UNPLACED_NAMED_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<Unplaced>,
+    /// How many more nobody gets.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unplaced_more: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One lead, whose it is, and who is to get it.
@@ -134,6 +146,9 @@ pub struct TransferRunCompleted {
     pub moved: Vec<Moved>,
     /// What fitted and stayed: what was touched before it could be moved, then what nobody was to get.
     pub skipped: Vec<Skipped>,
+    /// How many more stayed because nobody was to get them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unplaced_more: u32,
     /// How many each person lost and gained, in the order of their ids.
     pub people: Vec<PersonMoves>,
     /// Why nothing moved, as a code; `None` when something did.
@@ -141,6 +156,13 @@ pub struct TransferRunCompleted {
     pub explanation: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl TransferRunCompleted {
+    /// How many leads fitted and stayed, also those that are not named.
+    pub fn stayed(&self) -> usize {
+        self.skipped.len().saturating_add(usize::try_from(self.unplaced_more).unwrap_or(usize::MAX))
+    }
 }
 
 /// A lead that stayed where it was.
@@ -182,8 +204,10 @@ pub struct TransferRun {
     pub started: Option<TransferRunStarted>,
     /// Every planned move, in the order of the plan.
     pub moves: Vec<PlannedMove>,
-    /// Every lead that fitted and that nobody was to get.
+    /// The leads that fitted and that nobody was to get, as far as they are named.
     pub unplaced: Vec<Unplaced>,
+    /// How many more there were.
+    pub unplaced_more: u32,
     /// What came of it; `None` while it is under way.
     pub completed: Option<TransferRunCompleted>,
 }
@@ -262,6 +286,7 @@ impl TransferRun {
             explanation: explanation.filter(|_| moved.is_empty()),
             moved,
             skipped,
+            unplaced_more: self.unplaced_more,
             at,
         };
         Ok(vec![completed.into()])
@@ -281,10 +306,16 @@ fn decide_start(
     if let Some(own) = moves.iter().find(|one| one.from == one.to) {
         return Err(TransferRunError::ToItsOwner(own.customer));
     }
-    let moves = moves.chunks(PLANNED_MOVES_MAX);
-    let moves = moves.map(|chunk| TransferRunPlanned { moves: chunk.to_vec(), unplaced: vec![] });
-    let unplaced = unplaced.chunks(PLANNED_MOVES_MAX);
-    let unplaced = unplaced.map(|chunk| TransferRunPlanned { moves: vec![], unplaced: chunk.to_vec() });
+    let planned = TransferRunPlanned::default;
+    let moves = moves
+        .chunks(PLANNED_MOVES_MAX)
+        .map(|chunk| TransferRunPlanned { moves: chunk.to_vec(), ..planned() });
+    let (named, others) = unplaced.split_at(unplaced.len().min(UNPLACED_NAMED_MAX));
+    let unplaced = (!named.is_empty()).then(|| TransferRunPlanned {
+        unplaced: named.to_vec(),
+        unplaced_more: u32::try_from(others.len()).unwrap_or(u32::MAX),
+        ..planned()
+    });
     Ok(std::iter::once(started.into()).chain(moves.chain(unplaced).map(Into::into)).collect())
 }
 
@@ -324,6 +355,7 @@ impl Aggregate for TransferRun {
             TransferRunEvent::Planned(e) => {
                 self.moves.extend(&e.moves);
                 self.unplaced.extend(&e.unplaced);
+                self.unplaced_more = self.unplaced_more.saturating_add(e.unplaced_more);
             }
             TransferRunEvent::Completed(e) => self.completed = Some(e.clone()),
         }

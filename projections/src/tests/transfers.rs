@@ -101,7 +101,7 @@ async fn a_lead_that_nobody_was_to_get_has_a_record_too(
     let hours = second(60 + 49 * 3600);
     let stay = |n| Unplaced { customer: customer(n), from: staff(1), reason: NoPlace::NoRoom };
     let begun = run_begun(rule(1), rule_text("闲置流转"), &moves, hours);
-    let unplaced = TransferRunPlanned { moves: vec![], unplaced: vec![stay(2), stay(3)] };
+    let unplaced = TransferRunPlanned { unplaced: vec![stay(2), stay(3)], ..TransferRunPlanned::default() };
     world.append(run(1), &[begun, vec![unplaced.into()]].concat()).await;
     world.append(customer(1), &[moved_by(run(1), rule(1), moves[0], hours)]).await;
     let full = || Some("no_room".to_owned());

@@ -90,9 +90,9 @@ fn a_plan_that_cannot_be_is_refused() {
 #[test]
 fn what_nobody_gets_is_written_down_with_the_plan_and_told_at_the_end() {
     let stay: Vec<_> =
-        (100..=100 + PLANNED_MOVES_MAX as u128).map(|n| unplaced(n, NoPlace::NoRoom)).collect();
+        (100..100 + UNPLACED_NAMED_MAX as u128).map(|n| unplaced(n, NoPlace::NoRoom)).collect();
     let begun = TransferRun::default().decide(start_without(moves(), stay.clone())).unwrap();
-    assert_eq!(begun.len(), 4, "its start, its moves, and two events of leads that stay");
+    assert_eq!(begun.len(), 3, "its start, its moves, and an event of leads that stay");
     let run: TransferRun = after(&begun);
     assert_eq!((&run.moves, &run.unplaced), (&moves(), &stay));
     let ended = run.decide(complete(vec![one(1, 1, 2)], vec![stays(2), stays(3)])).unwrap();
@@ -105,6 +105,18 @@ fn what_nobody_gets_is_written_down_with_the_plan_and_told_at_the_end() {
 }
 
 #[test]
+fn of_thousands_that_nobody_gets_some_are_named_and_all_are_counted() {
+    let stay: Vec<_> =
+        (100..100 + 7 * UNPLACED_NAMED_MAX as u128).map(|n| unplaced(n, NoPlace::NoRoom)).collect();
+    let begun = TransferRun::default().decide(start_without(vec![], stay.clone())).unwrap();
+    let run: TransferRun = after(&begun);
+    assert_eq!(run.unplaced, stay[..UNPLACED_NAMED_MAX]);
+    let ended = run.decide(complete(vec![], vec![])).unwrap();
+    let [TransferRunEvent::Completed(ended)] = &ended[..] else { panic!("{ended:?}") };
+    assert_eq!((ended.skipped.len(), ended.stayed()), (UNPLACED_NAMED_MAX, stay.len()));
+}
+
+#[test]
 fn the_end_names_what_moved_what_stayed_and_each_persons_part() {
     let (moved, skipped) = (vec![one(1, 1, 2), one(3, 2, 3)], vec![stays(2), stays(8)]);
     let person = |n, moved_out, moved_in| PersonMoves { staff: staff(n), moved_out, moved_in };
@@ -113,6 +125,7 @@ fn the_end_names_what_moved_what_stayed_and_each_persons_part() {
         rule_name: text().name,
         moved: moved.clone(),
         skipped: skipped.clone(),
+        unplaced_more: 0,
         people: vec![person(1, 1, 0), person(2, 1, 1), person(3, 0, 1)],
         explanation: None,
         at: at(9),

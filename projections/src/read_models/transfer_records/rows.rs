@@ -56,7 +56,7 @@ impl RunRow {
 
     pub(super) fn end(&mut self, position: Position, e: &TransferRunCompleted) {
         self.moved = count(e.moved.len());
-        self.skipped = count(e.skipped.len());
+        self.skipped = count(e.stayed());
         self.explanation.clone_from(&e.explanation);
         self.completed_at = Some(e.at);
         self.position = position;

@@ -68,7 +68,7 @@ pub(in crate::tests) fn run_begun(
         by: Actor::System("transfer_rule".to_owned()),
         at,
     };
-    vec![started.into(), TransferRunPlanned { moves: moves.to_vec(), unplaced: vec![] }.into()]
+    vec![started.into(), TransferRunPlanned { moves: moves.to_vec(), ..TransferRunPlanned::default() }.into()]
 }
 
 pub(in crate::tests) fn run_over(
@@ -84,6 +84,7 @@ pub(in crate::tests) fn run_over(
         rule_name: "闲置流转".to_owned(),
         moved: moved.to_vec(),
         skipped: skipped.collect(),
+        unplaced_more: 0,
         people: people(moved),
         explanation: None,
         at,

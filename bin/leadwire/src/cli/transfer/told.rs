@@ -6,7 +6,7 @@ use anyhow::Result;
 use application::transfers::SkipReason;
 use chrono::{DateTime, Utc};
 use domain::transfer_rule::plan::Nothing;
-use domain::transfer_rule::run::{Seed, TransferRun, Trigger, people as parts};
+use domain::transfer_rule::run::{Seed, TransferRun, TransferRunCompleted, Trigger, people as parts};
 use domain::{Actor, CustomerId, StaffId, TransferRuleId, TransferRunId};
 use serde::Serialize;
 
@@ -133,7 +133,7 @@ impl RunDocument {
             seed: started.seed,
             planned_count: run.moves.len(),
             transferred_count: moved.len(),
-            skipped_count: stayed.len(),
+            skipped_count: completed.map_or(0, TransferRunCompleted::stayed),
             skipped: reasons(stayed.values().copied()),
             user_stats: user_stats.collect(),
             moves: moves.collect(),

@@ -115,6 +115,11 @@ impl Outcome {
         self.end.as_ref().map_or(0, |end| end.moved.len())
     }
 
+    /// How many leads fitted and stayed, also those that the run does not name.
+    fn stayed(&self) -> usize {
+        self.end.as_ref().map_or(0, TransferRunCompleted::stayed)
+    }
+
     fn skipped(&self) -> &[Skipped] {
         self.end.as_ref().map_or(&[], |end| &end.skipped)
     }
@@ -145,7 +150,7 @@ pub(super) fn going_on(planned: usize) -> Text {
 pub(super) fn summary(outcomes: &[Outcome]) -> Text {
     let nothing = || Text::new("没有流转任何线索", "Nothing moved");
     let moved: usize = outcomes.iter().map(Outcome::moved).sum();
-    let skipped: usize = outcomes.iter().map(|one| one.skipped().len()).sum();
+    let skipped: usize = outcomes.iter().map(Outcome::stayed).sum();
     let failed = outcomes.iter().filter(|one| one.problem.is_some()).count();
     let (mut zh, mut en) = match (moved, outcomes) {
         (0, []) => {
@@ -199,7 +204,7 @@ impl TransferRunDocument {
             completed: outcome.end.is_some(),
             planned_count: outcome.planned(),
             transferred_count: outcome.moved(),
-            skipped_count: outcome.skipped().len(),
+            skipped_count: outcome.stayed(),
             skipped: skipped(outcome.skipped(), language),
             explanation: outcome.why().map(|why| why.get(language).to_owned()),
         }
@@ -255,6 +260,7 @@ mod tests {
             explanation: moved.is_empty().then(|| "no_leads".to_owned()),
             moved,
             skipped: (100..).zip(skipped).map(stayed).collect(),
+            unplaced_more: 0,
             at: chrono::DateTime::UNIX_EPOCH,
         };
         Outcome { end: Some(end), ..outcome(n) }
