@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::customer::ContractStatus;
 use domain::staff::Staff;
 use domain::transfer_rule::plan::{Candidate, Nothing, Scene, Target, plan};
 use domain::transfer_rule::run::{PersonMoves, PlannedMove, RUN_LEADS_MAX, Seed, people};
@@ -22,6 +23,7 @@ use super::predict::may_view;
 use super::{RulePatch, RuleRefusal, Stores, TransferError, TransferRefusal, rules};
 use crate::access::Caller;
 use crate::bus::{CommandBus, ExecuteError, LoadError, Versioned};
+use crate::customers::Cap;
 use crate::schedules::Grid;
 
 /// Days that a rule may be tried on.
@@ -75,8 +77,8 @@ pub struct WhatIfMove {
 pub struct Taker {
     /// The person.
     pub staff: StaffId,
-    /// Leads the person may own; `None`: any number.
-    pub cap: Option<u32>,
+    /// Leads the person may own, and which of them count; `None`: any number.
+    pub cap: Option<Cap>,
 }
 
 /// What a rule would have done.
@@ -193,8 +195,7 @@ async fn takers<B: CommandBus>(stores: Stores<'_, B>, targets: &[StaffId]) -> Re
     let streams: Vec<StreamId> = targets.iter().map(|person| StreamId::from(*person)).collect();
     let found = stores.bus.load_many::<Staff>(&streams).await?;
     let taker = |(staff, found): (&StaffId, Versioned<Staff>)| {
-        let cap = cap_of(stores, &found.state)?;
-        Some(Taker { staff: *staff, cap: Some(u32::try_from(cap.max.max(0)).unwrap_or(u32::MAX)) })
+        Some(Taker { staff: *staff, cap: Some(cap_of(stores, &found.state)?) })
     };
     Ok(targets.iter().zip(found).filter_map(taker).collect())
 }
@@ -250,6 +251,21 @@ struct OtherPast<'t> {
     elsewhere: HashMap<CustomerId, Elsewhere>,
 }
 
+/// How many leads somebody would have.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    leads: i64,
+    signed: i64,
+}
+
+impl Held {
+    /// What the cap leaves.
+    fn room(self, cap: Cap) -> u32 {
+        let counted = if cap.ignores_signed { self.leads - self.signed } else { self.leads };
+        u32::try_from((cap.max - counted).max(0)).unwrap_or(u32::MAX)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Elsewhere {
     owner: StaffId,
@@ -266,15 +282,17 @@ impl<'t> OtherPast<'t> {
     fn run(&mut self, leads: &[PastLead], at: DateTime<Utc>, seed: u64) -> (Vec<PlannedMove>, Scene) {
         let criteria = self.text.criteria();
         let (mut idle, mut held, mut ineligible) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
-        let mut owned = 0;
+        let mut of_sources = 0;
         for lead in leads {
             let facts = self.seen(lead);
             let Some(owner) = facts.owner else { continue };
-            *held.entry(owner).or_insert(0_u32) += 1;
+            let theirs: &mut Held = held.entry(owner).or_default();
+            theirs.leads += 1;
+            theirs.signed += i64::from(facts.status == Some(ContractStatus::Signed));
             if !criteria.sources.contains(&owner) {
                 continue;
             }
-            owned += 1;
+            of_sources += 1;
             match criteria.check(&facts, at) {
                 Ok(()) => {
                     let candidate = Candidate { customer: lead.customer, owner, sequence: 0 };
@@ -297,7 +315,7 @@ impl<'t> OtherPast<'t> {
             window_closed: false,
             sources: self.text.sources.len(),
             targets: targets.len(),
-            owned,
+            owned: of_sources,
             ineligible: ineligible.into_iter().collect(),
             unplaced: unplaced.into_iter().collect(),
             skipped: 0,
@@ -306,12 +324,10 @@ impl<'t> OtherPast<'t> {
     }
 
     /// The takers, each with the room that what they hold in this other past leaves.
-    fn targets(&self, held: &HashMap<StaffId, u32>) -> Vec<Target> {
+    fn targets(&self, held: &HashMap<StaffId, Held>) -> Vec<Target> {
         let target = |taker: &Taker| Target {
             staff: taker.staff,
-            room: taker
-                .cap
-                .map(|cap| cap.saturating_sub(held.get(&taker.staff).copied().unwrap_or_default())),
+            room: taker.cap.map(|cap| held.get(&taker.staff).copied().unwrap_or_default().room(cap)),
             balance: self.balances.get(&taker.staff).copied().unwrap_or_default(),
         };
         self.takers.iter().map(target).collect()

@@ -10,6 +10,7 @@ use domain::transfer_rule::run::{PersonMoves, Seed};
 use domain::transfer_rule::{LeadFacts, RuleText};
 
 use super::*;
+use crate::customers::Cap;
 use crate::schedules::Grid;
 
 /// Leads by their life: from when on they are what.
@@ -72,7 +73,7 @@ fn asked(lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
 }
 
 /// The same where nobody may own more leads than that.
-fn held_to(cap: Option<u32>, lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
+fn held_to(cap: Option<Cap>, lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
     let moments: Vec<_> = (0..days * 24).map(hour).collect();
     let takers = TAKERS.map(|n| Taker { staff: staff(n), cap });
     ready(what_if(lives, text, &takers, &moments, Seed(1))).unwrap()
@@ -135,17 +136,32 @@ fn a_target_who_is_a_source_too_hands_on_what_lies_about_there() {
     assert_eq!(ways, [(hour(49), giver, first), (hour(98), first, second)]);
 }
 
+fn at_most(max: i64) -> Cap {
+    Cap { max, ignores_signed: false }
+}
+
+#[test]
+fn signed_leads_count_as_the_limits_say() {
+    let signed = LeadFacts { status: Some(ContractStatus::Signed), ..owned(TAKERS[0], hour(0)) };
+    let other = LeadFacts { status: Some(ContractStatus::Signed), ..owned(TAKERS[1], hour(0)) };
+    let idle = vec![(hour(0), owned(GIVER, hour(0)))];
+    let past = lives(vec![(0, idle), (1, vec![(hour(0), signed)]), (2, vec![(hour(0), other)])]);
+    assert_eq!(held_to(Some(at_most(1)), &past, 3, &always()).moved, 0);
+    let ignoring = Cap { max: 1, ignores_signed: true };
+    assert_eq!(held_to(Some(ignoring), &past, 3, &always()).moved, 1);
+}
+
 #[test]
 fn nobody_would_hold_more_than_the_cap_and_what_they_really_held_counts() {
     let idle = |n| (n, vec![(hour(0), owned(GIVER, hour(0)))]);
     // The first taker holds a lead until hour 60.
     let held = vec![(hour(0), owned(TAKERS[0], hour(0))), (hour(60), owned(COLLEAGUE, hour(60)))];
     let past = lives(vec![idle(0), idle(1), idle(2), (3, held)]);
-    let told = held_to(Some(1), &past, 5, &always());
+    let told = held_to(Some(at_most(1)), &past, 5, &always());
     let ways: Vec<_> = told.moves.iter().map(|moved| (moved.at, moved.one.to)).collect();
     assert_eq!(ways, [(hour(49), staff(TAKERS[1])), (hour(60), staff(TAKERS[0]))]);
     assert_eq!((told.moved, told.leads, told.nothing), (2, 2, None));
-    let told = held_to(Some(0), &past, 5, &always());
+    let told = held_to(Some(at_most(0)), &past, 5, &always());
     assert!(matches!(told.nothing, Some(Nothing::NoPlace { .. })), "{told:?}");
 }
 
