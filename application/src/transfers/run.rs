@@ -5,6 +5,7 @@
 //! processes go on with the run, and whatever happens to the lead afterwards. The end is one append, written once.
 
 use std::collections::HashMap;
+use std::pin::pin;
 
 use domain::customer::{Customer, CustomerCommand, CustomerError, CustomerEvent, RuleRun};
 use domain::staff::Staff;
@@ -30,6 +31,9 @@ use crate::customers::{Cap, Holding, after, recounted};
 /// Leads that are read and moved together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
 const MOVES_AT_ONCE: usize = 64;
+
+/// Pages under way: while the moves of one commit, the leads of the next are read.
+const PAGES_AT_ONCE: usize = 2;
 
 /// What came of the plan, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,8 +86,9 @@ pub async fn continue_run_told<B: CommandBus>(
     }
     let mover = Mover { stores, run, criteria: started.text.criteria(), started };
     let mut outcome = Outcome::default();
-    for page in found.moves.chunks(MOVES_AT_ONCE) {
-        let fates = mover.page(page).await?;
+    let pages: Vec<Vec<PlannedMove>> = found.moves.chunks(MOVES_AT_ONCE).map(<[_]>::to_vec).collect();
+    let mut pages = pin!(stream::iter(pages).map(|page| mover.page(page)).buffered(PAGES_AT_ONCE));
+    while let Some((page, fates)) = pages.try_next().await? {
         for (planned, fate) in page.iter().zip(fates) {
             match fate {
                 Fate::Moved => outcome.moved.push(*planned),
@@ -158,13 +163,14 @@ struct Moment {
 
 impl<B: CommandBus> Mover<'_, B> {
     /// Moves a page: leads, targets and rule are read set-wise, then each lead is a command of its own.
-    async fn page(&self, page: &[PlannedMove]) -> Result<Vec<Fate>, TransferError> {
+    async fn page(&self, page: Vec<PlannedMove>) -> Result<(Vec<PlannedMove>, Vec<Fate>), TransferError> {
         let streams: Vec<StreamId> = page.iter().map(|one| StreamId::from(one.customer)).collect();
         let found = self.stores.bus.load_many::<Customer>(&streams).await?;
-        let moment = self.moment(page).await?;
+        let moment = self.moment(&page).await?;
         let moves =
             page.iter().copied().zip(found).map(|(planned, found)| self.move_one(planned, found, &moment));
-        stream::iter(moves).buffered(MOVES_AT_ONCE).try_collect().await
+        let fates = stream::iter(moves).buffered(MOVES_AT_ONCE).try_collect().await?;
+        Ok((page, fates))
     }
 
     async fn moment(&self, page: &[PlannedMove]) -> Result<Moment, TransferError> {
