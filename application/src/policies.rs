@@ -28,10 +28,14 @@ use domain::customer::{Customer, CustomerEvent, is_system_note};
 use domain::notice_order::NoticeOrderEvent;
 use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
 use domain::preferences::{Language, PreferencesEvent};
+use domain::recycle_rule::run::RecycleRunEvent;
 use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
 use domain::transfer_rule::run::TransferRunEvent;
-use domain::{BatchId, CustomerId, DeliveryId, EventId, NotificationId, StaffId, StoredEvent, TransferRunId};
+use domain::{
+    BatchId, CustomerId, DeliveryId, EventId, NotificationId, RecycleRunId, StaffId, StoredEvent,
+    TransferRunId,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -69,6 +73,8 @@ pub enum Fact {
     Batch(BatchId, BatchEvent),
     /// In a run of a transfer rule.
     TransferRun(TransferRunId, Box<TransferRunEvent>),
+    /// In a run of the recycle rules.
+    RecycleRun(RecycleRunId, Box<RecycleRunEvent>),
     /// To a member of staff's account.
     Staff(StaffId, Box<StaffEvent>),
     /// To somebody's preferences.
@@ -86,6 +92,7 @@ impl Fact {
             Self::Customer(_, event) => event.name(),
             Self::Batch(_, event) => event.name(),
             Self::TransferRun(_, event) => event.name(),
+            Self::RecycleRun(_, event) => event.name(),
             Self::Staff(_, event) => event.name(),
             Self::Preferences(event) => event.name(),
             Self::Template(event) => event.name(),
@@ -98,11 +105,11 @@ impl Fact {
         match self {
             Self::Customer(_, event) => match &**event {
                 CustomerEvent::StatusChanged(_)
-                | CustomerEvent::Recycled(_)
                 | CustomerEvent::RecycleWarned(_)
                 | CustomerEvent::FollowUpDue(_)
                 | CustomerEvent::Frozen(_) => true, // tells nobody, and takes its owner's warning back
                 CustomerEvent::Created(created) => created.import.is_none(),
+                CustomerEvent::Recycled(recycled) => recycled.run.is_none(),
                 CustomerEvent::Assigned(assigned) => assigned.source.told_by().is_none(),
                 CustomerEvent::Transferred(transferred) => transferred.source.told_by().is_none(),
                 CustomerEvent::Released(released) => released.batch.is_none(),
@@ -116,6 +123,7 @@ impl Fact {
                 | CustomerEvent::Deleted(_) => false,
             },
             Self::TransferRun(..)
+            | Self::RecycleRun(..)
             | Self::Batch(..)
             | Self::Staff(..)
             | Self::Preferences(_)

@@ -88,6 +88,10 @@ id!(
     /// A rule 回收规则 that puts idle leads into the public pool.
     RecycleRuleId
 );
+id!(
+    /// One run of the recycle rules.
+    RecycleRunId
+);
 
 fn derive(parts: &[&str]) -> Uuid {
     // The unit separator keeps ("a", "bc") and ("ab", "c") apart.
@@ -135,7 +139,19 @@ impl TransferRunId {
     }
 }
 
+impl RecycleRunId {
+    /// The run of one period: every process that starts it, and the one that resumes it, means the same run.
+    pub fn of_period(period: DateTime<Utc>) -> Self {
+        Self(derive(&["recycle_run", &period.timestamp_micros().to_string()]))
+    }
+}
+
 impl CommandId {
+    /// The fall of one lead in one run: however often a run is resumed, what becomes of a lead in it is decided once.
+    pub fn of_fall(run: RecycleRunId, customer: CustomerId) -> Self {
+        Self(derive(&["recycle_fall", &run.to_string(), &customer.to_string()]))
+    }
+
     /// The move of one lead in one run: however often a run is resumed, a lead moves once in it.
     pub fn of_move(run: TransferRunId, customer: CustomerId) -> Self {
         Self(derive(&["transfer_move", &run.to_string(), &customer.to_string()]))
@@ -266,6 +282,12 @@ impl From<TransferRunId> for StreamId {
 impl From<RecycleRuleId> for StreamId {
     fn from(id: RecycleRuleId) -> Self {
         Self::new("recycle_rule", id.0)
+    }
+}
+
+impl From<RecycleRunId> for StreamId {
+    fn from(id: RecycleRunId) -> Self {
+        Self::new("recycle_run", id.0)
     }
 }
 

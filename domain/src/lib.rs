@@ -29,5 +29,5 @@ pub use aggregate::{Aggregate, DecodeError, StoredEvent};
 pub use envelope::{Actor, Metadata, Recorded};
 pub use ids::{
     BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NoticeOrderId, NotificationId, Position,
-    RecycleRuleId, Sequence, StaffId, StreamId, TransferRuleId, TransferRunId,
+    RecycleRuleId, RecycleRunId, Sequence, StaffId, StreamId, TransferRuleId, TransferRunId,
 };

@@ -210,6 +210,27 @@ fn recycle_rule_events() {
 }
 
 #[test]
+fn recycle_run_events() {
+    check(pool::recycle_run());
+    check_errors::<domain::recycle_rule::run::RecycleRunEvent>();
+}
+
+/// The sample of the event is of a fall as it was written before there were runs.
+#[test]
+fn a_fall_in_a_run_loads_as_what_it_was() {
+    let fallen = transfers::recycled_in_a_run();
+    insta::with_settings!({ snapshot_path => SAMPLES, prepend_module_to_snapshot => false, omit_expression => true }, {
+        let payload: serde_json::Value = serde_json::from_str(fallen.encode().unwrap().get()).unwrap();
+        insta::assert_snapshot!("CustomerRecycled.v1.run", serde_json::to_string_pretty(&payload).unwrap());
+    });
+    let read = domain::customer::CustomerEvent::decode(
+        "CustomerRecycled",
+        &stored_payload("CustomerRecycled.v1.run.snap"),
+    );
+    assert_eq!(read.unwrap(), fallen);
+}
+
+#[test]
 fn pool_rules_events() {
     check(pool::pool_rules());
     check_errors::<domain::pool_rules::PoolRulesEvent>();

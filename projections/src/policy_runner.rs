@@ -34,6 +34,7 @@ use domain::batch::BatchEvent;
 use domain::customer::CustomerEvent;
 use domain::notice_order::NoticeOrderEvent;
 use domain::preferences::PreferencesEvent;
+use domain::recycle_rule::run::RecycleRunEvent;
 use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
 use domain::transfer_rule::run::TransferRunEvent;
@@ -62,7 +63,8 @@ pub const FALLBACK_AFTER: Duration = Duration::from_mins(5);
 
 /// What the policy reads: the events it answers and those it learns names, roles, owners, wishes and words from.
 static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let types = [CustomerEvent::TYPES, BatchEvent::TYPES, TransferRunEvent::TYPES, StaffEvent::TYPES];
+    let runs = [BatchEvent::TYPES, TransferRunEvent::TYPES, RecycleRunEvent::TYPES].concat();
+    let types = [CustomerEvent::TYPES, &runs, StaffEvent::TYPES];
     let wishes = [PreferencesEvent::TYPES, TemplateEvent::TYPES, NoticeOrderEvent::TYPES];
     let types = [types.concat(), wishes.concat()].concat();
     types.into_iter().map(|(name, _)| name).collect()

@@ -13,6 +13,7 @@ mod follow_ups;
 pub(crate) mod inbox;
 mod next_follow_ups;
 mod open_imports;
+mod open_recycle_runs;
 pub(crate) mod pool_log;
 mod projector;
 mod recycle_rules;
@@ -51,6 +52,8 @@ domain::code_table! {
         Consents = "consents",
         /// Imports, and whether each is over.
         OpenImports = "open_imports",
+        /// Runs of the recycle rules, and whether each is over.
+        OpenRecycleRuns = "open_recycle_runs",
         /// The recycle rules.
         RecycleRules = "recycle_rules",
         /// When each lead is to be followed up next.
@@ -82,6 +85,7 @@ impl ReadModel {
             Self::Deliveries => deliveries::FILTER,
             Self::Consents => consents::FILTER,
             Self::OpenImports => open_imports::FILTER,
+            Self::OpenRecycleRuns => open_recycle_runs::FILTER,
             Self::RecycleRules => recycle_rules::FILTER,
             Self::NextFollowUps => next_follow_ups::FILTER,
             Self::TransferRules => transfer_rules::FILTER,
@@ -102,6 +106,7 @@ impl ReadModel {
             Self::Deliveries => &[&deliveries::TABLE, &deliveries::ATTEMPTS],
             Self::Consents => &[&consents::TABLE],
             Self::OpenImports => &[&open_imports::TABLE],
+            Self::OpenRecycleRuns => &[&open_recycle_runs::TABLE],
             Self::RecycleRules => &[&recycle_rules::TABLE],
             Self::NextFollowUps => &[&next_follow_ups::TABLE],
             Self::TransferRules => &[&transfer_rules::TABLE],
@@ -127,6 +132,7 @@ impl ReadModel {
             Self::Deliveries => deliveries::apply(tx, target, page).await,
             Self::Consents => consents::apply(tx, target, page).await,
             Self::OpenImports => open_imports::apply(tx, target, page).await,
+            Self::OpenRecycleRuns => open_recycle_runs::apply(tx, target, page).await,
             Self::RecycleRules => recycle_rules::apply(tx, target, page).await,
             Self::NextFollowUps => next_follow_ups::apply(tx, target, page).await,
             Self::TransferRules => transfer_rules::apply(tx, target, page).await,

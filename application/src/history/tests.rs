@@ -110,7 +110,11 @@ fn events() -> Vec<CustomerEvent> {
         follow_up(FollowUpKind::Other, "系统：李雷从公海领取了该客户"),
         moved_by_a_rule(),
         CustomerRecycled {
-            from: staff(2), rule: recycle, reason: "超过7天未跟进，自动回收".into(), at: AT
+            from: staff(2),
+            rule: recycle,
+            reason: "超过7天未跟进，自动回收".into(),
+            run: None,
+            at: AT,
         }
         .into(),
         RecycleWarned { to: staff(2), rule: recycle, due_at: AT, offset_hours: 72, at: AT }.into(),

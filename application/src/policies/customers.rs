@@ -172,7 +172,12 @@ pub(super) fn status_changed(event: &PolicyEvent, view: &View<'_>) -> Reactions 
 }
 
 /// One lead of many that moved together: its owners read about it in their summary.
-fn in_summary(template: &Template, recipient: StaffId, customer: CustomerId, summary: &StreamId) -> Reaction {
+pub(super) fn in_summary(
+    template: &Template,
+    recipient: StaffId,
+    customer: CustomerId,
+    summary: &StreamId,
+) -> Reaction {
     let decision = Decision::Merge { into: summary.to_string() };
     not_told(template, recipient, vec![customer], &decision)
 }

@@ -1,25 +1,34 @@
 //! Notices about what rules do: a lead goes back into the pool, or will; a follow-up is due; a transfer rule ran.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Asia::Shanghai;
 use domain::customer::{CustomerEvent, CustomerRecycled, FollowUpDue, RecycleWarned};
+use domain::recycle_rule::run::{RecycleRunCompleted, RecycleRunEvent};
 use domain::transfer_rule::run::{Moved, TransferRunCompleted, TransferRunEvent};
-use domain::{CustomerId, StaffId, TransferRunId};
+use domain::{CustomerId, RecycleRuleId, StaffId, StreamId, TransferRunId};
 use serde_json::json;
 
 use super::about::{About, instant, typed};
 use super::batches::by_person;
-use super::customers::{Reactions, customer, customer_event, wrong_row};
+use super::customers::{Reactions, customer, customer_event, in_summary, wrong_row};
 use super::{Fact, PolicyEvent, View};
 use crate::texts::{self, Template};
 
 /// Most leads that a summary names. A run may move thousands to one person, who finds them all in the records.
 const NAMED_MAX: usize = 100;
 
-/// The former owner: a rule is never the one who is told.
+/// Most rules that a summary names; the others it counts.
+const RULES_NAMED_MAX: usize = 3;
+
+/// The former owner: a rule is never the one who is told. What fell in a run is told by its end.
 pub(super) fn recycled(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, CustomerEvent::Recycled(recycled)) = customer_event(event)? else { return wrong_row(event) };
-    let CustomerRecycled { from, rule, reason, at } = recycled;
+    let CustomerRecycled { from, rule, reason, run, at } = recycled;
+    if let Some(run) = run {
+        return Ok(vec![in_summary(&texts::RECLAIMED, *from, id, &StreamId::from(*run))]);
+    }
     let reason = typed(reason);
     let about = About::customer(id, customer(event, view)?).word("reason", reason.clone()).facts(json!({
         "oldOwner": view.staff.name(*from),
@@ -28,6 +37,35 @@ pub(super) fn recycled(event: &PolicyEvent, view: &View<'_>) -> Reactions {
         "releasedAt": instant(*at),
     }));
     Ok(about.tell(&texts::RECLAIMED, [*from], view)?)
+}
+
+/// One summary to everybody who lost leads, in the order of their ids. A run in which nothing fell tells nobody.
+pub(super) fn recycle_completed(event: &PolicyEvent, view: &View<'_>) -> Reactions {
+    let Fact::RecycleRun(run, run_event) = &event.fact else { return wrong_row(event) };
+    let RecycleRunEvent::Completed(completed) = &**run_event else { return wrong_row(event) };
+    let by: BTreeSet<_> = completed.fallen.iter().map(|one| (one.from, one.rule)).collect();
+    let mut reactions = Vec::new();
+    for (loser, lost) in by_person(completed.fallen.iter().map(|one| (one.from, one.customer))) {
+        let reason = reason(completed, |rule| by.contains(&(loser, rule)));
+        let about = About::many(lost, NAMED_MAX).word("reason", reason.clone()).facts(json!({
+            "oldOwner": view.staff.name(loser),
+            "runId": run.to_string(),
+            "reason": reason,
+            "releasedAt": instant(completed.at),
+        }));
+        reactions.extend(about.tell(&texts::RECLAIMED_SUMMARY, [loser], view)?);
+    }
+    Ok(reactions)
+}
+
+/// By which rules leads fell, in the words of those who wrote them.
+fn reason(completed: &RecycleRunCompleted, counts: impl Fn(RecycleRuleId) -> bool) -> String {
+    let names = completed.rules.iter().filter(|one| counts(one.rule)).map(|one| typed(&one.name));
+    let names: Vec<String> = names.collect();
+    match names.get(..RULES_NAMED_MAX).filter(|_| names.len() > RULES_NAMED_MAX) {
+        Some(first) => format!("{}等{}条规则，自动回收", first.join("、"), names.len()),
+        None => format!("{}，自动回收", names.join("、")),
+    }
 }
 
 /// The owner, while there is still time.

@@ -114,9 +114,12 @@ pub fn changes_wishes(fact: &Fact) -> bool {
     match fact {
         Fact::Preferences(_) => true,
         Fact::Staff(_, event) => matches!(**event, StaffEvent::RoleChanged(_)),
-        Fact::Customer(..) | Fact::Batch(..) | Fact::TransferRun(..) | Fact::Template(_) | Fact::Order(_) => {
-            false
-        }
+        Fact::Customer(..)
+        | Fact::Batch(..)
+        | Fact::TransferRun(..)
+        | Fact::RecycleRun(..)
+        | Fact::Template(_)
+        | Fact::Order(_) => false,
     }
 }
 
@@ -137,6 +140,7 @@ pub fn hastened(event: &PolicyEvent, staff: &StaffDirectory, preferences: &Prefe
         | Fact::Customer(..)
         | Fact::Batch(..)
         | Fact::TransferRun(..)
+        | Fact::RecycleRun(..)
         | Fact::Template(_)
         | Fact::Order(_) => vec![],
     };

@@ -7,12 +7,15 @@ use domain::customer::{
     Customer, CustomerCommand, CustomerError, CustomerEvent, FOLLOW_UP_REMINDER, RECYCLE_RULE,
 };
 use domain::recycle_rule::RecyclePolicy;
-use domain::{Actor, Aggregate, CommandId, CustomerId, Metadata, StreamId};
+use domain::recycle_rule::run::PlannedFall;
+use domain::{Actor, Aggregate, CommandId, CustomerId, Metadata, RecycleRunId, StreamId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::{Deserialize, Serialize};
 
-use super::{Falling, RecycleError, Reminder, Stores, Warning};
+use super::{RecycleError, Reminder, Stores, Warning};
 use crate::bus::{
-    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, StreamAppend, Versioned,
+    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, Receipt, StreamAppend,
+    Versioned,
 };
 use crate::customers::{Holding, after, recounted};
 
@@ -24,7 +27,7 @@ pub(super) const LEADS_AT_ONCE: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) enum Errand {
     /// Put it into the public pool.
-    Fall { falling: Falling, terms: Arc<RecyclePolicy>, period: DateTime<Utc> },
+    Fall { planned: PlannedFall, terms: Arc<RecyclePolicy>, run: RecycleRunId },
     /// Warn its owner.
     Warn { warning: Warning, terms: Arc<RecyclePolicy>, period: DateTime<Utc> },
     /// Remind its owner.
@@ -46,10 +49,38 @@ pub(super) enum Fate {
     Contended,
 }
 
+/// What the receipt of a planned lead that stayed holds; that of one that fell holds nothing.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    skipped: String,
+}
+
+impl Fate {
+    /// Why a planned lead stayed, with the codes that the end of a run says.
+    const STAYED: [(Self, &'static str); 3] =
+        [(Self::Touched, "touched"), (Self::Gone, "gone"), (Self::Contended, "contended")];
+
+    /// Why the lead stayed, as a code.
+    pub(super) fn code(self) -> Option<&'static str> {
+        Self::STAYED.iter().find(|(fate, _)| *fate == self).map(|(_, code)| *code)
+    }
+
+    /// What a code says.
+    pub(super) fn of_code(code: &str) -> Self {
+        Self::STAYED.iter().find(|(_, known)| *known == code).map_or(Self::Touched, |(fate, _)| *fate)
+    }
+
+    /// What was decided before, by whoever it was.
+    fn of(receipt: Receipt) -> Self {
+        let kept = serde_json::from_value(receipt.result);
+        kept.map_or(Self::Done, |Kept { skipped }| Self::of_code(&skipped))
+    }
+}
+
 impl Errand {
     fn customer(&self) -> CustomerId {
         match self {
-            Self::Fall { falling, .. } => falling.customer,
+            Self::Fall { planned, .. } => planned.customer,
             Self::Warn { warning, .. } => warning.customer,
             Self::Remind(reminder) => reminder.customer,
         }
@@ -57,8 +88,8 @@ impl Errand {
 
     fn ask(&self, at: DateTime<Utc>) -> CustomerCommand {
         match self {
-            Self::Fall { falling, terms, .. } => {
-                CustomerCommand::Recycle { rule: falling.due.rule, terms: Arc::clone(terms), at }
+            Self::Fall { planned, terms, run } => {
+                CustomerCommand::Recycle { rule: planned.rule, terms: Arc::clone(terms), run: Some(*run), at }
             }
             Self::Warn { warning, terms, .. } => CustomerCommand::WarnOfRecycling {
                 rule: warning.due.rule,
@@ -75,17 +106,20 @@ impl Errand {
     fn metadata(&self) -> Metadata {
         let moment = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         let customer = self.customer();
-        let (part, what, of) = match self {
-            Self::Fall { falling, period, .. } => (RECYCLE_RULE, "fall", (falling.due.rule, period)),
-            Self::Warn { warning, period, .. } => (RECYCLE_RULE, "warn", (warning.due.rule, period)),
+        match self {
+            Self::Fall { run, .. } => {
+                system(RECYCLE_RULE, CommandId::of_fall(*run, customer), run.to_string())
+            }
+            Self::Warn { warning, period, .. } => {
+                let (rule, period) = (warning.due.rule, moment(period));
+                let command = CommandId::from_key(RECYCLE_RULE, &format!("warn:{period}:{rule}:{customer}"));
+                system(RECYCLE_RULE, command, format!("{RECYCLE_RULE}:{period}"))
+            }
             Self::Remind(reminder) => {
                 let key = format!("remind:{customer}:{}", moment(&reminder.due));
-                return system(FOLLOW_UP_REMINDER, CommandId::from_key(FOLLOW_UP_REMINDER, &key), key);
+                system(FOLLOW_UP_REMINDER, CommandId::from_key(FOLLOW_UP_REMINDER, &key), key)
             }
-        };
-        let (rule, period) = (of.0, moment(of.1));
-        let command = CommandId::from_key(part, &format!("{what}:{period}:{rule}:{customer}"));
-        system(part, command, format!("{part}:{period}"))
+        }
     }
 }
 
@@ -114,10 +148,11 @@ async fn run_one<B: CommandBus>(
     for _ in 0..=CONFLICT_RETRIES_MAX {
         let draft = match decide(stores, &errand, &found)? {
             Ok(draft) => draft,
-            Err(fate) => return fate_unless_done(stores, &errand, fate).await,
+            Err(fate) => return settled(stores, &errand, fate).await,
         };
         match stores.bus.append(draft).await {
-            Ok(Appended::Committed { .. } | Appended::Replayed(_)) => return Ok(Fate::Done),
+            Ok(Appended::Committed { .. }) => return Ok(Fate::Done),
+            Ok(Appended::Replayed(receipt)) => return Ok(Fate::of(receipt)),
             // Somebody did something with the lead in between: whether it still is to be done is asked again.
             Err(AppendError::Conflict { .. }) => {
                 found = stores.bus.load::<Customer>(&StreamId::from(errand.customer())).await?;
@@ -125,7 +160,7 @@ async fn run_one<B: CommandBus>(
             Err(error) => return Err(ExecuteError::Append(error)),
         }
     }
-    Ok(Fate::Contended)
+    settled(stores, &errand, Fate::Contended).await
 }
 
 /// The draft, or why there is nothing to do.
@@ -135,6 +170,12 @@ fn decide<B: CommandBus>(
     found: &Versioned<Customer>,
 ) -> Result<Result<Draft, Fate>, RecycleError> {
     let at = stores.clock.now();
+    if let Errand::Fall { planned, .. } = errand
+        && found.state.owner().is_some_and(|owner| owner != planned.from)
+    {
+        // Whose it is now was not planned to lose it, however long it lay since.
+        return Ok(Err(Fate::Touched));
+    }
     let events: Vec<CustomerEvent> = match found.state.decide(errand.ask(at)) {
         Ok(events) if events.is_empty() => return Ok(Err(Fate::Known)),
         Ok(events) => events,
@@ -154,11 +195,30 @@ fn decide<B: CommandBus>(
 }
 
 /// What is not to be done (any more) may be what an earlier call for the same period did before it was interrupted.
-async fn fate_unless_done<B: CommandBus>(
+///
+/// That a planned lead does not fall is written down: another process on the same run finds it, so that the end of the
+/// run never says that a lead stayed which fell.
+async fn settled<B: CommandBus>(
     stores: Stores<'_, B>,
     errand: &Errand,
     fate: Fate,
 ) -> Result<Fate, RecycleError> {
-    let receipt = stores.bus.receipt(errand.metadata().command).await?;
-    Ok(receipt.map_or(fate, |_| Fate::Done))
+    let metadata = errand.metadata();
+    let (Errand::Fall { .. }, Some(code)) = (errand, fate.code()) else {
+        let receipt = stores.bus.receipt(metadata.command).await?;
+        return Ok(receipt.map_or(fate, Fate::of));
+    };
+    let fingerprint = metadata.command.to_string();
+    let kept = serde_json::to_value(Kept { skipped: code.to_owned() })?;
+    let draft = Draft {
+        metadata,
+        recorded_at: stores.clock.now(),
+        streams: vec![],
+        guards: vec![],
+        receipt: Some((fingerprint, kept)),
+    };
+    match stores.bus.append(draft).await.map_err(ExecuteError::Append)? {
+        Appended::Committed { .. } => Ok(fate),
+        Appended::Replayed(receipt) => Ok(Fate::of(receipt)),
+    }
 }

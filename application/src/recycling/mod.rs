@@ -1,13 +1,15 @@
 //! Recycle rules at work 回收规则, and the rules of the public pool 公海规则 (transfer-and-recycle.md section 3).
 //!
-//! Reading order: [`recycle`] (each hour: who is warned, which lead falls), [`remind`] (each minute: whose follow-up is
-//! due), `errand` (what both do with one lead: the whole predicate is asked again inside its append), [`preview`] (who
-//! would fall by a rule), [`create_rule`] and its siblings, [`limits_in_force`].
+//! Reading order: [`recycle`] (each hour: who is warned, which lead falls), `falls` (the plan of a run, and its end, which
+//! tells each former owner once), [`remind`] (each minute: whose follow-up is due), `errand` (what all do with one lead:
+//! the whole predicate is asked again inside its append), [`preview`] (who would fall by a rule), [`create_rule`] and its
+//! siblings, [`limits_in_force`].
 //!
 //! A scan may be late; an append never is. Every lead is a command of its own whose id follows from what it is for, so
 //! a job that is begun again meets what it did and does it no second time.
 
 mod errand;
+mod falls;
 mod pool;
 mod preview;
 mod refusal;
@@ -20,14 +22,15 @@ mod tests;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::recycle_rule::{PoolDue, RecyclePolicy, RecycleRule};
-use domain::{CustomerId, RecycleRuleId, StaffId, StreamId};
+use domain::{CustomerId, RecycleRuleId, RecycleRunId, StaffId, StreamId};
 
+pub use domain::recycle_rule::run::RUN_LEADS_MAX;
 pub use pool::{limits_in_force, set_pool_rules};
 pub use preview::{Draft, PREVIEW_LEADS_MAX, Preview, preview};
 pub use refusal::RecycleRefusal;
 pub use remind::{REMINDERS_MAX, Reminded, remind};
 pub use rules::{RuleReceipt, create_rule, delete_rule, revise_rule, switch_rule};
-pub use run::{Outcome, RUN_LEADS_MAX, recycle};
+pub use run::{Outcome, recycle};
 
 use crate::access::{self, Action, Caller};
 use crate::bus::{CommandBus, ExecuteError, LoadError};
@@ -51,6 +54,9 @@ pub trait Leads: Send + Sync {
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Falling>, LoadError>;
+
+    /// The runs that began and that nobody ended, oldest first.
+    async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError>;
 
     /// The owned leads of whose fall a warning is to be told at `at` and was not told, by the moment they fall, at most
     /// `limit`.

@@ -3,6 +3,7 @@
 use domain::Sequence;
 use domain::pool_rules::PoolRulesError;
 use domain::recycle_rule::RecycleRuleError;
+use domain::recycle_rule::run::RecycleRunError;
 
 /// Why a command on rules is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum RecycleRefusal {
     /// The recycle rule refuses.
     #[error(transparent)]
     Rule(#[from] RecycleRuleError),
+    /// The run refuses.
+    #[error(transparent)]
+    Run(#[from] RecycleRunError),
     /// The rules of the pool refuse.
     #[error(transparent)]
     Pool(#[from] PoolRulesError),

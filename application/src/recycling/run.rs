@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::RecycleRunId;
+use domain::recycle_rule::run::{RUN_LEADS_MAX, RecycleRunCompleted};
 
 use super::errand::{Errand, Fate, LEADS_AT_ONCE, run_page};
+use super::falls::{begin, finish};
 use super::{RecycleError, Stores, policy_now};
 use crate::bus::CommandBus;
-
-/// Leads that fall in one run, and leads whose owners are warned in it; the next run goes on with the others.
-pub const RUN_LEADS_MAX: usize = 10_000;
 
 /// What came of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,32 +28,36 @@ pub struct Outcome {
     pub gone: u64,
     /// Leads that were written to so often that there was no getting through; the next run asks again.
     pub contended: u64,
+    /// Runs of earlier periods that nobody had ended.
+    pub resumed: usize,
     /// Whether there may be more for the next run.
     pub more: bool,
 }
 
 /// Warns, and lets fall what is due at this moment. `period` names the run: begun again for the same period, it goes
-/// on and counts what was done before.
+/// on with its plan and counts what was done before. Runs that a crash left come first.
 pub async fn recycle<B: CommandBus>(
     stores: Stores<'_, B>,
     period: DateTime<Utc>,
 ) -> Result<Outcome, RecycleError> {
-    let terms = Arc::new(policy_now(stores).await?);
-    let mut outcome = Outcome { rules: terms.terms().len(), ..Outcome::default() };
+    let mut outcome = Outcome::default();
+    let run = RecycleRunId::of_period(period);
+    for left in stores.leads.unfinished().await?.into_iter().filter(|left| *left != run) {
+        outcome.take_in(&finish(stores, left).await?);
+        outcome.resumed += 1;
+    }
+    let terms = policy_now(stores).await?;
+    outcome.rules = terms.terms().len();
+    let planned = begin(stores, period, &terms).await?;
+    if planned > 0 {
+        outcome.take_in(&finish(stores, run).await?);
+    }
     if outcome.rules == 0 {
         return Ok(outcome);
     }
     let now = stores.clock.now();
-    let falling = stores.leads.falling(&terms, None, now, RUN_LEADS_MAX).await?;
     let warnings = stores.leads.warnings(&terms, now, RUN_LEADS_MAX).await?;
-    outcome.more = falling.len().max(warnings.len()) >= RUN_LEADS_MAX;
-    for page in falling.chunks(LEADS_AT_ONCE) {
-        // A rule that is switched off meanwhile takes no further lead.
-        let terms = Arc::new(policy_now(stores).await?);
-        let fall = |falling| Errand::Fall { falling, terms: Arc::clone(&terms), period };
-        let errands: Vec<_> = page.iter().copied().map(fall).collect();
-        outcome.recycled += outcome.count(&run_page(stores, errands).await?);
-    }
+    outcome.more = planned.max(warnings.len()) >= RUN_LEADS_MAX;
     for page in warnings.chunks(LEADS_AT_ONCE) {
         let terms = Arc::new(policy_now(stores).await?);
         let warn = |warning| Errand::Warn { warning, terms: Arc::clone(&terms), period };
@@ -64,6 +68,13 @@ pub async fn recycle<B: CommandBus>(
 }
 
 impl Outcome {
+    /// Counts what came of a run of falls.
+    fn take_in(&mut self, ended: &RecycleRunCompleted) {
+        self.recycled += ended.fallen.len() as u64;
+        let stayed: Vec<_> = ended.skipped.iter().map(|stayed| Fate::of_code(&stayed.reason)).collect();
+        self.count(&stayed);
+    }
+
     /// Counts what was not done; how many were.
     fn count(&mut self, fates: &[Fate]) -> u64 {
         let mut done = 0;
@@ -83,8 +94,8 @@ impl Outcome {
 /// One sentence for the list of jobs.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rules, recycled, warned, touched, gone, contended, more } = self;
-        if *rules == 0 {
+        let Self { rules, recycled, warned, touched, gone, contended, resumed, more } = self;
+        if *rules == 0 && *resumed == 0 {
             return f.write_str("no recycle rule is on");
         }
         let stayed = BTreeMap::from([
@@ -97,6 +108,9 @@ impl fmt::Display for Outcome {
         write!(f, "{recycled} leads went into the pool and {warned} warnings were told by {rules} rules")?;
         if !stayed.is_empty() {
             write!(f, "; left alone: {}", stayed.join(", "))?;
+        }
+        if *resumed > 0 {
+            write!(f, "; {resumed} unfinished runs carried on")?;
         }
         if *more { f.write_str("; the next run goes on") } else { Ok(()) }
     }

@@ -1,5 +1,6 @@
 //! Recycling on a log in memory: who falls, who is warned and reminded, who wins a race, what a crash leaves.
 
+mod falls;
 mod office;
 mod people;
 mod runs;

@@ -9,7 +9,7 @@ use super::events::{AssignmentSource, RuleRun};
 use super::number::CustomerNumber;
 use super::profile::{Profile, ProfilePatch};
 use crate::envelope::Actor;
-use crate::ids::{BatchId, FollowUpId, RecycleRuleId, StaffId};
+use crate::ids::{BatchId, FollowUpId, RecycleRuleId, RecycleRunId, StaffId};
 use crate::recycle_rule::RecyclePolicy;
 use crate::transfer_rule::{Criteria, Ineligible};
 
@@ -115,6 +115,8 @@ pub enum CustomerCommand {
         rule: RecycleRuleId,
         /// The rules that count.
         terms: Arc<RecyclePolicy>,
+        /// The run it is part of.
+        run: Option<RecycleRunId>,
         /// When.
         at: DateTime<Utc>,
     },

@@ -7,7 +7,9 @@ use super::codes::{ContractStatus, FollowUpKind, LeadLevel};
 use super::number::CustomerNumber;
 use super::profile::{Profile, ProfilePatch};
 use crate::envelope::Actor;
-use crate::ids::{BatchId, FollowUpId, RecycleRuleId, StaffId, StreamId, TransferRuleId, TransferRunId};
+use crate::ids::{
+    BatchId, FollowUpId, RecycleRuleId, RecycleRunId, StaffId, StreamId, TransferRuleId, TransferRunId,
+};
 use crate::stored_events;
 
 stored_events! {
@@ -230,6 +232,9 @@ pub struct CustomerRecycled {
     pub rule: RecycleRuleId,
     /// Why, in the words of the rule.
     pub reason: String,
+    /// The run it was part of; the end of the run tells its former owner once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RecycleRunId>,
     /// When.
     pub at: DateTime<Utc>,
 }

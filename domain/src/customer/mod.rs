@@ -196,7 +196,7 @@ impl Aggregate for Customer {
             C::AutoTransfer { to, rule_run, criteria, expected_owner, reason, at } => {
                 Ok(vec![self.handed_on((expected_owner, to), rule_run, &criteria, reason, at)?])
             }
-            C::Recycle { rule, terms, at } => Ok(vec![self.recycled(rule, &terms, at)?]),
+            C::Recycle { rule, terms, run, at } => Ok(vec![self.recycled((rule, run), &terms, at)?]),
             C::WarnOfRecycling { rule, terms, offset_hours, due_at, at } => {
                 Ok(self.warned(rule, &terms, (offset_hours, due_at), at)?.into_iter().collect())
             }

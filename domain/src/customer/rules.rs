@@ -12,7 +12,7 @@ use super::events::{
 };
 use super::{Customer, Ownership};
 use crate::envelope::Actor;
-use crate::ids::{RecycleRuleId, StaffId};
+use crate::ids::{RecycleRuleId, RecycleRunId, StaffId};
 use crate::recycle_rule::{DueFacts, PoolDue, RecyclePolicy};
 use crate::transfer_rule::{Criteria, Ineligible, LeadFacts};
 
@@ -48,7 +48,7 @@ impl Customer {
     /// The way into the pool by a rule, when it is due by that rule now.
     pub(super) fn recycled(
         &self,
-        rule: RecycleRuleId,
+        (rule, run): (RecycleRuleId, Option<RecycleRunId>),
         terms: &RecyclePolicy,
         at: DateTime<Utc>,
     ) -> Result<CustomerEvent, CustomerError> {
@@ -58,7 +58,7 @@ impl Customer {
             return Err(CustomerError::NotDue { at: Some(due.at) });
         }
         let reason = terms.reason(&due).unwrap_or_default(); // the rule that decides is among the terms
-        Ok(CustomerRecycled { from, rule, reason, at }.into())
+        Ok(CustomerRecycled { from, rule, reason, run, at }.into())
     }
 
     /// The warning, unless its owner had this very one.

@@ -6,6 +6,7 @@
 
 mod check;
 mod due;
+pub mod run;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ use crate::testing::{after, at, boss, given};
 
 mod due;
 mod properties;
+mod runs;
 
 const DAY: i64 = 86_400;
 

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use domain::customer::{ContractStatus, LeadLevel, LeadSource};
 use domain::pool_rules::{PoolRulesEvent, PoolRulesSet, PoolRulesText};
+use domain::recycle_rule::run::{
+    NamedRule, PlannedFall, RecycleRunCompleted, RecycleRunEvent, RecycleRunPlanned, RecycleRunStarted,
+    Stayed,
+};
 use domain::recycle_rule::{
     RecycleKind, RecycleRuleCreated, RecycleRuleDeleted, RecycleRuleDisabled, RecycleRuleEnabled,
     RecycleRuleEvent, RecycleRuleRevised, RecycleText,
 };
 use domain::staff::Role;
+use domain::{CustomerId, RecycleRuleId};
 
-use super::{at, boss};
+use super::{at, boss, staff, uuid};
 
 pub(crate) fn recycle_rule() -> Vec<RecycleRuleEvent> {
     let text = RecycleText {
@@ -32,6 +37,19 @@ pub(crate) fn recycle_rule() -> Vec<RecycleRuleEvent> {
         RecycleRuleEnabled { by: by.clone(), at }.into(),
         RecycleRuleDisabled { by: by.clone(), at }.into(),
         RecycleRuleDeleted { by, at }.into(),
+    ]
+}
+
+pub(crate) fn recycle_run() -> Vec<RecycleRunEvent> {
+    let rules = vec![NamedRule { rule: RecycleRuleId(uuid(71)), name: "三十天未跟进".into() }];
+    let one =
+        |n| PlannedFall { customer: CustomerId(uuid(n)), from: staff(1), rule: RecycleRuleId(uuid(71)) };
+    let stayed = Stayed { customer: CustomerId(uuid(11)), reason: "touched".into() };
+    vec![
+        RecycleRunStarted { period: at(), rules: rules.clone(), at: at() }.into(),
+        RecycleRunPlanned { falls: vec![one(10), one(11)] }.into(),
+        RecycleRunCompleted { period: at(), rules, fallen: vec![one(10)], skipped: vec![stayed], at: at() }
+            .into(),
     ]
 }
 

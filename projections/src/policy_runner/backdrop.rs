@@ -80,7 +80,13 @@ impl Backdrop {
             Known::Fact(Fact::Staff(staff, change)) => self.staff.evolve(*staff, change),
             Known::Fact(Fact::Preferences(change)) => self.preferences.evolve(change),
             Known::Fact(Fact::Template(change)) => self.templates.evolve(change),
-            Known::Fact(Fact::Customer(..) | Fact::Batch(..) | Fact::TransferRun(..) | Fact::Order(_))
+            Known::Fact(
+                Fact::Customer(..)
+                | Fact::Batch(..)
+                | Fact::TransferRun(..)
+                | Fact::RecycleRun(..)
+                | Fact::Order(_),
+            )
             | Known::Unreadable(_) => {}
         }
         self.to = position;

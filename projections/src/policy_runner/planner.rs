@@ -15,10 +15,12 @@ use domain::customer::{Customer, CustomerEvent};
 use domain::notice_order::NoticeOrderEvent;
 use domain::notification::NotificationEvent;
 use domain::preferences::PreferencesEvent;
+use domain::recycle_rule::run::RecycleRunEvent;
 use domain::staff::StaffEvent;
 use domain::transfer_rule::run::TransferRunEvent;
 use domain::{
-    BatchId, CustomerId, EventId, NotificationId, Position, StaffId, StoredEvent, StreamId, TransferRunId,
+    BatchId, CustomerId, EventId, NotificationId, Position, RecycleRunId, StaffId, StoredEvent, StreamId,
+    TransferRunId,
 };
 use infrastructure::bus::Bus;
 use infrastructure::db::DbError;
@@ -266,6 +268,9 @@ pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
     } else if declares(TransferRunEvent::TYPES) {
         payload(upcasters, event)
             .map(|change| Known::Fact(Fact::TransferRun(TransferRunId(id), Box::new(change))))
+    } else if declares(RecycleRunEvent::TYPES) {
+        payload(upcasters, event)
+            .map(|change| Known::Fact(Fact::RecycleRun(RecycleRunId(id), Box::new(change))))
     } else if declares(StaffEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Staff(StaffId(id), Box::new(change))))
     } else if declares(PreferencesEvent::TYPES) {

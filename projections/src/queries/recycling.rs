@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::Customer;
 use domain::recycle_rule::{DueFacts, PoolDue, RecyclePolicy, RecycleRule};
-use domain::{CustomerId, RecycleRuleId, Sequence};
+use domain::{CustomerId, RecycleRuleId, RecycleRunId, Sequence};
 use infrastructure::db::{Db, DbError};
 use infrastructure::with_pool;
 use sqlx::FromRow;
@@ -30,8 +30,13 @@ SELECT due.id, due.due_at
  WHERE due.open AND due.due_at > $1 AND due.due_at <= $2 AND lead.owner IS NOT NULL AND NOT lead.deleted
  ORDER BY due.due_at, due.id LIMIT $3";
 
+/// Most unfinished runs of one answer: the oldest; the next hour finds the others.
+const UNFINISHED_MAX: i64 = 100;
+
+const UNFINISHED: &str = "SELECT id FROM open_recycle_runs WHERE open ORDER BY period, id LIMIT $1";
+
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS];
+pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS, UNFINISHED];
 
 /// A recycle rule as the read model has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +144,10 @@ fn failed(error: &DbError) -> LoadError {
     LoadError::Unavailable(error.to_string())
 }
 
+async fn open_runs(db: &Db) -> Result<Vec<Uuid>, DbError> {
+    Ok(with_pool!(db, pool => sqlx::query_scalar(UNFINISHED).bind(UNFINISHED_MAX).fetch_all(pool).await)?)
+}
+
 async fn due_between(
     db: &Db,
     from: DateTime<Utc>,
@@ -173,6 +182,11 @@ impl Leads for RecyclingLeads {
             Some(Falling { customer, owner, due })
         };
         self.judged(policy, limit, falls, judge).await.map_err(|error| failed(&error))
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError> {
+        let ids = open_runs(self.0.db()).await.map_err(|error| failed(&error))?;
+        Ok(ids.into_iter().map(RecycleRunId).collect())
     }
 
     async fn warnings(

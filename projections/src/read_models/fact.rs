@@ -6,6 +6,7 @@ use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
 use domain::inbox::InboxEvent;
 use domain::notification::NotificationEvent;
+use domain::recycle_rule::run::{RecycleRun, RecycleRunEvent};
 use domain::recycle_rule::{RecycleRule, RecycleRuleEvent};
 use domain::staff::StaffEvent;
 use domain::subscription::SubscriptionEvent;
@@ -30,6 +31,7 @@ pub(crate) enum Fact {
     Batch(Box<Recorded<BatchEvent>>),
     Subscription(Box<Recorded<SubscriptionEvent>>),
     RecycleRule(Box<Recorded<RecycleRuleEvent>>),
+    RecycleRun(Box<Recorded<RecycleRunEvent>>),
     TransferRule(Box<Recorded<TransferRuleEvent>>),
     /// With every lead of a plan, as it was when it was planned.
     TransferRun(Box<Recorded<TransferRunEvent>>, HashMap<CustomerId, Customer>),
@@ -97,6 +99,7 @@ fn decode(upcasters: &Upcasters, event: &RecordedRaw) -> Result<Fact, HandleErro
         kind if kind == <batch::Batch as Aggregate>::TYPE => read!(Batch),
         kind if kind == <subscription::SubscriptionLedger as Aggregate>::TYPE => read!(Subscription),
         kind if kind == RecycleRule::TYPE => read!(RecycleRule),
+        kind if kind == RecycleRun::TYPE => read!(RecycleRun),
         kind if kind == TransferRule::TYPE => read!(TransferRule),
         kind if kind == TransferRun::TYPE => upcasters
             .decode(event.clone())

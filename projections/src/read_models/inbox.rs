@@ -172,7 +172,8 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
             | Fact::Subscription(_)
             | Fact::TransferRule(_)
             | Fact::TransferRun(..)
-            | Fact::RecycleRule(_) => {}
+            | Fact::RecycleRule(_)
+            | Fact::RecycleRun(_) => {}
         }
     }
     Ok(pending.flush(tx, target).await?)

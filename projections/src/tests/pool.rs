@@ -114,7 +114,8 @@ async fn a_recycled_lead_lies_in_the_pool_like_a_released_one(#[case] backend: B
     }
     let rule = RecycleRuleId(uuid::Uuid::from_u128(81));
     let reason = "超过7天未跟进，自动回收".to_owned();
-    let recycled = CustomerRecycled { from: staff(2), rule, reason: reason.clone(), at: second(10) };
+    let recycled =
+        CustomerRecycled { from: staff(2), rule, reason: reason.clone(), run: None, at: second(10) };
     world.append::<CustomerEvent>(customer(1), &[recycled.into()]).await;
     world.append(customer(2), &[released(2, second(9))]).await;
     world.settle().await;

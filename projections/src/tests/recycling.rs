@@ -5,13 +5,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::{
     ContractStatus, CustomerEvent, CustomerFrozen, CustomerRecycled, FollowUpDue, RecycleWarned,
 };
+use domain::recycle_rule::run::{RecycleRunCompleted, RecycleRunEvent};
 use domain::recycle_rule::{
     PoolDue, RecycleKind, RecycleRuleDeleted, RecycleRuleDisabled, RecycleRuleEvent, RecycleRuleRevised,
     RecycleText,
 };
 use rstest::rstest;
 
-use super::kit::recycling::{recycle_rule, seven_days};
+use super::kit::recycling::{planned, recycle_rule, run, run_begun, seven_days};
 use super::kit::{
     Backend, World, assigned, by, claimed, created, customer, dawn, deleted, followed_up, moved_to, profile,
     released, staff,
@@ -66,7 +67,8 @@ async fn what_falls_is_asked_of_the_rows_by_the_moment_it_falls(#[case] backend:
     assert_eq!(port(&world).falling(&policy, None, day(30), 1).await.unwrap(), [first]);
 
     world.append(customer(4), &[claimed(3, day(3))]).await;
-    let fallen = CustomerRecycled { from: staff(2), rule: recycle_rule(1), reason: "x".into(), at: day(7) };
+    let fallen =
+        CustomerRecycled { from: staff(2), rule: recycle_rule(1), reason: "x".into(), run: None, at: day(7) };
     world.append(customer(6), &[CustomerEvent::from(fallen)]).await;
     world.settle().await;
     assert_eq!(falling(&world, day(30)).await, [1, 4]);
@@ -174,4 +176,29 @@ async fn rules_are_listed_in_the_order_in_which_they_are_asked(#[case] backend: 
     assert_eq!(counting, [recycle_rule(3), recycle_rule(1)]);
     let known = port(&world).rules().await.unwrap();
     assert_eq!(known, [1, 2, 3, 4].map(recycle_rule), "deleted ones too");
+}
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn a_run_is_unfinished_until_its_end(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    for n in [3, 1, 2] {
+        world.append(run(day(n)), &run_begun(1, day(n))).await;
+    }
+    world.settle().await;
+    let leads = port(&world);
+    assert_eq!(leads.unfinished().await.unwrap(), [1, 2, 3].map(|n| run(day(n))), "the oldest first");
+    let over: RecycleRunEvent = RecycleRunCompleted {
+        period: day(2),
+        rules: vec![],
+        fallen: vec![planned(1)],
+        skipped: vec![],
+        at: day(3),
+    }
+    .into();
+    world.append(run(day(2)), &[over]).await;
+    world.settle().await;
+    assert_eq!(leads.unfinished().await.unwrap(), [1, 3].map(|n| run(day(n))));
 }

@@ -46,6 +46,7 @@ async fn readiness_is_public_and_its_details_are_for_admins(#[values(Sqlite, Pos
         "inbox",
         "next_follow_ups",
         "open_imports",
+        "open_recycle_runs",
         "policy",
         "pool_log",
         "recycle_rules",

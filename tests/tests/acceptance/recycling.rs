@@ -2,6 +2,7 @@
 //! rules, what they would do, and that what people are held to follows the rules of the pool at once.
 
 mod refused;
+mod summary;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::staff::Role;

@@ -4,7 +4,7 @@ use domain::customer::{
     CustomerClaimed, CustomerDeleted, CustomerFrozen, CustomerRecycled, CustomerReleased, FollowUpKind,
     FollowUpRecorded,
 };
-use domain::{FollowUpId, RecycleRuleId};
+use domain::{FollowUpId, RecycleRuleId, RecycleRunId};
 
 use super::super::{Loss, Untrue, loss, recall_reasons as reasons};
 use super::*;
@@ -26,9 +26,11 @@ fn a_lead_is_lost_by_each_way_out_also_within_a_batch() {
     assert_eq!(lost(transferred(OLD, NEW, ADMIN, Batch(BATCH))), Some((OLD, reasons::LEAD_TRANSFERRED)));
     assert_eq!(lost(release(None)), Some((OLD, reasons::LEAD_RELEASED)));
     assert_eq!(lost(release(Some(BATCH))), Some((OLD, reasons::LEAD_RELEASED)));
-    let recycle =
-        CustomerRecycled { from: OLD, rule: RecycleRuleId(Uuid::nil()), reason: "x".to_owned(), at };
-    assert_eq!(lost(recycle), Some((OLD, reasons::LEAD_RECYCLED)));
+    for run in [None, Some(RecycleRunId(Uuid::nil()))] {
+        let (rule, reason) = (RecycleRuleId(Uuid::nil()), "x".to_owned());
+        let recycle = CustomerRecycled { from: OLD, rule, reason, run, at };
+        assert_eq!(lost(recycle), Some((OLD, reasons::LEAD_RECYCLED)), "{run:?}");
+    }
     assert_eq!(lost(delete(Some(OLD))), Some((OLD, reasons::LEAD_DELETED)));
     assert_eq!(lost(delete(None)), None);
     assert_eq!(lost(assigned(NEW, ADMIN, Manual)), None);

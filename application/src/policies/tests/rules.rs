@@ -3,15 +3,20 @@
 use domain::customer::{
     CustomerRecycled, FollowUpDue, FollowUpKind, FollowUpRecorded, RecycleWarned, RuleRun,
 };
+use domain::recycle_rule::run::{
+    NamedRule, PlannedFall, RecycleRunCompleted, RecycleRunEvent, RecycleRunPlanned, Stayed,
+};
 use domain::transfer_rule::run::{
     Moved, PlannedMove, Skipped, TransferRunCompleted, TransferRunEvent, TransferRunPlanned, people,
 };
-use domain::{FollowUpId, RecycleRuleId, TransferRuleId, TransferRunId};
+use domain::{FollowUpId, RecycleRuleId, RecycleRunId, TransferRuleId, TransferRunId};
 
 use super::*;
 
 const RUN: TransferRunId = TransferRunId(Uuid::from_u128(72));
 const IN_RUN: &str = "both: merge transfer_run-00000000-0000-0000-0000-000000000048";
+const FALL_RUN: RecycleRunId = RecycleRunId(Uuid::from_u128(73));
+const IN_FALL_RUN: &str = "both: merge recycle_run-00000000-0000-0000-0000-000000000049";
 const OUT: &str = kinds::LEAD_AUTO_TRANSFER_OUT;
 const IN: &str = kinds::LEAD_AUTO_TRANSFER_IN;
 
@@ -23,10 +28,27 @@ fn owned(event: impl Into<CustomerEvent>) -> Happened {
     lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create), event.into()])
 }
 
-fn recycled() -> CustomerRecycled {
+fn recycled(run: Option<RecycleRunId>) -> CustomerRecycled {
     CustomerRecycled {
-        from: OLD, rule: rule(), reason: "超过7天未跟进，自动回收".to_owned(), at: at()
+        from: OLD, rule: rule(), reason: "超过7天未跟进，自动回收".to_owned(), run, at: at()
     }
+}
+
+fn fell(n: u128, from: StaffId, by: u128) -> PlannedFall {
+    let (customer, rule) = (CustomerId(Uuid::from_u128(n)), RecycleRuleId(Uuid::from_u128(by)));
+    PlannedFall { customer, from, rule }
+}
+
+/// The end of a run of four rules.
+fn falls(fallen: Vec<PlannedFall>) -> Fact {
+    let named = |(by, name): (u128, &str)| NamedRule {
+        rule: RecycleRuleId(Uuid::from_u128(by)),
+        name: name.to_owned(),
+    };
+    let rules = [(81, "甲"), (82, "乙"), (83, "丙"), (84, "丁")].map(named).to_vec();
+    let skipped = vec![Stayed { customer: LEAD, reason: "touched".to_owned() }];
+    let completed = RecycleRunCompleted { period: at(), rules, fallen, skipped, at: at() };
+    Fact::RecycleRun(FALL_RUN, Box::new(completed.into()))
 }
 
 fn warned() -> RecycleWarned {
@@ -45,6 +67,7 @@ fn run(moved: Vec<Moved>) -> Fact {
         people: people(&moved),
         moved,
         skipped: vec![Skipped { customer: LEAD, reason: "active".to_owned() }],
+        unplaced_more: 0,
         explanation: None,
         at: at(),
     };
@@ -88,7 +111,7 @@ fn the_end_of_a_run_is_one_summary_for_each_side_of_each_person() {
 fn a_run_that_moved_nothing_tells_nobody() {
     check(run(vec![]), &[]);
     let planned: TransferRunEvent =
-        TransferRunPlanned { moves: vec![moved(1, OLD, NEW)], unplaced: vec![] }.into();
+        TransferRunPlanned { moves: vec![moved(1, OLD, NEW)], ..TransferRunPlanned::default() }.into();
     check(Fact::TransferRun(RUN, Box::new(planned)), &[]);
 }
 
@@ -102,9 +125,47 @@ fn a_summary_of_thousands_counts_them_and_names_the_first() {
 
 #[test]
 fn who_loses_a_lead_to_the_pool_by_a_rule_reads_why() {
-    check(owned(recycled()), &[(OLD, kinds::CUSTOMER_RECLAIMED, INBOX)]);
+    check(owned(recycled(None)), &[(OLD, kinds::CUSTOMER_RECLAIMED, INBOX)]);
     let text = "您的客户 陈女士 已被回收到公海，原因：超过7天未跟进，自动回收";
-    assert_eq!(texts(owned(recycled())), [(OLD, text.to_owned())]);
+    assert_eq!(texts(owned(recycled(None))), [(OLD, text.to_owned())]);
+}
+
+#[test]
+fn a_fall_in_a_run_tells_nobody_by_itself() {
+    let happened = owned(recycled(Some(FALL_RUN)));
+    assert!(!happened.fact.needs_customer(), "ten thousand leads are not read for nothing");
+    check(Happened { customer: None, ..happened }, &[(OLD, kinds::CUSTOMER_RECLAIMED, IN_FALL_RUN)]);
+}
+
+#[test]
+fn the_end_of_a_run_of_falls_is_one_summary_for_each_former_owner_with_the_rules_that_took_their_leads() {
+    let fallen =
+        vec![fell(1, OLD, 81), fell(2, NEW, 82), fell(3, OLD, 81), fell(4, NEW, 81), fell(5, MANAGER, 84)];
+    let reclaimed = kinds::CUSTOMER_RECLAIMED;
+    let told = [(MANAGER, reclaimed, INBOX), (OLD, reclaimed, INBOX), (NEW, reclaimed, INBOX)];
+    check(falls(fallen.clone()), &told);
+    let text = |n, why| format!("您的 {n} 个客户已被回收到公海，原因：{why}，自动回收");
+    assert_eq!(
+        texts(falls(fallen)),
+        [(MANAGER, text(1, "丁")), (OLD, text(2, "甲")), (NEW, text(2, "甲、乙"))]
+    );
+    let many = (1..=4).map(|n| fell(n, OLD, 80 + n)).collect();
+    assert_eq!(texts(falls(many)), [(OLD, text(4, "甲、乙、丙等4条规则"))]);
+}
+
+#[test]
+fn a_run_in_which_nothing_fell_tells_nobody() {
+    check(falls(vec![]), &[]);
+    let planned: RecycleRunEvent = RecycleRunPlanned { falls: vec![fell(1, OLD, 81)] }.into();
+    check(Fact::RecycleRun(FALL_RUN, Box::new(planned)), &[]);
+}
+
+#[test]
+fn a_summary_of_thousands_of_falls_counts_them_and_names_the_first() {
+    let fallen = (0..2000).map(|n| fell(n, OLD, 81)).collect();
+    let (_, reactions) = answer(falls(fallen).into(), &wechat());
+    let data = &reactions[0].notice.as_ref().unwrap().message.data;
+    assert_eq!((reactions[0].customers.len(), &data["customerCount"]), (100, &2000.into()));
 }
 
 #[test]
@@ -137,5 +198,5 @@ fn warnings_and_reminders_go_with_the_lead() {
     let gained = |happened: Happened| answer(happened, &wechat()).1[0].gained();
     assert_eq!(gained(owned(warned())), Some(LEAD));
     assert_eq!(gained(owned(FollowUpDue { to: OLD, due: at(), at: at() })), Some(LEAD));
-    assert_eq!(gained(owned(recycled())), None);
+    assert_eq!(gained(owned(recycled(None))), None);
 }

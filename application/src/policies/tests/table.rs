@@ -11,6 +11,7 @@ use domain::notification::NotificationEvent;
 use domain::pool_rules::PoolRulesEvent;
 use domain::preferences::PreferencesEvent;
 use domain::recycle_rule::RecycleRuleEvent;
+use domain::recycle_rule::run::RecycleRunEvent;
 use domain::staff::StaffEvent;
 use domain::subscription::SubscriptionEvent;
 use domain::template::TemplateEvent;
@@ -45,6 +46,7 @@ fn every_event_type_has_exactly_one_row() {
         TransferRuleEvent::TYPES,
         TransferRunEvent::TYPES,
         RecycleRuleEvent::TYPES,
+        RecycleRunEvent::TYPES,
         PoolRulesEvent::TYPES,
     ]
     .concat()

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::{Customer, CustomerCommand, LeadSource};
 use domain::recycle_rule::{DueFacts, RecycleKind, RecyclePolicy, RecycleText};
 use domain::staff::Role;
-use domain::{Actor, Aggregate, CustomerId, RecycleRuleId, StaffId, StreamId};
+use domain::{Actor, Aggregate, CustomerId, RecycleRuleId, RecycleRunId, StaffId, StreamId};
 use uuid::Uuid;
 
 use super::{Falling, Leads, Outcome, Reminder, Stores, Warning, create_rule, recycle};
@@ -73,6 +73,8 @@ pub(super) struct Office {
     pub(super) bus: Memory,
     pub(super) now: Mutex<DateTime<Utc>>,
     pub(super) rules: Mutex<Vec<RecycleRuleId>>,
+    /// Runs that are seen to be unfinished.
+    pub(super) left: Mutex<Vec<RecycleRunId>>,
     leads: Vec<CustomerId>,
     seen: Mutex<Option<Vec<(CustomerId, Customer)>>>,
 }
@@ -102,6 +104,10 @@ impl Leads for Office {
             Some(Falling { customer, owner: state.owner()?, due })
         };
         Ok(self.rows().into_iter().filter_map(falls).take(limit).collect())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError> {
+        Ok(self.left.lock().unwrap().clone())
     }
 
     async fn warnings(
@@ -143,7 +149,8 @@ impl Office {
     pub(super) fn without_rules(leads: u128) -> Self {
         let bus = Memory::default();
         let (now, rules, seen) = (Mutex::new(day_one()), Mutex::default(), Mutex::default());
-        let mut office = Self { bus, now, rules, leads: vec![], seen };
+        let left = Mutex::default();
+        let mut office = Self { bus, now, rules, left, leads: vec![], seen };
         for n in 0..leads {
             office.lead(n, LeadSource::Other);
         }

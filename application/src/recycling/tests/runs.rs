@@ -29,7 +29,8 @@ fn after_seven_days_without_a_follow_up_a_lead_is_in_the_pool_and_counts_no_more
     follow_up(&office.bus, 1, day(2), None);
     let outcome = office.run(day(7));
     assert_eq!((outcome.recycled, outcome.rules, office.held(OWNER)), (2, 1, 1));
-    let CustomerEvent::Recycled(CustomerRecycled { from, rule: by, reason, at }) = office.bus.last(lead(0))
+    let CustomerEvent::Recycled(CustomerRecycled { from, rule: by, reason, at, .. }) =
+        office.bus.last(lead(0))
     else {
         panic!("the last thing that happened was the fall");
     };

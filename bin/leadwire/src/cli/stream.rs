@@ -10,6 +10,7 @@ use domain::notification::Notification;
 use domain::pool_rules::PoolRules;
 use domain::preferences::Preferences;
 use domain::recycle_rule::RecycleRule;
+use domain::recycle_rule::run::RecycleRun;
 use domain::staff::Staff;
 use domain::subscription::SubscriptionLedger;
 use domain::template::NoticeTemplate;
@@ -21,7 +22,7 @@ use projections::queries;
 use uuid::Uuid;
 
 /// Every kind of stream.
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 15] = [
     Customer::TYPE,
     Staff::TYPE,
     Notification::TYPE,
@@ -35,6 +36,7 @@ pub(crate) const KINDS: [&str; 14] = [
     TransferRule::TYPE,
     TransferRun::TYPE,
     RecycleRule::TYPE,
+    RecycleRun::TYPE,
     PoolRules::TYPE,
 ];
 

@@ -55,7 +55,7 @@ fn terms() -> Arc<RecyclePolicy> {
 }
 
 pub(super) fn recycle(at: DateTime<Utc>) -> CustomerCommand {
-    CustomerCommand::Recycle { rule: recycle_rule(), terms: terms(), at }
+    CustomerCommand::Recycle { rule: recycle_rule(), terms: terms(), run: None, at }
 }
 
 pub(super) fn warn(offset_hours: u32, due: i64, at: DateTime<Utc>) -> CustomerCommand {
@@ -171,6 +171,7 @@ fn a_lead_is_recycled_when_it_is_due_and_not_a_second_before() {
         from: staff(1),
         rule: recycle_rule(),
         reason: "超过7天未跟进，自动回收".into(),
+        run: None,
         at: at(7 * DAY),
     };
     given::<Customer>(history([])).when(recycle(at(7 * DAY))).then_expect_events(vec![event.clone().into()]);
@@ -199,9 +200,10 @@ fn who_followed_up_since_the_scan_keeps_the_lead() {
 #[test]
 fn a_rule_that_does_not_decide_recycles_nothing() {
     let other = RecycleRuleId(Uuid::from_u128(82));
-    let command = CustomerCommand::Recycle { rule: other, terms: terms(), at: at(8 * DAY) };
+    let command = CustomerCommand::Recycle { rule: other, terms: terms(), run: None, at: at(8 * DAY) };
     refused(history([]), command, CustomerError::NotDue { at: Some(at(7 * DAY)) });
-    let nothing = CustomerCommand::Recycle { rule: recycle_rule(), terms: Arc::default(), at: at(8 * DAY) };
+    let nothing =
+        CustomerCommand::Recycle { rule: recycle_rule(), terms: Arc::default(), run: None, at: at(8 * DAY) };
     refused(history([]), nothing, CustomerError::NotDue { at: None });
 }
 

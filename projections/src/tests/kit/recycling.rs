@@ -1,10 +1,11 @@
 //! Recycle rules of a story.
 
 use chrono::{DateTime, Utc};
-use domain::RecycleRuleId;
+use domain::recycle_rule::run::{PlannedFall, RecycleRunEvent, RecycleRunPlanned, RecycleRunStarted};
 use domain::recycle_rule::{RecycleKind, RecycleRuleCreated, RecycleRuleEvent, RecycleText};
+use domain::{RecycleRuleId, RecycleRunId};
 
-use super::{World, by};
+use super::{World, by, customer, staff};
 
 pub(in crate::tests) fn recycle_rule(n: u128) -> RecycleRuleId {
     RecycleRuleId(uuid::Uuid::from_u128(0xa000 + n))
@@ -23,6 +24,22 @@ pub(in crate::tests) fn seven_days(at: DateTime<Utc>) -> RecycleText {
         effective_from: at,
         warn_before_hours: vec![72, 24],
     }
+}
+
+/// The run of a period.
+pub(in crate::tests) fn run(period: DateTime<Utc>) -> RecycleRunId {
+    RecycleRunId::of_period(period)
+}
+
+/// Lead `n` of person 2 is to fall by rule 1.
+pub(in crate::tests) fn planned(n: u128) -> PlannedFall {
+    PlannedFall { customer: customer(n), from: staff(2), rule: recycle_rule(1) }
+}
+
+/// A run of lead `n` that nobody ended.
+pub(in crate::tests) fn run_begun(n: u128, period: DateTime<Utc>) -> [RecycleRunEvent; 2] {
+    let started = RecycleRunStarted { period, rules: vec![], at: period };
+    [started.into(), RecycleRunPlanned { falls: vec![planned(n)] }.into()]
 }
 
 impl World {

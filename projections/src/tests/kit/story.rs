@@ -78,5 +78,7 @@ impl World {
         }
         self.rules_at_work(first).await;
         self.recycle_rule(first, recycling::seven_days(dawn()), dawn()).await;
+        let period = second(i64::try_from(first).unwrap());
+        self.append(recycling::run(period), &recycling::run_begun(first, period)).await;
     }
 }

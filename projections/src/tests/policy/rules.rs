@@ -10,8 +10,9 @@ use domain::customer::{
 };
 use domain::notification::Channel;
 use domain::notification::DeliveryState::{Cancelled as Gone, Pending};
+use domain::recycle_rule::run::{NamedRule, PlannedFall, RecycleRunCompleted, RecycleRunEvent};
 use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted, TransferRunEvent, people};
-use domain::{Actor, FollowUpId, RecycleRuleId, TransferRuleId, TransferRunId};
+use domain::{Actor, FollowUpId, RecycleRuleId, RecycleRunId, TransferRuleId, TransferRunId};
 use infrastructure::ids::TimeOrderedIds;
 use infrastructure::upcasters::Upcasters;
 use rstest::rstest;
@@ -26,12 +27,9 @@ fn warned(to: u128) -> CustomerEvent {
     RecycleWarned { to: staff(to), rule, due_at: dawn(), offset_hours: 72, at: dawn() }.into()
 }
 
-fn recycled(from: u128) -> CustomerEvent {
-    let rule = RecycleRuleId(Uuid::from_u128(81));
-    CustomerRecycled {
-        from: staff(from), rule, reason: "超过7天未跟进，自动回收".into(), at: dawn()
-    }
-    .into()
+fn recycled(from: u128, run: Option<RecycleRunId>) -> CustomerEvent {
+    let (rule, reason) = (RecycleRuleId(Uuid::from_u128(81)), "超过7天未跟进，自动回收".into());
+    CustomerRecycled { from: staff(from), rule, reason, run, at: dawn() }.into()
 }
 
 fn followed_up(author: u128) -> CustomerEvent {
@@ -134,13 +132,14 @@ async fn who_loses_the_lead_loses_every_message_about_it(
     assert_eq!(office.outbox().await, [row(ZHANG, Gone), row(ZHANG, Gone), row(LI, Pending)]);
 }
 
+/// A fall as it was written before there were runs is told by itself.
 #[rstest]
 #[tokio::test]
 async fn a_recycled_lead_takes_everything_back_and_tells_its_former_owner(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let office = given(backend).await;
-    office.happen(1, recycled(ZHANG)).await;
+    office.happen(1, recycled(ZHANG, None)).await;
     answer(&office).await;
     assert_eq!(office.outbox().await, [row(ZHANG, Gone), row(ZHANG, Gone)]);
     assert_eq!(reasons(&office).await, ["lead_recycled", "lead_recycled"]);
@@ -184,6 +183,7 @@ async fn a_run_tells_each_person_once_and_its_leads_tell_nobody(
         people: people(&moved),
         moved,
         skipped: vec![],
+        unplaced_more: 0,
         explanation: None,
         at: dawn(),
     }
@@ -195,5 +195,49 @@ async fn a_run_tells_each_person_once_and_its_leads_tell_nobody(
     let scenes: Vec<_> = told.iter().map(|(who, scene, _)| (*who, scene.as_str())).collect();
     assert_eq!(scenes, [(staff(ZHANG).0, "LEAD_AUTO_TRANSFER_OUT"), (staff(LI).0, "LEAD_AUTO_TRANSFER_IN")]);
     assert!(told.iter().all(|(_, _, text)| text.contains(" 3 条") && text.contains("规则：七天未跟进")));
+    assert!(office.reconciled().await.is_clean());
+}
+
+fn run_of_falls(owners: &[u128]) -> RecycleRunEvent {
+    let rule = RecycleRuleId(Uuid::from_u128(81));
+    let fell = |(n, owner): (usize, &u128)| {
+        let customer = customer(n as u128 + 1);
+        PlannedFall { customer, from: staff(*owner), rule }
+    };
+    let rules = vec![NamedRule { rule, name: "七天未跟进".into() }];
+    let fallen = owners.iter().enumerate().map(fell).collect();
+    RecycleRunCompleted { period: dawn(), rules, fallen, skipped: vec![], at: dawn() }.into()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_recycle_run_tells_each_former_owner_once_and_takes_back_lead_by_lead(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let (office, owners) = (given(backend).await, [ZHANG, ZHANG, LI]);
+    office.create(2, ADMIN, Some(ZHANG)).await;
+    office.create(3, ADMIN, Some(LI)).await;
+    answer(&office).await;
+    let before = office.seen().await.notices;
+
+    let run = RecycleRunId::of_period(dawn());
+    for (n, owner) in (1..).zip(owners) {
+        office.happen(n, recycled(owner, Some(run))).await;
+    }
+    answer(&office).await;
+    assert_eq!(office.seen().await.notices, before, "the leads of a run tell nobody");
+    let gone = office.outbox().await.into_iter().filter(|sent| *sent == row(ZHANG, Gone)).count();
+    assert_eq!(gone, 3, "both messages that leads were Zhang's, and the warning");
+    assert!(reasons(&office).await.iter().all(|reason| reason == "lead_recycled"));
+
+    office.command(vec![StreamAppend::of(run, 0, &[run_of_falls(&owners)]).unwrap()]).await;
+    for _ in 0..2 {
+        answer(&office).await; // the second time there is nothing new
+        let notices = office.seen().await.notices;
+        let told: Vec<_> = notices.into_iter().filter(|notice| !before.contains(notice)).collect();
+        let text = |n| format!("您的 {n} 个客户已被回收到公海，原因：七天未跟进，自动回收");
+        let summary = |who, n| (staff(who).0, "CUSTOMER_RECLAIMED".to_owned(), text(n));
+        assert_eq!(told, [summary(ZHANG, 2), summary(LI, 1)]);
+    }
     assert!(office.reconciled().await.is_clean());
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::recycle_rule::RecyclePolicy;
 use domain::transfer_rule::Criteria;
 use domain::transfer_rule::plan::Candidate;
-use domain::{CustomerId, RecycleRuleId, StaffId, TransferRuleId, TransferRunId};
+use domain::{CustomerId, RecycleRuleId, RecycleRunId, StaffId, TransferRuleId, TransferRunId};
 use leadwire::lifecycle::recycling::leads;
 use projections::queries::transfers::LeadCandidates;
 use serde_json::json;
@@ -54,6 +54,10 @@ impl Leads for LateScan {
         _: usize,
     ) -> Result<Vec<Falling>, LoadError> {
         Ok(vec![self.falling])
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError> {
+        Ok(vec![])
     }
 
     async fn warnings(

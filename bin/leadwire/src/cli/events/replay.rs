@@ -12,6 +12,7 @@ use domain::notification::Notification;
 use domain::pool_rules::PoolRules;
 use domain::preferences::Preferences;
 use domain::recycle_rule::RecycleRule;
+use domain::recycle_rule::run::RecycleRun;
 use domain::staff::Staff;
 use domain::subscription::SubscriptionLedger;
 use domain::template::NoticeTemplate;
@@ -77,6 +78,7 @@ fn steps(stream: &StreamId, upcasters: &Upcasters, events: Vec<RecordedRaw>) -> 
         TransferRule::TYPE => fold::<TransferRule>(upcasters, events),
         TransferRun::TYPE => fold::<TransferRun>(upcasters, events),
         RecycleRule::TYPE => fold::<RecycleRule>(upcasters, events),
+        RecycleRun::TYPE => fold::<RecycleRun>(upcasters, events),
         PoolRules::TYPE => fold::<PoolRules>(upcasters, events),
         other => bail!("this program knows no streams of kind {other}; one of {}", stream::KINDS.join(", ")),
     }
