@@ -84,7 +84,7 @@ async fn count(tx: &mut Tx<'_>, bus: &Bus) -> Result<BTreeMap<(CountKind, StaffI
         after.clone_from(last);
         let streams: Vec<StreamId> = page.iter().filter_map(|stream| StreamId::parse(stream)).collect();
         // Read beside this transaction, which writes nothing that is read, and keeps away whoever would.
-        for lead in bus.load_many::<Customer>(&streams).await.map_err(unreadable)? {
+        for lead in bus.load_many::<Customer>(&streams).await.map_err(|error| unreadable(&error))? {
             let Some(holding) = Holding::of(&lead.state) else { continue };
             for kind in holding.kinds() {
                 *counts.entry((kind, holding.owner)).or_default() += 1;
@@ -98,6 +98,6 @@ async fn write(tx: &mut Tx<'_>, kind: &str, key: &str, value: i64) -> Result<(),
     Ok(())
 }
 
-fn unreadable(error: LoadError) -> DbError {
+fn unreadable(error: &LoadError) -> DbError {
     DbError::Corrupt { table: "events", at: "a lead".to_owned(), reason: error.to_string() }
 }

@@ -78,14 +78,10 @@ struct Tally {
 impl Tally {
     fn sentence(&self) -> String {
         let Self { moved, runs, resting, resumed, .. } = self;
-        let mut sentence = format!("{moved} leads moved by {runs} rules");
-        if *resting > 0 {
-            sentence.push_str(&format!("; {resting} rules were outside their hours"));
-        }
-        if *resumed > 0 {
-            sentence.push_str(&format!("; {resumed} unfinished runs carried on"));
-        }
-        sentence
+        let moved = Some(format!("{moved} leads moved by {runs} rules"));
+        let resting = (*resting > 0).then(|| format!("{resting} rules were outside their hours"));
+        let resumed = (*resumed > 0).then(|| format!("{resumed} unfinished runs carried on"));
+        [moved, resting, resumed].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     /// The sentence, or the failure if anything failed.

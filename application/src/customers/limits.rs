@@ -292,12 +292,12 @@ mod tests {
         vec![count(CountKind::OwnedLeads, max), count(CountKind::UnsignedLeads, None)]
     }
 
-    fn unsigned(n: u128) -> Option<Holding> {
-        Some(Holding::unsigned(staff(n)))
+    fn unsigned(n: u128) -> Holding {
+        Holding::unsigned(staff(n))
     }
 
-    fn signed(n: u128) -> Option<Holding> {
-        Some(Holding { owner: staff(n), signed: true })
+    fn signed(n: u128) -> Holding {
+        Holding { owner: staff(n), signed: true }
     }
 
     const CAP: Option<Cap> = Some(Cap { max: 9, ignores_signed: false });
@@ -305,15 +305,19 @@ mod tests {
 
     #[test]
     fn many_moves_are_one_change_for_each_person_and_count() {
-        let moves = [(unsigned(1), unsigned(2)), (None, unsigned(2)), (unsigned(2), unsigned(1))];
+        let moves = [
+            (Some(unsigned(1)), Some(unsigned(2))),
+            (None, Some(unsigned(2))),
+            (Some(unsigned(2)), Some(unsigned(1))),
+        ];
         assert_eq!(recounted_all(moves, CAP), both(2, 1, Some(9)));
-        let away = [(unsigned(1), None), (unsigned(1), None)];
+        let away = [(Some(unsigned(1)), None), (Some(unsigned(1)), None)];
         assert_eq!(recounted_all(away, CAP), both(1, -2, None));
     }
 
     #[test]
     fn who_keeps_a_lead_is_not_counted_again() {
-        assert_eq!(recounted(unsigned(1), unsigned(1), CAP), vec![]);
+        assert_eq!(recounted(Some(unsigned(1)), Some(unsigned(1)), CAP), vec![]);
         assert_eq!(recounted(None, None, CAP), vec![]);
     }
 
@@ -326,13 +330,15 @@ mod tests {
             max: None,
         };
         for cap in [CAP, IGNORES] {
-            assert_eq!(recounted(unsigned(1), signed(1), cap), vec![one(-1)]);
-            assert_eq!(recounted(signed(1), unsigned(1), cap), vec![one(1)]);
+            assert_eq!(recounted(Some(unsigned(1)), Some(signed(1)), cap), vec![one(-1)]);
+            assert_eq!(recounted(Some(signed(1)), Some(unsigned(1)), cap), vec![one(1)]);
         }
     }
 
     #[test]
     fn a_cap_is_held_against_the_leads_that_count() {
+        use CountKind::{OwnedLeads, UnsignedLeads};
+
         let maxima = |changes: Vec<GuardChange>| -> Vec<(CountKind, i64, Option<i64>)> {
             let read = |change| match change {
                 GuardChange::Count { kind, by, max, .. } => (kind, by, max),
@@ -340,12 +346,11 @@ mod tests {
             };
             changes.into_iter().map(read).collect()
         };
-        use CountKind::{OwnedLeads, UnsignedLeads};
         for (cap, lead, expected) in [
-            (CAP, unsigned(1), vec![(OwnedLeads, 1, Some(9)), (UnsignedLeads, 1, None)]),
-            (CAP, signed(1), vec![(OwnedLeads, 1, Some(9))]),
-            (IGNORES, unsigned(1), vec![(OwnedLeads, 1, None), (UnsignedLeads, 1, Some(9))]),
-            (IGNORES, signed(1), vec![(OwnedLeads, 1, None)]),
+            (CAP, Some(unsigned(1)), vec![(OwnedLeads, 1, Some(9)), (UnsignedLeads, 1, None)]),
+            (CAP, Some(signed(1)), vec![(OwnedLeads, 1, Some(9))]),
+            (IGNORES, Some(unsigned(1)), vec![(OwnedLeads, 1, None), (UnsignedLeads, 1, Some(9))]),
+            (IGNORES, Some(signed(1)), vec![(OwnedLeads, 1, None)]),
         ] {
             assert_eq!(maxima(recounted(None, lead, cap)), expected, "{cap:?} {lead:?}");
         }

@@ -41,7 +41,9 @@ fn written(fields: &mut Fields, rule: Value) -> Option<Tried> {
     match CreateTransferRule::parse(rule) {
         Ok(form) => Some(Tried::Written(Box::new(form.wanted))),
         Err(errors) => {
-            errors.into_iter().for_each(|error| fields.violated(error.path, error.rule));
+            for error in errors {
+                fields.violated(error.path, error.rule);
+            }
             None
         }
     }

@@ -89,13 +89,12 @@ impl SkipReason {
                 ("接收人已达到客户持有上限", "the person who was to get it owns as many as one may")
             }
             "contended" => ("线索正被频繁修改", "the lead was written to too often at that moment"),
-            other => match other.parse::<NoPlace>() {
-                Ok(reason) => (reason.zh(), reason.en()),
-                Err(_) => {
-                    let reason = other.parse::<Ineligible>().ok()?;
-                    (reason.zh(), reason.en())
-                }
-            },
+            other => {
+                let no_place = other.parse::<NoPlace>().map(|reason| (reason.zh(), reason.en()));
+                return no_place
+                    .ok()
+                    .or_else(|| other.parse::<Ineligible>().ok().map(|reason| (reason.zh(), reason.en())));
+            }
         })
     }
 }

@@ -216,10 +216,11 @@ impl Runner {
 
     fn tell_of_beginning(&self, Claimed { period, attempt, .. }: &Claimed) {
         let name = self.job.name;
-        match attempt {
-            1 => tracing::debug!(job.name = name, job.period = %period, "job {name} of {period} begins"),
-            _ => tracing::info!(job.name = name, job.period = %period, job.attempt = attempt,
-                "job {name} of {period} is begun again: nobody had ended it"),
+        if *attempt == 1 {
+            tracing::debug!(job.name = name, job.period = %period, "job {name} of {period} begins");
+        } else {
+            tracing::info!(job.name = name, job.period = %period, job.attempt = attempt,
+                "job {name} of {period} is begun again: nobody had ended it");
         }
     }
 

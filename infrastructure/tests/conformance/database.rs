@@ -3,7 +3,8 @@
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
 use infrastructure::{
-    callbacks, credentials, customer_numbers, recount, service_tokens, sessions, transfer_previews, unique_values,
+    callbacks, credentials, customer_numbers, recount, service_tokens, sessions, transfer_previews,
+    unique_values,
 };
 use infrastructure::{with_pool, with_tx};
 use rstest::rstest;

@@ -271,9 +271,11 @@ impl Office {
 
 fn fine<T>(result: CustomerResult<T>) {
     match result {
-        Ok(_) | Err(ExecuteError::Refused(_)) => {}
-        // A lead of that id was there before: an id is drawn for one lead.
-        Err(ExecuteError::Append(application::bus::AppendError::Conflict { .. })) => {}
+        // A conflict: a lead of that id was there before, for an id is drawn for one lead.
+        Ok(_)
+        | Err(
+            ExecuteError::Refused(_) | ExecuteError::Append(application::bus::AppendError::Conflict { .. }),
+        ) => {}
         Err(other) => panic!("{other}"),
     }
 }

@@ -171,7 +171,7 @@ async fn measure(backend: Backend, leads: u32, before: Duration) -> Result<Outco
 
     let working = load.work();
     sleep(WARM_UP).await;
-    let begun = Instant::now();
+    let loaded = Instant::now();
     sleep(before).await;
     let started = Instant::now();
     let sentence = run(&service, period).await?;
@@ -189,7 +189,7 @@ async fn measure(backend: Backend, leads: u32, before: Duration) -> Result<Outco
         leads,
         seeded_in,
         reads,
-        before: times.within(begun, started)?,
+        before: times.within(loaded, started)?,
         meanwhile: times.within(started, ended)?,
         afterwards: times.within(ended, caught_up)?,
         moved,

@@ -159,7 +159,7 @@ impl Office {
 
     pub(super) fn lead(&mut self, n: u128, source: LeadSource) {
         let create = leads::created(n, staff(OWNER), source, day_one());
-        write::<Customer>(&self.bus, lead(n), create, recounted(None, held(OWNER), None));
+        write::<Customer>(&self.bus, lead(n), create, recounted(None, Some(held(OWNER)), None));
         self.leads.push(lead(n));
     }
 
@@ -225,23 +225,28 @@ pub(super) fn follow_up(bus: &Memory, n: u128, at: DateTime<Utc>, next: Option<D
 pub(super) fn give(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
     let assign = leads::given(staff(COLLEAGUE), staff(9), at);
-    write::<Customer>(bus, lead(n), assign, recounted(from.map(Holding::unsigned), held(COLLEAGUE), None));
+    write::<Customer>(
+        bus,
+        lead(n),
+        assign,
+        recounted(from.map(Holding::unsigned), Some(held(COLLEAGUE)), None),
+    );
 }
 
 /// The owner gives the lead back.
 pub(super) fn release(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let (by, reason) = (Actor::Staff(staff(OWNER)), "客户不需要了".to_owned());
     let release = CustomerCommand::Release { reason, batch: None, by, at };
-    write::<Customer>(bus, lead(n), release, recounted(held(OWNER), None, None));
+    write::<Customer>(bus, lead(n), release, recounted(Some(held(OWNER)), None, None));
 }
 
 /// The colleague takes it out of the pool.
 pub(super) fn claim(bus: &Memory, n: u128, at: DateTime<Utc>) {
     let claim = CustomerCommand::Claim { by: staff(COLLEAGUE), cool_off: None, at };
-    write::<Customer>(bus, lead(n), claim, recounted(None, held(COLLEAGUE), None));
+    write::<Customer>(bus, lead(n), claim, recounted(None, Some(held(COLLEAGUE)), None));
 }
 
 /// A lead of this person's that is not signed.
-fn held(n: u128) -> Option<Holding> {
-    Some(Holding::unsigned(staff(n)))
+fn held(n: u128) -> Holding {
+    Holding::unsigned(staff(n))
 }

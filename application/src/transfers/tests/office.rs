@@ -186,7 +186,7 @@ impl Office {
     /// A new lead of somebody's, untouched since day one.
     pub(super) fn lead(&mut self, n: u128, owner: u128, source: LeadSource) {
         let create = leads::created(n, staff(owner), source, day_one());
-        write::<Customer>(&self.bus, lead(n), create, recounted(None, held(owner), None));
+        write::<Customer>(&self.bus, lead(n), create, recounted(None, Some(held(owner)), None));
         self.leads.push(lead(n));
     }
 
@@ -261,10 +261,10 @@ pub(super) fn follow_up(bus: &Memory, n: u128) {
 pub(super) fn give(bus: &Memory, n: u128, to: u128) {
     let from = ready(bus.load::<Customer>(&lead(n).into())).unwrap().state.owner();
     let assign = leads::given(staff(to), staff(9), period() + TimeDelta::minutes(1));
-    write::<Customer>(bus, lead(n), assign, recounted(from.map(Holding::unsigned), held(to), None));
+    write::<Customer>(bus, lead(n), assign, recounted(from.map(Holding::unsigned), Some(held(to)), None));
 }
 
 /// A lead of this person's that is not signed.
-fn held(n: u128) -> Option<Holding> {
-    Some(Holding::unsigned(staff(n)))
+fn held(n: u128) -> Holding {
+    Holding::unsigned(staff(n))
 }

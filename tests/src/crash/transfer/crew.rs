@@ -43,8 +43,8 @@ impl Crew {
         let begun = |service: &Service| {
             let log = service.log();
             let begins = |line: &&str| line.contains(job) && BEGINS.iter().any(|words| line.contains(words));
-            let lines = log.lines().filter(begins);
-            lines.last().map(str::to_owned)
+            let mut lines = log.lines().filter(begins);
+            lines.next_back().map(str::to_owned)
         };
         let services = self.services.iter().enumerate();
         let begun = services.filter_map(|(number, service)| Some((begun(service.as_ref()?)?, number)));

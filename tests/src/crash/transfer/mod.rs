@@ -162,8 +162,7 @@ impl Scene<'_> {
         let half = self.plan.len() / 2;
         let some = (0..TOUCHED_MEANWHILE).map(|n| half + n * half / (2 * TOUCHED_MEANWHILE));
         for planned in some.map(|n| self.plan[n]).collect::<Vec<_>>() {
-            let touched = touch(&api, self.office, planned, self.touched.len()).await?;
-            self.touched.push(touched);
+            self.touched.extend(touch(&api, self.office, planned, self.touched.len()).await?);
         }
         Ok(())
     }
@@ -208,9 +207,8 @@ impl Scene<'_> {
     async fn touch_some(&mut self, crew: &Crew, kill: usize) -> Result<()> {
         let api = self.office.manager(&crew.free()?)?;
         let end = self.plan.len() - kill * TOUCHED_AFTER_A_KILL;
-        for planned in self.plan[end - TOUCHED_AFTER_A_KILL..end].to_vec() {
-            let touched = touch(&api, self.office, planned, self.touched.len()).await?;
-            self.touched.push(touched);
+        for planned in self.plan[end - TOUCHED_AFTER_A_KILL..end].iter().copied() {
+            self.touched.extend(touch(&api, self.office, planned, self.touched.len()).await?);
         }
         Ok(())
     }

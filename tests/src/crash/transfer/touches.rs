@@ -3,6 +3,7 @@
 use anyhow::Result;
 use domain::CustomerId;
 use domain::transfer_rule::run::PlannedMove;
+use leadwire::http::problem;
 use reqwest::Method;
 use serde_json::json;
 
@@ -41,10 +42,15 @@ impl Way {
     }
 }
 
-/// Touches a lead, the `n`-th of all.
-pub(super) async fn touch(api: &Api, office: &Office, planned: PlannedMove, n: usize) -> Result<Touched> {
+/// Touches a lead, the `n`-th of all; `None` when the run moved it at that very moment, which refuses the manager.
+pub(super) async fn touch(
+    api: &Api,
+    office: &Office,
+    planned: PlannedMove,
+    n: usize,
+) -> Result<Option<Touched>> {
     let (customer, way) = (planned.customer, WAYS[n % WAYS.len()]);
-    let key = format!("touch-{n}");
+    let key = format!("touch-{customer}");
     let (method, path, body) = match way {
         Way::FollowUp => {
             let body = json!({ "type": "phone", "content": "客户下周回复" });
@@ -59,6 +65,9 @@ pub(super) async fn touch(api: &Api, office: &Office, planned: PlannedMove, n: u
             (Method::POST, format!("/api/customers/{customer}/release-to-pool"), body)
         }
     };
-    api.command(method, &path, &key, &body).await?;
-    Ok(Touched { customer, way })
+    match api.command(method, &path, &key, &body).await {
+        Ok(_) => Ok(Some(Touched { customer, way })),
+        Err(refused) if refused.to_string().contains(problem::VERSION_CONFLICT.code) => Ok(None),
+        Err(other) => Err(other),
+    }
 }

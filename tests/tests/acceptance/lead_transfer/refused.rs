@@ -201,7 +201,7 @@ async fn what_looks_odd_and_is_right_is_kept_as_it_was_meant(#[values(Sqlite, Po
         let pointer = format!("/{}", place.replace('.', "/"));
         let mut kept = changed.data().pointer(&pointer).cloned().unwrap_or_default();
         if let (Some(kept), "triggerConditions.contractStatuses") = (kept.as_array_mut(), place) {
-            kept.sort_by_key(|one| one.to_string() != "\"匹配中\"");
+            kept.sort_by_key(|one| *one != "匹配中");
         }
         assert_eq!(kept, expected, "{place}");
         let asked = app.get(&format!("{path}/predict")).by(&team.operator).send().await;

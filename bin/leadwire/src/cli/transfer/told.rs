@@ -107,7 +107,7 @@ impl RunDocument {
             transferred_out: part.moved_out,
             transferred_in: part.moved_in,
         });
-        let moves = run.moves.iter().map(|one| {
+        let planned = run.moves.iter().map(|one| {
             let reason = stayed.get(&one.customer).map(|reason| (*reason).to_owned());
             let state = match (completed, &reason) {
                 (None, _) => "planned",
@@ -136,7 +136,7 @@ impl RunDocument {
             skipped_count: completed.map_or(0, TransferRunCompleted::stayed),
             skipped: reasons(stayed.values().copied()),
             user_stats: user_stats.collect(),
-            moves: moves.collect(),
+            moves: planned.collect(),
             explanation,
         })
     }

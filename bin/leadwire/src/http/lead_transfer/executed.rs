@@ -161,12 +161,12 @@ pub(super) fn summary(outcomes: &[Outcome]) -> Text {
         _ => (format!("成功流转{moved}条线索"), format!("{moved} leads moved")),
     };
     if moved > 0 && skipped > 0 {
-        zh.push_str(&format!("，{skipped}条未流转"));
-        en.push_str(&format!(", and {skipped} stayed"));
+        zh = format!("{zh}，{skipped}条未流转");
+        en = format!("{en}, and {skipped} stayed");
     }
     if failed > 0 {
-        zh.push_str(&format!("，{failed}条规则未能执行"));
-        en.push_str(&format!("; {failed} rules could not be run"));
+        zh = format!("{zh}，{failed}条规则未能执行");
+        en = format!("{en}; {failed} rules could not be run");
     }
     Text::with(zh, en)
 }
