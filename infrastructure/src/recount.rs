@@ -10,7 +10,7 @@ use std::sync::Arc;
 use application::bus::{CommandBus as _, CountKind, LoadError};
 use application::customers::Holding;
 use domain::customer::Customer;
-use domain::{Aggregate as _, StaffId, StreamId};
+use domain::{StaffId, StreamId};
 
 use crate::bus::Bus;
 use crate::db::{DbError, Tx};
@@ -24,11 +24,16 @@ const KINDS: [CountKind; 2] = [CountKind::OwnedLeads, CountKind::UnsignedLeads];
 /// Kind and key of the row that says that it was done. Its value is the number of [`KINDS`].
 const DONE: (&str, &str) = ("recounted", "leads");
 
+/// The first event of every lead.
+const CREATED: &str = "CustomerCreated";
+
 /// Leads that are read together.
 const PAGE: i64 = 500;
 
 const IS_DONE: &str = "SELECT value FROM counts WHERE kind = $1 AND key = $2";
-const LEADS: &str = "SELECT stream_id FROM events WHERE stream_type = $1 AND sequence = 1 AND stream_id > $2 ORDER BY stream_id LIMIT $3";
+const LEADS: &str = "SELECT position, stream_id FROM events WHERE event_type = $1 AND position > $2 ORDER BY position LIMIT $3";
+/// A store may be large, and whoever waits here waits for another process that counts.
+const LIFT_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
 const FORGET: &str = "DELETE FROM counts WHERE kind = $1";
 const WRITE: &str = "INSERT INTO counts (kind, key, value) VALUES ($1, $2, $3)
 ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
@@ -42,6 +47,9 @@ pub async fn recount_once(log: &EventLog, upcasters: &Arc<Upcasters>) -> Result<
     if is_done(&mut tx).await? {
         tx.rollback().await?;
         return Ok(false);
+    }
+    if let Tx::Postgres(tx) = &mut tx {
+        sqlx::raw_sql(LIFT_TIMEOUTS).execute(&mut **tx).await?;
     }
     hold_appends(&mut tx).await?;
     // Another process may have done it while this one waited.
@@ -72,17 +80,17 @@ async fn is_done(tx: &mut Tx<'_>) -> Result<bool, DbError> {
 
 async fn count(tx: &mut Tx<'_>, bus: &Bus) -> Result<BTreeMap<(CountKind, StaffId), i64>, DbError> {
     let mut counts = BTreeMap::new();
-    let mut after = String::new();
+    let mut after = 0;
     loop {
-        let page: Vec<String> = with_tx!(tx, conn => sqlx::query_scalar(LEADS)
-            .bind(Customer::TYPE)
-            .bind(&after)
+        let page: Vec<(i64, String)> = with_tx!(tx, conn => sqlx::query_as(LEADS)
+            .bind(CREATED)
+            .bind(after)
             .bind(PAGE)
             .fetch_all(conn)
             .await)?;
         let Some(last) = page.last() else { return Ok(counts) };
-        after.clone_from(last);
-        let streams: Vec<StreamId> = page.iter().filter_map(|stream| StreamId::parse(stream)).collect();
+        after = last.0;
+        let streams: Vec<StreamId> = page.iter().filter_map(|(_, stream)| StreamId::parse(stream)).collect();
         // Read beside this transaction, which writes nothing that is read, and keeps away whoever would.
         for lead in bus.load_many::<Customer>(&streams).await.map_err(|error| unreadable(&error))? {
             let Some(holding) = Holding::of(&lead.state) else { continue };

@@ -42,10 +42,28 @@ pub async fn recycle<B: CommandBus>(
 ) -> Result<Outcome, RecycleError> {
     let mut outcome = Outcome::default();
     let run = RecycleRunId::of_period(period);
+    let mut failed = None;
     for left in stores.leads.unfinished().await?.into_iter().filter(|left| *left != run) {
-        outcome.take_in(&finish(stores, left).await?);
-        outcome.resumed += 1;
+        match finish(stores, left).await {
+            Ok(ended) => {
+                outcome.take_in(&ended);
+                outcome.resumed += 1;
+            }
+            // It holds up nobody else's leads; in the end the job fails with it.
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
+    own(stores, period, &mut outcome).await?;
+    failed.map_or(Ok(outcome), Err)
+}
+
+/// The falls and warnings of the period itself.
+async fn own<B: CommandBus>(
+    stores: Stores<'_, B>,
+    period: DateTime<Utc>,
+    outcome: &mut Outcome,
+) -> Result<(), RecycleError> {
+    let run = RecycleRunId::of_period(period);
     let terms = policy_now(stores).await?;
     outcome.rules = terms.terms().len();
     let planned = begin(stores, period, &terms).await?;
@@ -53,7 +71,7 @@ pub async fn recycle<B: CommandBus>(
         outcome.take_in(&finish(stores, run).await?);
     }
     if outcome.rules == 0 {
-        return Ok(outcome);
+        return Ok(());
     }
     let now = stores.clock.now();
     let warnings = stores.leads.warnings(&terms, now, RUN_LEADS_MAX).await?;
@@ -64,7 +82,7 @@ pub async fn recycle<B: CommandBus>(
         let errands: Vec<_> = page.iter().copied().map(warn).collect();
         outcome.warned += outcome.count(&run_page(stores, errands).await?);
     }
-    Ok(outcome)
+    Ok(())
 }
 
 impl Outcome {

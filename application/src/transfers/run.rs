@@ -5,7 +5,6 @@
 //! processes go on with the run, and whatever happens to the lead afterwards. The end is one append, written once.
 
 use std::collections::HashMap;
-use std::pin::pin;
 
 use domain::customer::{Customer, CustomerCommand, CustomerError, CustomerEvent, RuleRun};
 use domain::staff::Staff;
@@ -16,6 +15,7 @@ use domain::transfer_rule::run::{
 };
 use domain::transfer_rule::{Criteria, Ineligible, TransferRule};
 use domain::{Aggregate, StaffId, StreamId, TransferRunId};
+use futures_util::future::try_join;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +31,6 @@ use crate::customers::{Cap, Holding, after, recounted};
 /// Leads that are read and moved together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
 const MOVES_AT_ONCE: usize = 64;
-
-/// Pages under way: while the moves of one commit, the leads of the next are read.
-const PAGES_AT_ONCE: usize = 2;
 
 /// What came of the plan, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -86,10 +83,13 @@ pub async fn continue_run_told<B: CommandBus>(
     }
     let mover = Mover { stores, run, criteria: started.text.criteria(), started };
     let mut outcome = Outcome::default();
-    let pages: Vec<Vec<PlannedMove>> = found.moves.chunks(MOVES_AT_ONCE).map(<[_]>::to_vec).collect();
-    let mut pages = pin!(stream::iter(pages).map(|page| mover.page(page)).buffered(PAGES_AT_ONCE));
-    while let Some((page, fates)) = pages.try_next().await? {
-        for (planned, fate) in page.iter().zip(fates) {
+    let mut pages = found.moves.chunks(MOVES_AT_ONCE);
+    let mut next = mover.read(pages.next()).await?;
+    while let Some(page) = next {
+        // While the moves of one page commit, the leads of the next are read.
+        let (fates, following) = try_join(mover.move_all(&page), mover.read(pages.next())).await?;
+        next = following;
+        for (planned, fate) in page.moves.iter().zip(fates) {
             match fate {
                 Fate::Moved => outcome.moved.push(*planned),
                 Fate::Skipped(reason) => {
@@ -153,6 +153,13 @@ struct Mover<'s, B> {
     criteria: Criteria,
 }
 
+/// Leads that move together, as they were read.
+struct Page<'p> {
+    moves: &'p [PlannedMove],
+    leads: Vec<Versioned<Customer>>,
+    moment: Moment,
+}
+
 /// What the moves of a page depend on besides their leads.
 struct Moment {
     /// Why no further lead of this run moves, whatever it is like.
@@ -162,15 +169,21 @@ struct Moment {
 }
 
 impl<B: CommandBus> Mover<'_, B> {
-    /// Moves a page: leads, targets and rule are read set-wise, then each lead is a command of its own.
-    async fn page(&self, page: Vec<PlannedMove>) -> Result<(Vec<PlannedMove>, Vec<Fate>), TransferError> {
-        let streams: Vec<StreamId> = page.iter().map(|one| StreamId::from(one.customer)).collect();
-        let found = self.stores.bus.load_many::<Customer>(&streams).await?;
-        let moment = self.moment(&page).await?;
-        let moves =
-            page.iter().copied().zip(found).map(|(planned, found)| self.move_one(planned, found, &moment));
-        let fates = stream::iter(moves).buffered(MOVES_AT_ONCE).try_collect().await?;
-        Ok((page, fates))
+    /// Reads leads, targets and rule set-wise.
+    async fn read<'p>(&self, moves: Option<&'p [PlannedMove]>) -> Result<Option<Page<'p>>, TransferError> {
+        let Some(moves) = moves else { return Ok(None) };
+        let streams: Vec<StreamId> = moves.iter().map(|one| StreamId::from(one.customer)).collect();
+        let leads = self.stores.bus.load_many::<Customer>(&streams).await?;
+        let moment = self.moment(moves).await?;
+        Ok(Some(Page { moves, leads, moment }))
+    }
+
+    /// Moves a page: each lead is a command of its own.
+    async fn move_all(&self, page: &Page<'_>) -> Result<Vec<Fate>, TransferError> {
+        let Page { moves, leads, moment } = page;
+        let moves = moves.iter().copied().zip(leads.iter().cloned());
+        let moves = moves.map(|(planned, lead)| self.move_one(planned, lead, moment));
+        stream::iter(moves).buffered(MOVES_AT_ONCE).try_collect().await
     }
 
     async fn moment(&self, page: &[PlannedMove]) -> Result<Moment, TransferError> {

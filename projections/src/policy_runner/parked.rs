@@ -185,10 +185,14 @@ async fn retry(runner: &PolicyRunner, waiting: &ParkedEvent) -> Result<bool, Han
     let mut chunks = Chunk::cut(vec![answer], event.position).into_iter().peekable();
     while let Some(chunk) = chunks.next() {
         // The row goes away with the last part: a retry that dies before it is made again.
-        let fence = if chunks.peek().is_some() { Fence::Repair } else { Fence::Parked(event.position) };
+        let last = chunks.peek().is_none();
+        let fence = if last { Fence::Parked(event.position) } else { Fence::Repair };
         match runner.committer().commit(fence, chunk).await {
+            Ok(()) => {}
             // Another retry was faster; the event is answered.
-            Ok(()) | Err(HandleError::Fenced) => {}
+            Err(HandleError::Fenced) if last => {}
+            // A part that found no quiet moment tells nobody yet, so the event stays parked.
+            Err(HandleError::Fenced) => return Ok(false),
             Err(error) => return Err(error),
         }
     }

@@ -198,6 +198,17 @@ fn what_stayed_stays_though_it_would_fall_again_before_the_end() {
 }
 
 #[test]
+fn a_run_that_cannot_be_ended_holds_up_nobody_elses_leads() {
+    let office = Office::with(LEADS);
+    office.left.lock().unwrap().push(RecycleRunId::of_period(day(1)));
+    *office.now.lock().unwrap() = day(7);
+    office.look();
+    let failed = ready(recycle(office.stores(), day(7))).expect_err("nothing began on the first day");
+    assert!(matches!(failed, ExecuteError::Refused(_)), "{failed}");
+    assert_eq!(end(&office).fallen.len(), LEADS as usize, "and all that are due fell");
+}
+
+#[test]
 fn a_lead_that_went_to_somebody_else_is_not_taken_from_them_by_an_old_plan() {
     let office = Office::with(1);
     dies(&office, 0, Death::After);

@@ -29,6 +29,8 @@ use super::schedules::{ScheduleSettings, schedules};
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
 /// Bounds of the connections of one process.
 const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=256;
+/// On PostgreSQL a transaction may look at the log beside itself.
+const POSTGRES_CONNECTIONS: std::ops::RangeInclusive<u32> = 2..=256;
 /// Bounds of the time a channel has before the next one speaks, in seconds.
 const FALLBACK_SECONDS: std::ops::RangeInclusive<u64> = 5..=24 * 60 * 60;
 /// Bounds of one wait between two attempts, in seconds.
@@ -201,7 +203,7 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
 
 pub(super) fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     let postgres =
-        reader.checked("database.postgres_connections", |n| within(n, &CONNECTIONS, "connections"));
+        reader.checked("database.postgres_connections", |n| within(n, &POSTGRES_CONNECTIONS, "connections"));
     let sqlite = reader.checked("database.sqlite_readers", |n| within(n, &CONNECTIONS, "connections"));
     let url = match reader.text("database.url_file") {
         Some(file) => reader.secret_file("database.url_file", file.as_ref()),

@@ -1,13 +1,13 @@
-//! A run of a transfer rule whose process is killed in the middle (issue 5; faults.md F9): each lead moved at most once,
+//! A run of a transfer rule whose process is killed in the middle (faults.md F9): each lead moved at most once,
 //! the run completes, everybody concerned is told once.
 //!
 //! On PostgreSQL three processes serve, and the one that carries the run out is killed for good; on SQLite the one
 //! process is killed and started again. The run comes from the schedule or from somebody who asks for it. Meanwhile a
 //! manager touches leads that are still to be moved: those stay, and the run says why.
 //!
-//! Reading order: [`office`] (people, leads and the rule), [`crew`] (the processes, and which of them is at it),
-//! [`asking`] (somebody who asks for a run and repeats the request until there is an answer), [`book`] (what the log
-//! says), [`seen`] (what the service says), [`verify`], [`report`].
+//! Reading order: `office` (people, leads and the rule), `crew` (the processes, and which of them is at it),
+//! `asking` (somebody who asks for a run and repeats the request until there is an answer), `book` (what the log
+//! says), `seen` (what the service says), `verify`, `report`.
 
 mod asking;
 mod book;
@@ -43,7 +43,7 @@ use touches::{Touched, touch};
 const PROCESSES: usize = 3;
 
 /// Percent of the plan between which kills fall.
-const MIDDLE: (usize, usize) = (20, 80);
+const MIDDLE: (usize, usize) = (15, 60);
 
 /// Leads that are touched after each kill, while nobody moves any.
 const TOUCHED_AFTER_A_KILL: usize = 9;

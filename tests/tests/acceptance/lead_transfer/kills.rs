@@ -7,7 +7,7 @@ use tests::crash::transfer::{self, Occasion, Options};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 /// Few enough for the programs of a test build, enough for a run to have a middle.
-const LEADS: usize = 2400;
+const LEADS: usize = 1000;
 
 /// Fixed, so that the kill falls at the same number of moves on every machine.
 const SEED: u64 = 20_260_305;
