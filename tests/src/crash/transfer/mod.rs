@@ -305,7 +305,7 @@ mod tests {
         for seed in 0..50 {
             let at = moments(&options(seed), 10_000);
             assert_eq!(at, moments(&options(seed), 10_000));
-            assert!(2000 <= at[0] && at[0] < 5000 && 5000 <= at[1] && at[1] < 8000, "{at:?}");
+            assert!(1500 <= at[0] && at[0] < 3750 && 3750 <= at[1] && at[1] < 6000, "{at:?}");
         }
     }
 }
