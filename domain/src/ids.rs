@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::member::SourceKey;
+
 /// Namespace of every derived id. It never changes: changing it would make every notice new again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c65_6164_7769_7265_8000_0000_0000_0001);
 
@@ -77,6 +79,10 @@ id!(
     FollowUpId
 );
 id!(
+    /// A member 会员 of system S.
+    MemberId
+);
+id!(
     /// A rule 流转规则 that hands idle leads on.
     TransferRuleId
 );
@@ -131,6 +137,14 @@ impl DeliveryId {
     }
 }
 
+impl MemberId {
+    /// The member that a row of somebody else's table is: every look at the row means the same member
+    /// (domain.md section 4).
+    pub fn of_row(row: &SourceKey) -> Self {
+        Self(derive(&["member", &row.source, &row.table, &row.key]))
+    }
+}
+
 impl TransferRunId {
     /// The run of a rule in one period: every process that starts it, and the one that resumes it, means the same
     /// run (transfer-and-recycle.md section 2). A run by hand has a random id instead.
@@ -147,6 +161,12 @@ impl RecycleRunId {
 }
 
 impl CommandId {
+    /// What one captured change of a row asks for: however often it is read, it has one effect (member-intake.md
+    /// section 2).
+    pub fn of_capture(row: &SourceKey, capture: &str) -> Self {
+        Self(derive(&["member_capture", &row.source, &row.table, &row.key, capture]))
+    }
+
     /// The fall of one lead in one run: however often a run is resumed, what becomes of a lead in it is decided once.
     pub fn of_fall(run: RecycleRunId, customer: CustomerId) -> Self {
         Self(derive(&["recycle_fall", &run.to_string(), &customer.to_string()]))
@@ -246,6 +266,12 @@ impl fmt::Display for StreamId {
 impl From<CustomerId> for StreamId {
     fn from(id: CustomerId) -> Self {
         Self::new("customer", id.0)
+    }
+}
+
+impl From<MemberId> for StreamId {
+    fn from(id: MemberId) -> Self {
+        Self::new("member", id.0)
     }
 }
 

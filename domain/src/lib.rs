@@ -13,6 +13,7 @@ pub mod customer;
 pub mod envelope;
 pub mod ids;
 pub mod inbox;
+pub mod member;
 pub mod notice_order;
 pub mod notification;
 pub mod pool_rules;
@@ -28,6 +29,6 @@ pub mod transfer_rule;
 pub use aggregate::{Aggregate, DecodeError, StoredEvent};
 pub use envelope::{Actor, Metadata, Recorded};
 pub use ids::{
-    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, NoticeOrderId, NotificationId, Position,
-    RecycleRuleId, RecycleRunId, Sequence, StaffId, StreamId, TransferRuleId, TransferRunId,
+    BatchId, CommandId, CustomerId, DeliveryId, EventId, FollowUpId, MemberId, NoticeOrderId, NotificationId,
+    Position, RecycleRuleId, RecycleRunId, Sequence, StaffId, StreamId, TransferRuleId, TransferRunId,
 };

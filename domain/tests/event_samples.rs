@@ -9,6 +9,8 @@
 
 #[path = "event_samples/aggregates.rs"]
 mod aggregates;
+#[path = "event_samples/members.rs"]
+mod members;
 #[path = "event_samples/notices.rs"]
 mod notices;
 #[path = "event_samples/pool.rs"]
@@ -146,6 +148,12 @@ fn staff_events() {
 }
 
 #[test]
+fn member_events() {
+    check(members::member());
+    check_errors::<domain::member::MemberEvent>();
+}
+
+#[test]
 fn batch_events() {
     check(aggregates::batch());
     check_errors::<domain::batch::BatchEvent>();
@@ -249,4 +257,13 @@ fn the_sample_of_a_created_customer_has_every_field() {
         serde_json::from_str(&stored_payload("CustomerCreated.v1.snap")).unwrap();
     let profile = payload["profile"].as_object().unwrap();
     assert_eq!(profile.len(), 32, "{:?}", profile.keys());
+}
+
+/// The same of a member's columns.
+#[test]
+fn the_sample_of_a_registered_member_has_every_field() {
+    let payload: serde_json::Value =
+        serde_json::from_str(&stored_payload("MemberRegistered.v1.snap")).unwrap();
+    let fields = payload["fields"].as_object().unwrap();
+    assert_eq!(fields.len(), domain::member::MemberField::ALL.len(), "{:?}", fields.keys());
 }

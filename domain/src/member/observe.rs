@@ -1,0 +1,123 @@
+//! What a row, seen again, says has happened to the member.
+//!
+//! A source is the truth about its own row, the staff about what it typed here since. So a column counts as changed
+//! when the row says something else than the *last time* it was seen, and something else than what is known; an edit
+//! made here stays until the source changes that very column. The same fingerprint as last time is the same row:
+//! nothing happened, whatever the staff did meanwhile.
+
+use chrono::{DateTime, Utc};
+
+use super::codes::{Code, MemberKind, MemberStatus};
+use super::command::Observation;
+use super::events::{
+    MemberActivated, MemberDeleted, MemberEvent, MemberRegistered, MemberRevoked, MemberUpdated,
+    MemberUpgraded,
+};
+use super::fields::{FieldChange, MemberField, MemberFields};
+use super::source::{MemberSource, RowFingerprint};
+use super::value::FieldValue;
+use super::{Member, SeenRow};
+use crate::envelope::Actor;
+
+/// The row, who saw it and when: what all events of one look have in common.
+struct Look<'a> {
+    row: Option<RowFingerprint>,
+    by: &'a Actor,
+    at: DateTime<Utc>,
+}
+
+impl Member {
+    /// The events that bring the member to what the row says, from the least to the most important: whoever reads
+    /// them in order meets a changed column before the news.
+    pub(super) fn observed(&self, row: Observation, by: &Actor, at: DateTime<Utc>) -> Vec<MemberEvent> {
+        let seen = match &self.row {
+            Some(seen) if seen.fingerprint == row.fingerprint => return vec![],
+            Some(seen) => seen,
+            // Registered by another way; whoever asks does not mean this row.
+            None if self.registered.is_some() => return vec![],
+            None if row.deleted => return vec![],
+            None => return vec![registered(row, by, at)],
+        };
+        if self.deleted_at.is_some() {
+            // Deleted by the source and there again: a registration like any other. What the staff deleted stays so.
+            let back = seen.deleted && !row.deleted;
+            return if back { vec![registered(row, by, at)] } else { vec![] };
+        }
+        let look = Look { row: Some(row.fingerprint.clone()), by, at };
+        if row.deleted {
+            return vec![MemberDeleted { row: look.row, by: by.clone(), at }.into()];
+        }
+        self.moved(&look, self.row_changes(seen, &row.fields))
+    }
+
+    /// The columns that the row changed since it was last seen, as changes of what is known.
+    fn row_changes(&self, seen: &SeenRow, now: &MemberFields) -> Vec<FieldChange> {
+        let news = seen.fields.changes_to(now);
+        let change = |news: FieldChange| {
+            let old = self.fields.get(news.field);
+            (old != news.new).then_some(FieldChange { old, ..news })
+        };
+        news.into_iter().filter_map(change).collect()
+    }
+
+    /// Changes as events: what has a name of its own is told by that name, the rest as changed columns.
+    fn moved(&self, look: &Look<'_>, mut changes: Vec<FieldChange>) -> Vec<MemberEvent> {
+        let upgraded = self.upgraded(look, &mut changes);
+        let status = self.status_moved(look, &mut changes);
+        let updated = (!changes.is_empty()).then(|| {
+            let (row, by) = (look.row.clone(), look.by.clone());
+            MemberUpdated { changed: changes, row, by, at: look.at }.into()
+        });
+        updated.into_iter().chain(upgraded).chain(status).collect()
+    }
+
+    /// A higher type is an upgrade, with the matches that came with it; a lower one is a correction.
+    fn upgraded(&self, look: &Look<'_>, changes: &mut Vec<FieldChange>) -> Option<MemberEvent> {
+        let change = changes.iter().find(|change| change.field == MemberField::Kind)?;
+        let Some(FieldValue::Text(text)) = &change.new else { return None };
+        let to = Code::<MemberKind>::read(text).known().filter(|to| to.rank() > self.rank())?;
+        let matches = changes.iter().find(|change| change.field == MemberField::RemainingMatches);
+        let remaining_matches = matches.and_then(|change| match change.new {
+            Some(FieldValue::Number(number)) => Some(number),
+            _ => None,
+        });
+        changes.retain(|change| {
+            let told = change.field == MemberField::RemainingMatches && remaining_matches.is_some();
+            change.field != MemberField::Kind && !told
+        });
+        let upgraded = MemberUpgraded {
+            from: self.fields.kind.clone(),
+            to,
+            remaining_matches,
+            paid_at: None,
+            expires_at: None,
+            notes: None,
+            row: look.row.clone(),
+            by: look.by.clone(),
+            at: look.at,
+        };
+        Some(upgraded.into())
+    }
+
+    /// Becoming active and being revoked are news; any other status is a changed column.
+    fn status_moved(&self, look: &Look<'_>, changes: &mut Vec<FieldChange>) -> Option<MemberEvent> {
+        let place = changes.iter().position(|change| change.field == MemberField::Status)?;
+        let Some(FieldValue::Text(text)) = &changes[place].new else { return None };
+        let (from, row, by, at) = (self.fields.status.clone(), look.row.clone(), look.by.clone(), look.at);
+        let event = match Code::<MemberStatus>::read(text).known()? {
+            MemberStatus::Active => MemberActivated { from, row, by, at }.into(),
+            MemberStatus::Revoked => MemberRevoked { from, reason: None, row, by, at }.into(),
+            MemberStatus::Pending | MemberStatus::Inactive | MemberStatus::Success => return None,
+        };
+        changes.remove(place);
+        Some(event)
+    }
+}
+
+/// A row that was not there before, or not any more.
+fn registered(row: Observation, by: &Actor, at: DateTime<Utc>) -> MemberEvent {
+    let Observation { key, fields, fingerprint, registered_at, .. } = row;
+    let fields = Box::new(fields);
+    let (source, row, by) = (MemberSource::Row(key), Some(fingerprint), by.clone());
+    MemberRegistered { source, fields, row, registered_at, by, at }.into()
+}
