@@ -85,6 +85,16 @@ pub enum Action {
     EditRecycleRules,
     /// See recycle rules, who would fall by one, and the rules of the pool.
     ViewRecycleRules,
+    /// See members of system S and how many came from where; which fields is [`member_view`].
+    ViewMembers,
+    /// Register a member.
+    RegisterMember,
+    /// Change a member's fields.
+    UpdateMember,
+    /// Activate, upgrade and revoke a member.
+    MoveMember,
+    /// Delete a member.
+    DeleteMember,
 }
 
 /// Order of the columns below.
@@ -92,7 +102,7 @@ const ROLES: [Role; 6] =
     [Role::Admin, Role::Manager, Role::Operator, Role::Dispatch, Role::Employee, Role::Admissions];
 
 /// One row an action, one column a role, in the order of domain.md section 3.
-const TABLE: [(Action, [bool; 6]); 31] = [
+const TABLE: [(Action, [bool; 6]); 36] = [
     (Action::ViewCustomers, [true, true, true, true, true, true]),
     (Action::CreateCustomer, [true, true, true, true, true, true]),
     (Action::UpdateCustomer, [true, true, true, true, true, true]),
@@ -124,6 +134,11 @@ const TABLE: [(Action, [bool; 6]); 31] = [
     (Action::ViewTransferRecords, [true, true, true, true, true, false]),
     (Action::EditRecycleRules, [true, false, false, false, false, false]),
     (Action::ViewRecycleRules, [true, true, true, false, false, false]),
+    (Action::ViewMembers, [true, true, true, true, true, true]),
+    (Action::RegisterMember, [true, true, true, true, true, true]),
+    (Action::UpdateMember, [true, true, true, true, false, false]),
+    (Action::MoveMember, [true, true, true, false, false, false]),
+    (Action::DeleteMember, [true, true, false, false, false, false]),
 ];
 
 /// Whether a role may do something; an action that is not in the table is refused.
@@ -210,6 +225,27 @@ pub fn field_view(caller: &Caller, customer: &Customer) -> FieldView {
         _ if customer.in_pool() => FieldView::Pool,
         Role::Employee | Role::Admissions if !owns => FieldView::Base,
         Role::Operator | Role::Dispatch | Role::Employee | Role::Admissions => FieldView::Full,
+    }
+}
+
+/// Which fields of a member a person sees. System S shows everybody everything (fault S-23); here whoever works with a
+/// member can reach it, and what is nobody's business stays with those who answer for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberView {
+    /// Every field.
+    Full,
+    /// Every field but the sensitive ones (`MemberField::is_sensitive`).
+    Work,
+    /// The same with the phone masked and no other way to reach the member.
+    Base,
+}
+
+/// Fields of a member.
+pub fn member_view(role: Role) -> MemberView {
+    match role {
+        Role::Admin | Role::Manager => MemberView::Full,
+        Role::Operator | Role::Dispatch => MemberView::Work,
+        Role::Employee | Role::Admissions => MemberView::Base,
     }
 }
 

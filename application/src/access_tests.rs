@@ -41,6 +41,11 @@ fn the_table_is_the_one_of_the_specification() {
     ViewTransferRecords	yes	yes	yes	yes	yes	-
     EditRecycleRules	yes	-	-	-	-	-
     ViewRecycleRules	yes	yes	yes	-	-	-
+    ViewMembers	yes	yes	yes	yes	yes	yes
+    RegisterMember	yes	yes	yes	yes	yes	yes
+    UpdateMember	yes	yes	yes	yes	-	-
+    MoveMember	yes	yes	yes	-	-	-
+    DeleteMember	yes	yes	-	-	-	-
     ");
 }
 

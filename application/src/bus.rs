@@ -112,6 +112,12 @@ pub enum GuardKind {
     StaffOpenid,
     /// A WeCom userid within one corporation, lower case: `corp:userid`.
     StaffWecom,
+    /// A member's number, as people type it.
+    MemberNumber,
+    /// A member's phone.
+    MemberPhone,
+    /// A member's WeChat id.
+    MemberWechat,
 }
 
 impl GuardKind {
@@ -124,6 +130,9 @@ impl GuardKind {
             Self::StaffUsername => "staff_username",
             Self::StaffOpenid => "staff_openid",
             Self::StaffWecom => "staff_wecom",
+            Self::MemberNumber => "member_number",
+            Self::MemberPhone => "member_phone",
+            Self::MemberWechat => "member_wechat",
         }
     }
 }

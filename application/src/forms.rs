@@ -16,6 +16,7 @@ mod inbox;
 mod labels;
 mod legacy;
 mod login;
+mod members;
 mod moves;
 mod notices;
 mod preferences;
@@ -39,6 +40,7 @@ pub use deliveries::{
 pub use inbox::{Empty, MarkAllRead, MarkRead, Snooze, Undo};
 pub use legacy::fill_from_legacy;
 pub use login::Login;
+pub use members::{RegisterMember, RegisterMyself, RevokeMember, UpdateMember, UpgradeMember};
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
 pub use notices::{
     ORDER_ACTION_TEXT_CHARS_MAX, ORDER_ACTION_URL_CHARS_MAX, ORDER_CONTENT_CHARS_MAX, ORDER_DATA_CHARS_MAX,

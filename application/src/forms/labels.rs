@@ -1,5 +1,7 @@
 //! What people call the fields.
 
+use domain::member::MemberField;
+
 /// JSON name and Chinese name of every field of every form.
 const LABELS: &[(&str, &str)] = &[
     ("name", "客户姓名"),
@@ -144,6 +146,8 @@ const LABELS: &[(&str, &str)] = &[
     ("recycle.rule", "规则内容"),
     ("recycle.ruleId", "规则ID"),
     ("recycle.until", "预览截止时间"),
+    ("paid_at", "支付时间"),
+    ("expires_at", "到期时间"),
     ("pool.claimsPerDay", "每日领取数量"),
     ("pool.claimGapSeconds", "领取间隔秒数"),
     ("pool.coolOffHours", "释放后冷却小时数"),
@@ -160,5 +164,8 @@ pub(crate) fn label(path: &str) -> &str {
 /// The Chinese name of the field at `path`, when it has one.
 pub(super) fn known_label(path: &str) -> Option<&'static str> {
     let field = path.split_once('[').map_or(path, |(field, _)| field);
+    if let Some(column) = field.strip_prefix("member.") {
+        return column.parse().ok().map(MemberField::label).or_else(|| known_label(column));
+    }
     LABELS.iter().find(|(name, _)| *name == field).map(|(_, label)| *label)
 }

@@ -3,6 +3,7 @@
 mod any_body;
 mod create;
 mod legacy;
+mod members;
 mod moves;
 mod notices;
 mod others;

@@ -8,7 +8,7 @@ use super::super::*;
 use super::{least, with};
 
 /// Keys that the forms know, so that random bodies get past the first check.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 33] = [
     "name",
     "phone",
     "wechatId",
@@ -37,6 +37,11 @@ const KEYS: [&str; 28] = [
     "batchSize",
     "ruleId",
     "days",
+    "member_no",
+    "wechat",
+    "height",
+    "status",
+    "education",
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -100,6 +105,11 @@ proptest! {
             ToggleTransferRule::parse(body.clone()).err(),
             ExecuteTransfers::parse(body.clone()).err(),
             TryTransferRule::parse(body.clone()).err(),
+            RegisterMember::parse(body.clone()).err(),
+            RegisterMyself::parse(body.clone()).err(),
+            UpdateMember::parse(body.clone()).err(),
+            UpgradeMember::parse(body.clone()).err(),
+            RevokeMember::parse(body.clone()).err(),
             Login::parse(body).err(),
         ];
         for errors in answers.into_iter().flatten() {

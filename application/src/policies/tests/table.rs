@@ -6,6 +6,7 @@ use domain::StoredEvent;
 use domain::batch::BatchEvent;
 use domain::channel_control::ChannelControlEvent;
 use domain::inbox::InboxEvent;
+use domain::member::MemberEvent;
 use domain::notice_order::NoticeOrderEvent;
 use domain::notification::NotificationEvent;
 use domain::pool_rules::PoolRulesEvent;
@@ -48,6 +49,7 @@ fn every_event_type_has_exactly_one_row() {
         RecycleRuleEvent::TYPES,
         RecycleRunEvent::TYPES,
         PoolRulesEvent::TYPES,
+        MemberEvent::TYPES,
     ]
     .concat()
     .into_iter()
