@@ -13,6 +13,7 @@ pub mod forms;
 pub mod history;
 pub mod imports;
 pub mod inbox;
+pub mod intake;
 pub mod members;
 pub mod notices;
 pub mod policies;

@@ -13,6 +13,7 @@ pub mod db;
 pub mod dispatcher;
 pub mod event_log;
 pub mod ids;
+pub mod intake;
 pub mod janitor;
 pub mod jwks;
 pub mod outbox;

@@ -1,0 +1,165 @@
+//! What triggers wrote, and how far it got.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use domain::CommandId;
+
+/// Most rows of one claim.
+pub const CAPTURE_BATCH_MAX: u32 = 2000;
+
+/// Most rows of one page of a table.
+pub const PAGE_ROWS_MAX: u32 = 2000;
+
+/// Longest reason that is kept beside a row.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// What somebody did to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// It is new.
+    Insert,
+    /// At least one watched column changed.
+    Update,
+    /// It is gone from the table.
+    Delete,
+}
+
+impl Operation {
+    /// As the capture table writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "I",
+            Self::Update => "U",
+            Self::Delete => "D",
+        }
+    }
+}
+
+/// No operation of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an operation is I, U or D")]
+pub struct UnknownOperation;
+
+impl FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "I" => Ok(Self::Insert),
+            "U" => Ok(Self::Update),
+            "D" => Ok(Self::Delete),
+            _ => Err(UnknownOperation),
+        }
+    }
+}
+
+/// One row of the capture table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// Its number, in the order of capture for one member. Begins anew where triggers are removed and made again.
+    pub number: i64,
+    /// The table.
+    pub table: String,
+    /// The member's key.
+    pub key: String,
+    /// What happened.
+    pub operation: Operation,
+    /// The columns that changed, by their own names; none for an insert.
+    pub changed: Vec<String>,
+    /// When, by the source's clock.
+    pub at: DateTime<Utc>,
+}
+
+impl Captured {
+    /// The id of the command this row becomes: the same for whoever reads it, however often. The moment is part of it
+    /// because numbers begin anew when the capture table is made again.
+    pub fn command(&self, source: &str) -> CommandId {
+        let parts =
+            ["capture", source, &self.table, &self.key, &self.number.to_string(), &self.at.to_rfc3339()];
+        CommandId(Uuid::new_v5(&Uuid::NAMESPACE_OID, parts.join("\u{1f}").as_bytes()))
+    }
+}
+
+/// A captured row that is ours until the lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The row.
+    pub row: Captured,
+    /// How often it was claimed, this time included.
+    pub attempt: u32,
+    /// What proves that it is still ours.
+    pub lease: String,
+}
+
+/// From which end rows are taken. A member's own rows are always taken in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimOrder {
+    /// As they came.
+    OldestFirst,
+    /// The newest members first, so that a fresh one does not wait behind an import.
+    NewestFirst,
+}
+
+/// A captured row that was put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The row.
+    pub row: Captured,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it was put aside.
+    pub reason: String,
+}
+
+/// How far the capture table of one table is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CaptureStatus {
+    /// Rows that nobody finished, those leased included.
+    pub waiting: u64,
+    /// Rows of these that somebody works on.
+    pub leased: u64,
+    /// Rows put aside.
+    pub parked: u64,
+    /// Rows finished and not taken away yet.
+    pub done: u64,
+    /// Age of the oldest row that waits, in seconds of the source's clock.
+    pub oldest_seconds: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_becomes_the_same_command_and_another_row_another_one() {
+        let row = Captured {
+            number: 1,
+            table: "members".to_owned(),
+            key: "7".to_owned(),
+            operation: Operation::Insert,
+            changed: Vec::new(),
+            at: DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
+        };
+        let made_again = Captured { at: DateTime::from_timestamp(1_900_000_000, 0).unwrap(), ..row.clone() };
+        let others = [
+            row.command("other"),
+            Captured { number: 2, ..row.clone() }.command("s"),
+            Captured { key: "8".to_owned(), ..row.clone() }.command("s"),
+            Captured { table: "m".to_owned(), ..row.clone() }.command("s"),
+            made_again.command("s"),
+        ];
+        assert_eq!(row.command("s"), row.clone().command("s"));
+        assert!(!others.contains(&row.command("s")));
+    }
+
+    #[test]
+    fn operations_are_read_as_they_are_written() {
+        for operation in [Operation::Insert, Operation::Update, Operation::Delete] {
+            assert_eq!(operation.as_str().parse(), Ok(operation));
+        }
+        assert_eq!("X".parse::<Operation>(), Err(UnknownOperation));
+    }
+}

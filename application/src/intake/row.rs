@@ -1,0 +1,180 @@
+//! One row of a source, in the words of a member.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::mapping::Mapping;
+
+/// The status of a member who counts (existing-systems.md section 7.1).
+pub const ACTIVE: &str = "ACTIVE";
+
+/// What a column of deletion holds when the row is not deleted; NULL and a blank are the same. Anything else, such as the
+/// moment of deletion, means that it is.
+const NOT_DELETED: [&str; 6] = ["0", "false", "f", "no", "n", "off"];
+
+/// A row as it stands in its table, every value as text. Its `Debug` shows no value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SourceRow {
+    /// The key's value.
+    pub key: String,
+    /// The member's fields by name; a field without a column is absent, NULL is `None`. Codes are ours.
+    pub columns: BTreeMap<String, Option<String>>,
+    /// Whether the table says that the member is gone.
+    pub deleted: bool,
+    /// The same for two rows that say the same about a member: SHA-256 in hexadecimal digits.
+    pub fingerprint: String,
+}
+
+impl SourceRow {
+    /// Whether the member counts.
+    pub fn is_active(&self) -> bool {
+        !self.deleted && self.columns.get("status").is_some_and(|status| status.as_deref() == Some(ACTIVE))
+    }
+}
+
+impl fmt::Debug for SourceRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceRow")
+            .field("key", &self.key)
+            .field("columns", &self.columns.keys())
+            .field("deleted", &self.deleted)
+            .field("fingerprint", &self.fingerprint)
+            .finish()
+    }
+}
+
+/// Why a row cannot be read. Never holds a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the row with key {key} cannot be read: column `{column}` {rule}")]
+pub struct MalformedRow {
+    /// The row.
+    pub key: String,
+    /// The column.
+    pub column: String,
+    /// What is wrong with it.
+    pub rule: String,
+}
+
+/// Makes a row of the values of the table's columns, given by the column's name.
+pub fn read_row(mapping: &Mapping, key: &str, value: impl Fn(&str) -> Option<String>) -> SourceRow {
+    let mut columns = BTreeMap::new();
+    for mapped in &mapping.columns {
+        let text = value(&mapped.column);
+        let text = text.map(|text| mapped.values.get(&text).cloned().unwrap_or(text));
+        columns.insert(mapped.field.clone(), text);
+    }
+    match &mapping.status {
+        Some(status) => {
+            let text = value(&status.column);
+            let text = text.map(|text| if status.active.contains(&text) { ACTIVE.to_owned() } else { text });
+            columns.insert("status".to_owned(), text);
+        }
+        None => {
+            columns.entry("status".to_owned()).or_insert_with(|| Some(ACTIVE.to_owned()));
+        }
+    }
+    let deleted = mapping.deleted.as_ref().is_some_and(|column| means_deleted(value(column).as_deref()));
+    let fingerprint = fingerprint(&columns, deleted);
+    SourceRow { key: key.to_owned(), columns, deleted, fingerprint }
+}
+
+fn means_deleted(text: Option<&str>) -> bool {
+    let text = text.unwrap_or_default().trim().to_ascii_lowercase();
+    !text.is_empty() && !NOT_DELETED.contains(&text.as_str())
+}
+
+/// Lengths stand before the texts, so that no two rows run together to the same bytes.
+fn fingerprint(columns: &BTreeMap<String, Option<String>>, deleted: bool) -> String {
+    use std::fmt::Write as _;
+    let mut hash = Sha256::new();
+    hash.update([u8::from(deleted)]);
+    for (name, value) in columns {
+        for text in [Some(name), value.as_ref()] {
+            match text {
+                None => hash.update([0]),
+                Some(text) => {
+                    hash.update([1]);
+                    hash.update(text.len().to_le_bytes());
+                    hash.update(text.as_bytes());
+                }
+            }
+        }
+    }
+    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::parse;
+
+    fn row(values: &[(&str, Option<&str>)]) -> SourceRow {
+        let mapping = "table = 't'\nkey = 'id'\ndeleted = 'gone'\n[status]\ncolumn = 'state'\nactive = ['live']\n\
+                       [columns]\nname = 'nickname'\nsex = 'gender'\n[values.gender]\nM = 'male'";
+        let mapping = parse("t.toml", mapping).unwrap();
+        let values: BTreeMap<&str, Option<&str>> = values.iter().copied().collect();
+        read_row(&mapping, "7", |column| values.get(column).copied().flatten().map(ToOwned::to_owned))
+    }
+
+    #[test]
+    fn codes_become_ours_and_unknown_ones_are_passed_on() {
+        let read = row(&[("name", Some("小明😀")), ("sex", Some("M")), ("state", Some("live"))]);
+        assert_eq!(read.columns["nickname"].as_deref(), Some("小明😀"));
+        assert_eq!(read.columns["gender"].as_deref(), Some("male"));
+        assert!(read.is_active());
+        let read = row(&[("sex", Some("X")), ("state", Some("asleep"))]);
+        assert_eq!(read.columns["gender"].as_deref(), Some("X"));
+        assert_eq!(read.columns["status"].as_deref(), Some("asleep"));
+        assert_eq!(read.columns["nickname"], None);
+        assert!(!read.is_active());
+    }
+
+    #[test]
+    fn a_flag_and_a_moment_both_say_that_a_row_is_deleted() {
+        let deleted = |text| row(&[("gone", text), ("state", Some("live"))]).deleted;
+        for text in [None, Some(""), Some("0"), Some("false"), Some(" F ")] {
+            assert!(!deleted(text), "{text:?}");
+        }
+        for text in [Some("1"), Some("t"), Some("true"), Some("2026-11-22 10:00:00")] {
+            assert!(deleted(text), "{text:?}");
+        }
+        assert!(!row(&[("gone", Some("1")), ("state", Some("live"))]).is_active());
+    }
+
+    #[test]
+    fn the_fingerprint_tells_nothing_from_a_blank_and_one_column_from_the_next() {
+        let of = |name, sex| row(&[("name", name), ("sex", sex)]).fingerprint;
+        let prints = [
+            of(None, None),
+            of(Some(""), None),
+            of(None, Some("")),
+            of(Some("ab"), Some("c")),
+            of(Some("a"), Some("bc")),
+            row(&[("gone", Some("1"))]).fingerprint,
+        ];
+        for (place, print) in prints.iter().enumerate() {
+            assert_eq!(print.len(), 64);
+            assert!(!prints[..place].contains(print), "row {place}");
+        }
+        assert_eq!(of(Some("ab"), None), of(Some("ab"), None));
+    }
+
+    #[test]
+    fn a_table_without_a_status_holds_active_members() {
+        let mapping = parse("t.toml", "table = 't'\nkey = 'id'\n[columns]\nname = 'nickname'").unwrap();
+        assert!(read_row(&mapping, "7", |_| None).is_active());
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let shown = format!("{:?}", row(&[("name", Some("13800138000"))]));
+        assert!(!shown.contains("138") || !shown.contains("13800138000"), "{shown}");
+        assert!(shown.contains("nickname"));
+    }
+}

@@ -1,0 +1,247 @@
+//! MySQL and MariaDB as a source.
+
+pub mod sql;
+mod triggers;
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use application::intake::{Engine, Mapping, SourceError, Verdict};
+use async_trait::async_trait;
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPoolOptions, MySqlRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlPool, Row as _};
+
+use super::database::{Database, Row, Statements, Value};
+use super::error::from_sqlx;
+use super::names::{CAPTURE, quoted};
+use super::plan::{Installed, Present, Trigger};
+use super::probe::probe_text;
+use super::shape::{Column, Kind, Shape};
+use super::table::text;
+use super::{ACQUIRE_SECONDS, CONNECTIONS_MAX};
+
+/// What every connection is set to. The mode is spelled out because literals depend on it, and because a key of 0 in a probe
+/// must be 0 and not the next number; locks are waited for shortly, for somebody's members wait behind us.
+const SESSION: &str = "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', \
+                       time_zone = '+00:00', lock_wait_timeout = 5, innodb_lock_wait_timeout = 5";
+
+/// Without it our updates would lock the gaps that members' inserts need.
+const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+/// A MySQL or MariaDB server, one database of it.
+pub(super) struct Mysql {
+    pool: MySqlPool,
+}
+
+impl Mysql {
+    pub(super) fn open(url: &str) -> Result<Self, SourceError> {
+        let url = url.replacen("mariadb:", "mysql:", 1);
+        let options = MySqlConnectOptions::from_str(&url).map_err(from_sqlx)?;
+        if options.get_database().is_none_or(str::is_empty) {
+            return Err(SourceError::Address(
+                "a MySQL address names a database: mysql://user@host/database".to_owned(),
+            ));
+        }
+        let options = options.pipes_as_concat(false).no_engine_substitution(false);
+        let pool = MySqlPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS))
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute(SESSION).await?;
+                    connection.execute(ISOLATION).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+}
+
+fn query<'q>(sql: &str, values: &[Value<'_>]) -> Query<'q, MySql, MySqlArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    for value in values {
+        query = match value {
+            Value::Text(text) => query.bind((*text).to_owned()),
+            Value::Number(number) => query.bind(*number),
+        };
+    }
+    query
+}
+
+fn cells(row: &MySqlRow) -> Result<Row, SourceError> {
+    (0..row.len())
+        .map(|place| row.try_get_unchecked::<Option<Vec<u8>>, _>(place).map_err(from_sqlx))
+        .collect()
+}
+
+#[async_trait]
+impl Database for Mysql {
+    fn engine(&self) -> Engine {
+        Engine::Mysql
+    }
+
+    fn statements(&self) -> &'static Statements {
+        &sql::ALL
+    }
+
+    fn guarantee(&self) -> (Verdict, &'static str) {
+        (
+            Verdict::Warning,
+            "they succeed although leadwire_capture is missing; while somebody else locks it they wait, and FAIL after \
+             lock_wait_timeout (LOCK TABLES) or innodb_lock_wait_timeout (SELECT ... FOR UPDATE)",
+        )
+    }
+
+    async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, SourceError> {
+        let rows = query(sql, values).fetch_all(&self.pool).await.map_err(from_sqlx)?;
+        rows.iter().map(cells).collect()
+    }
+
+    async fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, SourceError> {
+        Ok(query(sql, values).execute(&self.pool).await.map_err(from_sqlx)?.rows_affected())
+    }
+
+    /// One by one: every statement on a schema commits by itself here. Repeated, an interrupted plan goes on.
+    async fn apply(&self, statements: &[String]) -> Result<(), SourceError> {
+        let mut connection = self.pool.acquire().await.map_err(from_sqlx)?;
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe(statement.clone()))
+                .execute(&mut *connection)
+                .await
+                .map_err(from_sqlx)?;
+        }
+        Ok(())
+    }
+
+    async fn rehearse(
+        &self,
+        change: (&str, &[Value<'_>]),
+        question: (&str, &[Value<'_>]),
+    ) -> Result<Vec<Row>, SourceError> {
+        let mut transaction = self.pool.begin().await.map_err(from_sqlx)?;
+        let changed = query(change.0, change.1).execute(&mut *transaction).await;
+        let rows = match changed {
+            Ok(_) => query(question.0, question.1).fetch_all(&mut *transaction).await,
+            Err(error) => Err(error),
+        };
+        transaction.rollback().await.map_err(from_sqlx)?;
+        rows.map_err(from_sqlx)?.iter().map(cells).collect()
+    }
+
+    async fn shape(&self, table: &str) -> Result<Shape, SourceError> {
+        let by = [Value::Text(table)];
+        let Some(engine) = self.rows(sql::TABLE, &by).await?.into_iter().next() else {
+            return Ok(Shape { columns: Vec::new(), unique: Vec::new(), transactional: false });
+        };
+        let columns = self.rows(sql::COLUMNS, &by).await?;
+        let unique = self.rows(sql::UNIQUE, &by).await?;
+        Ok(Shape {
+            columns: columns.iter().map(column).collect::<Result<_, _>>()?,
+            unique: unique.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
+            transactional: text(&engine, 0)?.eq_ignore_ascii_case("innodb"),
+        })
+    }
+
+    async fn installed(&self) -> Result<Installed, SourceError> {
+        let capture = self.rows(sql::COLUMNS, &[Value::Text(CAPTURE)]).await?;
+        let present = |row: &Row| {
+            Ok(Present { name: text(row, 0)?, table: text(row, 1)?, body: text(row, 2)?, enabled: true })
+        };
+        let triggers = self.rows(sql::TRIGGERS, &[]).await?;
+        Ok(Installed {
+            capture: capture.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
+            triggers: triggers.iter().map(present).collect::<Result<_, SourceError>>()?,
+        })
+    }
+
+    fn quote(&self, name: &str) -> String {
+        quoted(name, '`')
+    }
+
+    fn text_of(&self, column: &Column) -> String {
+        let name = self.quote(&column.name);
+        match column.kind {
+            Kind::Bit => format!("CAST({name} + 0 AS CHAR)"),
+            Kind::Binary => format!("CONCAT('0x', HEX({name}))"),
+            _ => format!("CONVERT(CAST({name} AS CHAR) USING utf8mb4)"),
+        }
+    }
+
+    fn bound(&self, _: usize, column: &Column) -> String {
+        match column.kind {
+            Kind::Integer { unsigned: false } => "CAST(? AS SIGNED)",
+            Kind::Integer { unsigned: true } => "CAST(? AS UNSIGNED)",
+            Kind::Decimal => "CAST(? AS DECIMAL(65, 10))",
+            Kind::Moment => "CAST(? AS DATETIME(6))",
+            Kind::Date => "CAST(? AS DATE)",
+            _ => "?",
+        }
+        .to_owned()
+    }
+
+    fn sample(&self, column: &Column) -> Option<String> {
+        Some(match column.kind {
+            Kind::Integer { .. } | Kind::Decimal | Kind::Float | Kind::Bool => "0".to_owned(),
+            Kind::Bit => "b'0'".to_owned(),
+            Kind::Text => triggers::literal(&probe_text(column)),
+            Kind::Uuid => "'00000000-0000-0000-0000-000000000000'".to_owned(),
+            Kind::Moment => "UTC_TIMESTAMP()".to_owned(),
+            Kind::Date => "UTC_DATE()".to_owned(),
+            Kind::Json => "'{}'".to_owned(),
+            // The number of the first value.
+            Kind::Choice => "1".to_owned(),
+            Kind::Binary => "''".to_owned(),
+            Kind::Other => return None,
+        })
+    }
+
+    fn create_capture(&self) -> Vec<String> {
+        triggers::create_capture()
+    }
+
+    fn drop_capture(&self) -> Vec<String> {
+        vec![format!("DROP TABLE `{CAPTURE}`")]
+    }
+
+    fn triggers(&self, mapping: &Mapping, shape: &Shape) -> Vec<Trigger> {
+        triggers::triggers(mapping, shape)
+    }
+
+    fn drop_trigger(&self, name: &str, _: &str) -> Vec<String> {
+        vec![format!("DROP TRIGGER {}", self.quote(name))]
+    }
+}
+
+/// Columns of the statement: name, type, whole type, nullable, has a default, is generated, length.
+fn column(row: &Row) -> Result<Column, SourceError> {
+    let type_name = text(row, 2)?;
+    let kind = match text(row, 1)?.to_ascii_lowercase().as_str() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => {
+            Kind::Integer { unsigned: type_name.contains("unsigned") }
+        }
+        "decimal" => Kind::Decimal,
+        "float" | "double" => Kind::Float,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Kind::Text,
+        "enum" | "set" => Kind::Choice,
+        "datetime" | "timestamp" => Kind::Moment,
+        "date" => Kind::Date,
+        "json" => Kind::Json,
+        "uuid" => Kind::Uuid,
+        "bit" => Kind::Bit,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Kind::Binary,
+        _ => Kind::Other,
+    };
+    let is_text = matches!(kind, Kind::Text);
+    Ok(Column {
+        name: text(row, 0)?,
+        kind,
+        nullable: text(row, 3)? == "YES",
+        has_default: text(row, 4)? == "1",
+        generated: text(row, 5)? == "1",
+        chars_max: text(row, 6)?.parse().ok().filter(|_| is_text),
+        choice: None,
+        type_name,
+    })
+}

@@ -1,0 +1,115 @@
+//! The statements on the capture table, for MySQL and MariaDB. They lock rows only: the connection reads committed rows,
+//! so no gap is locked that a member's insert would need.
+
+use crate::intake::database::Statements;
+
+macro_rules! candidates {
+    ($order:literal) => {
+        concat!(
+            "SELECT CAST(c.id AS CHAR) FROM leadwire_capture c ",
+            "WHERE c.table_name = ? AND c.state = 'W' ",
+            "AND (c.leased_until IS NULL OR c.leased_until <= UTC_TIMESTAMP(6)) ",
+            "AND (c.not_before IS NULL OR c.not_before <= UTC_TIMESTAMP(6)) ",
+            "AND NOT EXISTS (SELECT 1 FROM leadwire_capture e WHERE e.table_name = c.table_name ",
+            "AND e.row_key = c.row_key AND e.state = 'W' AND e.id <> c.id ",
+            "AND (e.id < c.id OR e.leased_until > UTC_TIMESTAMP(6))) ORDER BY c.id",
+            $order,
+            " LIMIT ?"
+        )
+    };
+}
+
+/// The columns of a captured row.
+macro_rules! captured {
+    ($rest:literal) => {
+        concat!(
+            "SELECT CAST(id AS CHAR), row_key, operation, changed, ",
+            "DATE_FORMAT(captured_at, '%Y-%m-%dT%H:%i:%s.%fZ'), CAST(attempts AS CHAR), reason ",
+            "FROM leadwire_capture WHERE table_name = ? ",
+            $rest
+        )
+    };
+}
+
+const OLDEST: &str = candidates!("");
+const NEWEST: &str = candidates!(" DESC");
+const LEASE: &str = "
+UPDATE leadwire_capture
+SET lease = ?, leased_until = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), attempts = attempts + 1
+WHERE table_name = ? AND id BETWEEN ? AND ? AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0 AND state = 'W'
+  AND (leased_until IS NULL OR leased_until <= UTC_TIMESTAMP(6))";
+const CLAIMED: &str = captured!("AND id BETWEEN ? AND ? AND lease = ? ORDER BY id");
+const DONE: &str = "
+UPDATE leadwire_capture
+SET state = 'D', ended_at = UTC_TIMESTAMP(6), leased_until = NULL
+WHERE table_name = ? AND id BETWEEN ? AND ? AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0 AND lease = ? AND state = 'W'";
+const PARK: &str = "
+UPDATE leadwire_capture SET state = 'P', reason = ?, ended_at = UTC_TIMESTAMP(6), leased_until = NULL
+WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
+const RELEASE: &str = "
+UPDATE leadwire_capture
+SET not_before = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), reason = ?, leased_until = NULL, lease = NULL
+WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
+const PARKED: &str = captured!("AND state = 'P' AND id > ? ORDER BY id LIMIT ?");
+const RETRY_ALL: &str = "
+UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
+WHERE table_name = ? AND state = 'P'";
+const RETRY_SOME: &str = "
+UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
+WHERE table_name = ? AND state = 'P' AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0";
+const STATUS: &str = "
+SELECT CAST(COUNT(CASE WHEN state = 'W' THEN 1 END) AS CHAR),
+       CAST(COUNT(CASE WHEN state = 'W' AND leased_until > UTC_TIMESTAMP(6) THEN 1 END) AS CHAR),
+       CAST(COUNT(CASE WHEN state = 'P' THEN 1 END) AS CHAR),
+       CAST(COUNT(CASE WHEN state = 'D' THEN 1 END) AS CHAR),
+       CAST(TIMESTAMPDIFF(SECOND, MIN(CASE WHEN state = 'W' THEN captured_at END), UTC_TIMESTAMP(6)) AS CHAR)
+FROM leadwire_capture WHERE table_name = ?";
+const PURGE: &str = "
+DELETE FROM leadwire_capture
+WHERE table_name = ? AND state = 'D' AND ended_at <= DATE_SUB(UTC_TIMESTAMP(6), INTERVAL ? SECOND)
+ORDER BY id LIMIT ?";
+const ARRIVED: &str = "
+SELECT CAST(COUNT(*) AS CHAR) FROM leadwire_capture WHERE table_name = ? AND row_key = ? AND operation = ? AND state = 'W'";
+const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
+const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
+
+pub(in crate::intake) const COLUMNS: &str = "
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE,
+       CASE WHEN COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' THEN '1' ELSE '0' END,
+       CASE WHEN EXTRA LIKE '%GENERATED%' AND EXTRA NOT LIKE '%DEFAULT_GENERATED%' THEN '1' ELSE '0' END,
+       CAST(CHARACTER_MAXIMUM_LENGTH AS CHAR)
+FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = DATABASE() AND BINARY TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
+pub(in crate::intake) const UNIQUE: &str = "
+SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS
+WHERE TABLE_SCHEMA = DATABASE() AND BINARY TABLE_NAME = ? AND NON_UNIQUE = 0
+GROUP BY INDEX_NAME HAVING COUNT(*) = 1 AND MAX(SUB_PART) IS NULL";
+pub(in crate::intake) const TABLE: &str = "
+SELECT ENGINE FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND BINARY TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'";
+pub(in crate::intake) const TRIGGERS: &str = "
+SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_STATEMENT FROM information_schema.TRIGGERS
+WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'leadwire!_%' ESCAPE '!'";
+
+pub(in crate::intake) const ALL: Statements = Statements {
+    oldest: OLDEST,
+    newest: NEWEST,
+    lease: LEASE,
+    claimed: CLAIMED,
+    done: DONE,
+    park: PARK,
+    release: RELEASE,
+    parked: PARKED,
+    retry_all: RETRY_ALL,
+    retry_some: RETRY_SOME,
+    status: STATUS,
+    purge: PURGE,
+    arrived: ARRIVED,
+    allowed: &[MAY_UPDATE, MAY_DELETE],
+};
+
+/// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
+pub const STATEMENTS: [&str; 19] = [
+    OLDEST, NEWEST, LEASE, CLAIMED, DONE, PARK, RELEASE, PARKED, RETRY_ALL, RETRY_SOME, STATUS, PURGE,
+    ARRIVED, MAY_UPDATE, MAY_DELETE, COLUMNS, UNIQUE, TABLE, TRIGGERS,
+];

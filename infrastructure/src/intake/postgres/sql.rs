@@ -1,0 +1,136 @@
+//! The statements on the capture table, for PostgreSQL. The connection's search path finds it.
+
+use crate::intake::database::Statements;
+
+macro_rules! candidates {
+    ($order:literal) => {
+        concat!(
+            "SELECT CAST(c.id AS TEXT) FROM leadwire_capture c ",
+            "WHERE c.table_name = $1 AND c.state = 'W' ",
+            "AND (c.leased_until IS NULL OR c.leased_until <= now()) ",
+            "AND (c.not_before IS NULL OR c.not_before <= now()) ",
+            "AND NOT EXISTS (SELECT 1 FROM leadwire_capture e WHERE e.table_name = c.table_name ",
+            "AND e.row_key = c.row_key AND e.state = 'W' AND e.id <> c.id ",
+            "AND (e.id < c.id OR e.leased_until > now())) ORDER BY c.id",
+            $order,
+            " LIMIT $2"
+        )
+    };
+}
+
+/// The columns of a captured row.
+macro_rules! captured {
+    ($rest:literal) => {
+        concat!(
+            "SELECT CAST(id AS TEXT), row_key, operation, changed, ",
+            "to_char(captured_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), CAST(attempts AS TEXT), reason ",
+            "FROM leadwire_capture WHERE table_name = $1 ",
+            $rest
+        )
+    };
+}
+
+const OLDEST: &str = candidates!("");
+const NEWEST: &str = candidates!(" DESC");
+const LEASE: &str = "
+UPDATE leadwire_capture
+SET lease = $1, leased_until = now() + make_interval(secs => $2), attempts = attempts + 1
+WHERE table_name = $3 AND id BETWEEN $4 AND $5 AND CAST(id AS TEXT) = ANY(string_to_array($6, ',')) AND state = 'W'
+  AND (leased_until IS NULL OR leased_until <= now())";
+const CLAIMED: &str = captured!("AND id BETWEEN $2 AND $3 AND lease = $4 ORDER BY id");
+const DONE: &str = "
+UPDATE leadwire_capture
+SET state = 'D', ended_at = now(), leased_until = NULL
+WHERE table_name = $1 AND id BETWEEN $2 AND $3 AND CAST(id AS TEXT) = ANY(string_to_array($4, ',')) AND lease = $5
+  AND state = 'W'";
+const PARK: &str = "
+UPDATE leadwire_capture SET state = 'P', reason = $1, ended_at = now(), leased_until = NULL
+WHERE table_name = $2 AND id = $3 AND lease = $4 AND state = 'W'";
+const RELEASE: &str = "
+UPDATE leadwire_capture
+SET not_before = now() + make_interval(secs => $1), reason = $2, leased_until = NULL, lease = NULL
+WHERE table_name = $3 AND id = $4 AND lease = $5 AND state = 'W'";
+const PARKED: &str = captured!("AND state = 'P' AND id > $2 ORDER BY id LIMIT $3");
+const RETRY_ALL: &str = "
+UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
+WHERE table_name = $1 AND state = 'P'";
+const RETRY_SOME: &str = "
+UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
+WHERE table_name = $1 AND state = 'P' AND CAST(id AS TEXT) = ANY(string_to_array($2, ','))";
+const STATUS: &str = "
+SELECT CAST(COUNT(*) FILTER (WHERE state = 'W') AS TEXT),
+       CAST(COUNT(*) FILTER (WHERE state = 'W' AND leased_until > now()) AS TEXT),
+       CAST(COUNT(*) FILTER (WHERE state = 'P') AS TEXT),
+       CAST(COUNT(*) FILTER (WHERE state = 'D') AS TEXT),
+       CAST(CAST(floor(extract(epoch FROM now() - MIN(captured_at) FILTER (WHERE state = 'W'))) AS BIGINT) AS TEXT)
+FROM leadwire_capture WHERE table_name = $1";
+const PURGE: &str = "
+DELETE FROM leadwire_capture WHERE id IN (
+  SELECT id FROM leadwire_capture
+  WHERE table_name = $1 AND state = 'D' AND ended_at <= now() - make_interval(secs => $2) ORDER BY id LIMIT $3)";
+const ARRIVED: &str = "
+SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture
+WHERE table_name = $1 AND row_key = $2 AND operation = $3 AND state = 'W'";
+const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
+const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
+
+pub(in crate::intake) const COLUMNS: &str = "
+SELECT CAST(a.attname AS TEXT), CAST(t.typname AS TEXT), quote_ident(n.nspname) || '.' || quote_ident(t.typname),
+       CAST(t.typtype AS TEXT), CAST(NOT a.attnotnull AS TEXT),
+       CAST(a.atthasdef OR a.attidentity <> '' AS TEXT), CAST(a.attgenerated <> '' AS TEXT),
+       CAST(CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS TEXT),
+       (SELECT CAST(e.enumlabel AS TEXT) FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder LIMIT 1)
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE s.nspname = current_schema() AND c.relname = $1 AND c.relkind IN ('r', 'p')
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum";
+pub(in crate::intake) const UNIQUE: &str = "
+SELECT CAST(a.attname AS TEXT)
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+WHERE s.nspname = current_schema() AND c.relname = $1
+  AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL";
+pub(in crate::intake) const TRIGGERS: &str = "
+SELECT CAST(t.tgname AS TEXT), CAST(c.relname AS TEXT), p.prosrc, CAST(t.tgenabled IN ('O', 'A') AS TEXT)
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE s.nspname = current_schema() AND NOT t.tgisinternal AND t.tgname LIKE 'leadwire!_%' ESCAPE '!'
+  AND t.tgparentid = 0
+UNION ALL
+SELECT CAST(p.proname AS TEXT), '', p.prosrc, 'false'
+FROM pg_proc p
+JOIN pg_namespace s ON s.oid = p.pronamespace
+WHERE s.nspname = current_schema() AND p.proname LIKE 'leadwire!_%' ESCAPE '!'
+  AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgfoid = p.oid)";
+pub(in crate::intake) const SCHEMA: &str = "SELECT CAST(current_schema() AS TEXT)";
+
+pub(in crate::intake) const ALL: Statements = Statements {
+    oldest: OLDEST,
+    newest: NEWEST,
+    lease: LEASE,
+    claimed: CLAIMED,
+    done: DONE,
+    park: PARK,
+    release: RELEASE,
+    parked: PARKED,
+    retry_all: RETRY_ALL,
+    retry_some: RETRY_SOME,
+    status: STATUS,
+    purge: PURGE,
+    arrived: ARRIVED,
+    allowed: &[MAY_UPDATE, MAY_DELETE],
+};
+
+/// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
+pub const STATEMENTS: [&str; 19] = [
+    OLDEST, NEWEST, LEASE, CLAIMED, DONE, PARK, RELEASE, PARKED, RETRY_ALL, RETRY_SOME, STATUS, PURGE,
+    ARRIVED, MAY_UPDATE, MAY_DELETE, COLUMNS, UNIQUE, TRIGGERS, SCHEMA,
+];

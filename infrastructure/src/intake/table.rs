@@ -1,0 +1,325 @@
+//! One captured table of one source: everything that is the same on every engine.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use application::intake::{
+    CAPTURE_BATCH_MAX, CaptureStatus, Captured, CheckReport, Claim, ClaimOrder, Engine, MalformedRow,
+    Mapping, Mode, Operation, PAGE_ROWS_MAX, Parked, PollPosition, Polled, REASON_CHARS_MAX, Source,
+    SourceError, SourceRow, Unfinished,
+};
+use application::ports::Ids as _;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+
+use super::database::{Database, Row, Value};
+use super::shape::Fitted;
+use super::{names, plan, probe, select};
+use crate::ids::TimeOrderedIds;
+
+/// Longest name of an owner that is kept; the lease is longer by an id.
+const OWNER_CHARS_MAX: usize = 64;
+
+/// Implements [`Source`] over an engine.
+pub(super) struct Table<D> {
+    database: D,
+    mapping: Mapping,
+    /// What the table looked like; forgotten with the first error, for somebody may have changed it.
+    fitted: Mutex<Option<Arc<Fitted>>>,
+}
+
+impl<D: Database> Table<D> {
+    pub(super) fn new(database: D, mapping: Mapping) -> Self {
+        Self { database, mapping, fitted: Mutex::new(None) }
+    }
+
+    /// The table as it is now.
+    async fn inspect(&self) -> Result<Fitted, SourceError> {
+        self.database.shape(&self.mapping.table).await?.fit(&self.mapping)
+    }
+
+    /// The table as it was when it was last looked at.
+    async fn fitted(&self) -> Result<Arc<Fitted>, SourceError> {
+        let mut known = self.fitted.lock().await;
+        if let Some(fitted) = &*known {
+            return Ok(fitted.clone());
+        }
+        let fitted = Arc::new(self.inspect().await?);
+        *known = Some(fitted.clone());
+        Ok(fitted)
+    }
+
+    /// Passes an answer on; after an error the table is looked at again.
+    async fn or_forget<T>(&self, answer: Result<T, SourceError>) -> Result<T, SourceError> {
+        if answer.is_err() {
+            *self.fitted.lock().await = None;
+        }
+        answer
+    }
+
+    fn table(&self) -> Value<'_> {
+        Value::Text(&self.mapping.table)
+    }
+
+    /// A statement about one claimed row: `values`, then table, number and lease.
+    async fn about(&self, sql: &str, claim: &Claim, values: &[Value<'_>]) -> Result<(), SourceError> {
+        let mut all = values.to_vec();
+        all.extend([self.table(), Value::Number(claim.row.number), Value::Text(&claim.lease)]);
+        match self.database.run(sql, &all).await? {
+            0 => Err(SourceError::LeaseLost(claim.row.number)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Columns: number, key, operation, changed, captured at, attempts.
+    fn captured(&self, row: &Row) -> Result<(Captured, u32), SourceError> {
+        let at = text(row, 4)?;
+        let at: DateTime<Utc> =
+            DateTime::parse_from_rfc3339(&at).map_err(|_| unexpected("captured_at"))?.with_timezone(&Utc);
+        let changed = text(row, 3)?;
+        let captured = Captured {
+            number: number(row, 0)?,
+            table: self.mapping.table.clone(),
+            key: text(row, 1)?,
+            operation: text(row, 2)?.parse().map_err(|_| unexpected("operation"))?,
+            changed: serde_json::from_str(&changed).map_err(|_| unexpected("changed"))?,
+            at,
+        };
+        Ok((captured, number(row, 5)?))
+    }
+}
+
+#[async_trait]
+impl<D: Database> Source for Table<D> {
+    fn engine(&self) -> Engine {
+        self.database.engine()
+    }
+
+    async fn plan_install(&self) -> Result<Vec<String>, SourceError> {
+        let fitted = self.inspect().await?;
+        if !fitted.shape.transactional && self.engine() == Engine::Mysql {
+            tracing::warn!(
+                "the table `{}` cannot take a change back; a probe is not possible",
+                self.mapping.table
+            );
+        }
+        plan::install(&self.database, &fitted, &self.database.installed().await?)
+    }
+
+    async fn plan_uninstall(&self) -> Result<Vec<String>, SourceError> {
+        plan::uninstall(&self.database, &self.mapping.table, &self.database.installed().await?)
+    }
+
+    async fn install(&self) -> Result<Vec<String>, SourceError> {
+        let statements = self.plan_install().await?;
+        self.database.apply(&statements).await?;
+        Ok(statements)
+    }
+
+    async fn uninstall(&self, unfinished: Unfinished) -> Result<Vec<String>, SourceError> {
+        let installed = self.database.installed().await?;
+        let statements = plan::uninstall(&self.database, &self.mapping.table, &installed)?;
+        if unfinished == Unfinished::Keep && installed.has_capture() {
+            let status = self.status().await?;
+            if status.waiting + status.parked > 0 {
+                return Err(SourceError::Unfinished(status.waiting + status.parked));
+            }
+        }
+        self.database.apply(&statements).await?;
+        Ok(statements)
+    }
+
+    async fn check(&self, mode: Mode) -> Result<CheckReport, SourceError> {
+        probe::check(&self.database, &self.mapping, mode).await
+    }
+
+    async fn claim(
+        &self,
+        owner: &str,
+        batch: u32,
+        lease_seconds: u32,
+        order: ClaimOrder,
+    ) -> Result<Vec<Claim>, SourceError> {
+        let sql = self.database.statements();
+        let candidates = match order {
+            ClaimOrder::OldestFirst => sql.oldest,
+            ClaimOrder::NewestFirst => sql.newest,
+        };
+        let batch = i64::from(batch.min(CAPTURE_BATCH_MAX));
+        let rows = self.database.rows(candidates, &[self.table(), Value::Number(batch)]).await?;
+        let numbers: Vec<i64> = rows.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
+        let Some((low, high, list)) = listed(&numbers) else { return Ok(Vec::new()) };
+        let owner: String = owner.chars().take(OWNER_CHARS_MAX).collect();
+        let lease = format!("{owner} {}", TimeOrderedIds.next());
+        let (low, high) = (Value::Number(low), Value::Number(high));
+        // Each row is judged again as it is leased: whoever came first has it.
+        let leased = [
+            Value::Text(&lease),
+            Value::Number(i64::from(lease_seconds)),
+            self.table(),
+            low,
+            high,
+            Value::Text(&list),
+        ];
+        if self.database.run(sql.lease, &leased).await? == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = self.database.rows(sql.claimed, &[self.table(), low, high, Value::Text(&lease)]).await?;
+        let claim = |row| {
+            let (row, attempt) = self.captured(row)?;
+            Ok(Claim { row, attempt, lease: lease.clone() })
+        };
+        rows.iter().map(claim).collect()
+    }
+
+    async fn done(&self, claims: &[Claim]) -> Result<u64, SourceError> {
+        let mut finished = 0;
+        let mut rest = claims;
+        while let Some(first) = rest.first() {
+            let same = rest.iter().take_while(|claim| claim.lease == first.lease).count();
+            let numbers: Vec<i64> = rest[..same].iter().map(|claim| claim.row.number).collect();
+            if let Some((low, high, list)) = listed(&numbers) {
+                let values = [
+                    self.table(),
+                    Value::Number(low),
+                    Value::Number(high),
+                    Value::Text(&list),
+                    Value::Text(&first.lease),
+                ];
+                finished += self.database.run(self.database.statements().done, &values).await?;
+            }
+            rest = &rest[same..];
+        }
+        Ok(finished)
+    }
+
+    async fn park(&self, claim: &Claim, reason: &str) -> Result<(), SourceError> {
+        let reason = cut(reason);
+        self.about(self.database.statements().park, claim, &[Value::Text(&reason)]).await
+    }
+
+    async fn release(&self, claim: &Claim, after_seconds: u32, reason: &str) -> Result<(), SourceError> {
+        let reason = cut(reason);
+        let values = [Value::Number(i64::from(after_seconds)), Value::Text(&reason)];
+        self.about(self.database.statements().release, claim, &values).await
+    }
+
+    async fn parked(&self, after: i64, limit: u32) -> Result<Vec<Parked>, SourceError> {
+        let limit = i64::from(limit.min(PAGE_ROWS_MAX));
+        let values = [self.table(), Value::Number(after), Value::Number(limit)];
+        let rows = self.database.rows(self.database.statements().parked, &values).await?;
+        let parked = |row| {
+            let (captured, attempts) = self.captured(row)?;
+            Ok(Parked { row: captured, attempts, reason: text(row, 6)? })
+        };
+        rows.iter().map(parked).collect()
+    }
+
+    async fn retry(&self, numbers: Option<&[i64]>) -> Result<u64, SourceError> {
+        let sql = self.database.statements();
+        let Some(numbers) = numbers else { return self.database.run(sql.retry_all, &[self.table()]).await };
+        let Some((_, _, list)) = listed(numbers) else { return Ok(0) };
+        self.database.run(sql.retry_some, &[self.table(), Value::Text(&list)]).await
+    }
+
+    async fn status(&self) -> Result<CaptureStatus, SourceError> {
+        let rows = self.database.rows(self.database.statements().status, &[self.table()]).await?;
+        let row = rows.first().ok_or_else(|| unexpected("status"))?;
+        let oldest = row[4].is_some().then(|| number::<i64>(row, 4)).transpose()?;
+        Ok(CaptureStatus {
+            waiting: number(row, 0)?,
+            leased: number(row, 1)?,
+            parked: number(row, 2)?,
+            done: number(row, 3)?,
+            // A clock that was set back makes no row younger than new.
+            oldest_seconds: oldest.map(|seconds| u64::try_from(seconds).unwrap_or_default()),
+        })
+    }
+
+    async fn purge(&self, older_than_seconds: u64, limit: u32) -> Result<u64, SourceError> {
+        // As many seconds as every engine's intervals hold; some thirty years.
+        const SECONDS_MAX: u64 = 1_000_000_000;
+        let seconds = i64::try_from(older_than_seconds.min(SECONDS_MAX)).unwrap_or_default();
+        let values = [self.table(), Value::Number(seconds), Value::Number(i64::from(limit))];
+        self.database.run(self.database.statements().purge, &values).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<SourceRow>, SourceError> {
+        let fitted = self.fitted().await?;
+        self.or_forget(select::one(&self.database, &fitted, key).await).await
+    }
+
+    async fn poll(&self, from: Option<&PollPosition>, limit: u32) -> Result<Polled, SourceError> {
+        let limit = limit.clamp(1, PAGE_ROWS_MAX);
+        let fitted = self.fitted().await?;
+        let placed = self.or_forget(select::recent(&self.database, &fitted, from, limit).await).await?;
+        let last = placed.last().map(|(_, position)| position.clone());
+        let full = placed.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let rows = placed.into_iter().map(|(row, _)| row).collect();
+        Ok(Polled { rows, next: last.clone().filter(|_| full), last })
+    }
+
+    async fn list(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Result<SourceRow, MalformedRow>>, SourceError> {
+        let fitted = self.fitted().await?;
+        let limit = limit.clamp(1, PAGE_ROWS_MAX);
+        self.or_forget(select::page(&self.database, &fitted, after, limit).await).await
+    }
+}
+
+/// The smallest, the largest, and all of them with commas between.
+fn listed(numbers: &[i64]) -> Option<(i64, i64, String)> {
+    let (low, high) = (numbers.iter().min()?, numbers.iter().max()?);
+    let list = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    Some((*low, *high, list))
+}
+
+fn cut(reason: &str) -> String {
+    reason.chars().filter(|sign| *sign != '\0').take(REASON_CHARS_MAX).collect()
+}
+
+pub(super) fn text(row: &Row, place: usize) -> Result<String, SourceError> {
+    let cell = row.get(place).and_then(Clone::clone).unwrap_or_default();
+    String::from_utf8(cell).map_err(|_| unexpected("a text"))
+}
+
+pub(super) fn number<N: FromStr>(row: &Row, place: usize) -> Result<N, SourceError> {
+    text(row, place)?.parse().map_err(|_| unexpected("a number"))
+}
+
+fn unexpected(what: &str) -> SourceError {
+    SourceError::Database(format!("{what} in `{}` is not what Leadwire writes", names::CAPTURE))
+}
+
+/// The trigger of each operation that is captured: deletions only where no column tells them.
+pub(super) fn operations(mapping: &Mapping) -> Vec<Operation> {
+    let mut operations = vec![Operation::Insert, Operation::Update];
+    if mapping.deleted.is_none() {
+        operations.push(Operation::Delete);
+    }
+    operations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deletions_are_captured_where_no_column_tells_them() {
+        let known = Mapping::system_s();
+        assert_eq!(operations(&known), [Operation::Insert, Operation::Update]);
+        let without = Mapping { deleted: None, ..known };
+        assert_eq!(operations(&without), [Operation::Insert, Operation::Update, Operation::Delete]);
+    }
+
+    #[test]
+    fn numbers_are_listed_with_their_bounds() {
+        assert_eq!(listed(&[7, 3, 9]), Some((3, 9, "7,3,9".to_owned())));
+        assert_eq!(listed(&[]), None);
+        assert_eq!(cut("a\0b"), "ab");
+    }
+}
