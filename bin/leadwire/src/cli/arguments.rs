@@ -3,6 +3,7 @@
 mod deliveries;
 mod events;
 mod projections;
+mod recycle;
 mod schedules;
 mod staff;
 mod templates;
@@ -25,10 +26,11 @@ pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, E
 pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
+pub(crate) use recycle::{RecycleCommand, RecycleExplain, RecycleRuns};
 pub(crate) use schedules::{SchedulesCommand, SchedulesList};
 pub(crate) use staff::{
-    StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffSetPassword,
-    StaffUnbindWecom, StaffUpdate,
+    StaffBindWechat, StaffBindWecom, StaffCommand, StaffCreate, StaffList, StaffOne, StaffRecount,
+    StaffSetPassword, StaffUnbindWecom, StaffUpdate,
 };
 pub(crate) use templates::{TemplatesCommand, TemplatesDraft, TemplatesPreview};
 pub(crate) use tokens::{TokensCommand, TokensCreate, TokensList, TokensRevoke};
@@ -59,7 +61,7 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Create the database or bring its tables up to date
     Migrate(MigrateArguments),
-    /// Accounts, passwords, WeChat bindings
+    /// Accounts, passwords, WeChat bindings, and how many leads each person is counted to have
     #[command(subcommand)]
     Staff(StaffCommand),
     /// Service tokens of machine callers
@@ -83,6 +85,9 @@ pub(crate) enum Command {
     /// Transfer rules: what each would do, run one, try one on the past, what a run did and why
     #[command(subcommand)]
     Transfer(TransferCommand),
+    /// Recycle rules: which leads fell back into the public pool, run by run
+    #[command(subcommand)]
+    Recycle(RecycleCommand),
     /// The words of notices: draft, preview, publish, roll back
     #[command(subcommand)]
     Templates(TemplatesCommand),

@@ -1,4 +1,6 @@
-//! `staff …`: accounts, passwords, bindings to WeChat and WeCom.
+//! `staff …`: accounts, passwords, bindings to WeChat and WeCom, and how many leads everybody has.
+
+mod recount;
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -29,8 +31,10 @@ pub(crate) const ACTOR: &str = "cli";
 
 /// Runs one of them.
 pub(crate) async fn run(config: Option<PathBuf>, command: StaffCommand) -> Result<ExitCode> {
-    if let StaffCommand::List(arguments) = &command {
-        return list(config, arguments).await;
+    match &command {
+        StaffCommand::List(arguments) => return list(config, arguments).await,
+        StaffCommand::Recount(arguments) => return recount::run(config, arguments).await,
+        _ => {}
     }
     let database = open::for_writing(config).await?;
     let done = match command {
@@ -43,7 +47,7 @@ pub(crate) async fn run(config: Option<PathBuf>, command: StaffCommand) -> Resul
         StaffCommand::LogOut(arguments) => log_out(&database, &arguments).await,
         StaffCommand::Suspend(arguments) => set_active(&database, &arguments, Active::No).await,
         StaffCommand::Activate(arguments) => set_active(&database, &arguments, Active::Yes).await,
-        StaffCommand::List(_) => Ok(()),
+        StaffCommand::List(_) | StaffCommand::Recount(_) => Ok(()),
     };
     // So that `staff list` shows it although no service runs.
     let shown = database.store.projections.catch_up(ReadModel::StaffDirectory).await;

@@ -1,13 +1,16 @@
-//! The nightly check: what should have been decided, requested and queued against what was (product.md G9). What it finds
-//! is kept for screens and probes, and said loudly when something is wrong.
+//! The nightly check: what should have been decided, requested and queued against what was (product.md G9), and the counts
+//! that limits are held to against the log (docs/adr/0023). What it finds is kept for screens and probes, and said loudly
+//! when something is wrong.
 
 use application::schedules::{Grid, Job, Misfire, Period};
 use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
 use infrastructure::db::DbError;
+use infrastructure::recount::{self, Compared};
 use infrastructure::scheduler::{JobError, ScheduledJob};
 use infrastructure::self_check;
-use projections::policy_runner::reconcile;
+use projections::policy_runner::{Reconciliation, reconcile};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, SharedApp};
@@ -39,18 +42,54 @@ impl ScheduledJob for SelfCheck {
     }
 }
 
+/// What a check found, as it is kept.
+#[derive(Debug, Serialize)]
+struct Found {
+    #[serde(flatten)]
+    notices: Reconciliation,
+    /// Who has how many leads.
+    counts: Compared,
+}
+
+impl Found {
+    fn is_clean(&self) -> bool {
+        self.notices.is_clean() && self.counts.is_clean()
+    }
+
+    /// Says loudly what is wrong, with the command that repairs it.
+    fn tell(&self, day: NaiveDate) {
+        let Self { notices, counts } = self;
+        if !notices.is_clean() {
+            tracing::error!(
+                self_check.day = %day, missing = notices.missing, notices_missing = notices.notices_missing,
+                "the nightly check found differences; run `leadwire deliveries reconcile --repair`"
+            );
+        }
+        for one in &counts.differences {
+            tracing::error!(
+                self_check.day = %day, staff.id = %one.staff, count = one.count.as_str(), kept = one.kept,
+                counted = one.counted,
+                "the nightly check found a count that is not what the log says; run `leadwire staff recount`"
+            );
+        }
+    }
+}
+
 /// Checks everything and keeps what was found as that of `day`; what that was, in one sentence.
 pub async fn check(app: &App, day: NaiveDate) -> Result<String, DbError> {
-    let found = reconcile(&policy(app), 0).await?;
+    let notices = reconcile(&policy(app), 0).await?;
+    let counts = recount::compare(app.bus.log(), app.bus.upcasters()).await?;
+    let found = Found { notices, counts };
     let clean = found.is_clean();
+    found.tell(day);
     let result = serde_json::to_string(&found).unwrap_or_default();
     self_check::record(&app.db, day, clean, &result, app.clock.now()).await?;
-    if clean {
-        return Ok(format!("checked {} events: nothing is missing, nothing is doubled", found.events));
-    }
-    tracing::error!(
-        self_check.day = %day, missing = found.missing, notices_missing = found.notices_missing,
-        "the nightly check found differences; run `leadwire deliveries reconcile --repair`"
-    );
-    Ok(format!("checked {} events: there are differences", found.events))
+    let (events, differing) = (found.notices.events, found.counts.differing);
+    Ok(if clean {
+        format!("checked {events} events: nothing is missing, nothing is doubled")
+    } else if differing > 0 {
+        format!("checked {events} events: there are differences, {differing} of them counts of leads")
+    } else {
+        format!("checked {events} events: there are differences")
+    })
 }

@@ -27,9 +27,8 @@ impl Store {
         db.migrate().await?;
         projections::migrate(&db, ports.clock.as_ref()).await?;
         let store = Self::over(db, ports);
-        let upcasters = Arc::new(store.bus.upcasters().clone());
         // Before the first command of this process: a store may be older than a count that limits are held to.
-        if recount::recount_once(store.bus.log(), &upcasters).await? {
+        if recount::recount_once(store.bus.log(), store.bus.upcasters()).await? {
             tracing::info!("the leads of every person were counted");
         }
         // Known before the first command can be accepted, by whomever, so that none goes unanswered.

@@ -1,5 +1,6 @@
 //! The arguments of `leadwire projections`.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use projections::ReadModel;
 
@@ -37,8 +38,8 @@ pub(crate) struct ProjectionsList {
 /// Flags of `projections rebuild`.
 #[derive(Debug, Args)]
 pub(crate) struct ProjectionsRebuild {
-    /// customer_list, assignment_log, follow_ups, pool_log, staff_directory, inbox or deliveries
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    /// Which one
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_parser = read_model())]
     pub(crate) name: Option<ReadModel>,
     /// Every read model, one after the other
     #[arg(long)]
@@ -56,7 +57,8 @@ pub(crate) struct ProjectionsRebuild {
 /// Flags of `projections rollback`.
 #[derive(Debug, Args)]
 pub(crate) struct ProjectionsRollback {
-    /// customer_list, assignment_log, follow_ups, pool_log, staff_directory, inbox or deliveries
+    /// Which one
+    #[arg(value_parser = read_model())]
     pub(crate) name: ReadModel,
 }
 
@@ -65,4 +67,10 @@ pub(crate) struct ProjectionsRollback {
 pub(crate) struct ProjectionsResume {
     /// Name of the consumer, as `projections list` shows it
     pub(crate) name: String,
+}
+
+/// One of all the read models that there are; help and refusals list them.
+fn read_model() -> impl TypedValueParser<Value = ReadModel> {
+    let names = ReadModel::ALL.iter().map(|model| model.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<ReadModel>())
 }

@@ -51,6 +51,11 @@ pub(crate) enum StaffCommand {
     #[command(after_help = "Example:
   leadwire staff activate zhang")]
     Activate(StaffOne),
+    /// Hold the counts of everybody's leads against the log, and make them anew; commands wait meanwhile
+    #[command(after_help = "Example:
+  leadwire staff recount --dry-run
+  leadwire staff recount")]
+    Recount(StaffRecount),
 }
 
 /// Flags of `staff create`.
@@ -179,6 +184,16 @@ pub(crate) struct StaffUpdate {
 pub(crate) struct StaffOne {
     /// Login name or id
     pub(crate) staff: String,
+}
+
+/// Flags of `staff recount`.
+#[derive(Debug, Args)]
+pub(crate) struct StaffRecount {
+    /// Only show what differs; also beside a running service, and nobody waits
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 fn staff_role(text: &str) -> Result<StaffRole, String> {

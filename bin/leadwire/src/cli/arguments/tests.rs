@@ -26,6 +26,26 @@ fn every_command_has_an_example_of_itself() {
 }
 
 #[test]
+fn whoever_rebuilds_or_rolls_back_is_told_every_read_model_there_is() {
+    for command in ["rebuild", "rollback"] {
+        let help =
+            Cli::try_parse_from(["leadwire", "projections", command, "--help"]).unwrap_err().to_string();
+        let refused =
+            Cli::try_parse_from(["leadwire", "projections", command, "leads"]).unwrap_err().to_string();
+        for model in ::projections::ReadModel::ALL {
+            assert!(
+                help.contains(model.name()) && refused.contains(model.name()),
+                "{model}: {help}\n{refused}"
+            );
+            assert!(
+                Cli::try_parse_from(["leadwire", "projections", command, model.name()]).is_ok(),
+                "{model}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_password_is_never_an_argument() {
     for wrong in
         [["staff", "set-password", "zhang", "secret"], ["staff", "set-password", "zhang", "--password=x"]]
