@@ -17,8 +17,8 @@ use domain::pool_rules::{
     CLAIM_GAP_SECONDS, CLAIMS_PER_DAY, COOL_OFF_HOURS, HOLDING_CAP, PoolRulesText, PoolRulesViolation,
 };
 use domain::recycle_rule::{
-    DAYS, NAME_CHARS_MAX, PRIORITY, PROTECTED_HOURS, RecycleFault, RecycleKind, RecycleText,
-    RecycleViolation, WARN_BEFORE_HOURS, WARN_BEFORE_HOURS_DEFAULT, WARNINGS_MAX,
+    DAYS, NAME_CHARS_MAX, PRIORITY, PROTECTED_HOURS, RecycleFault, RecycleKind, RecycleViolation,
+    RecycleWish, WARN_BEFORE_HOURS, WARN_BEFORE_HOURS_DEFAULT, WARNINGS_MAX,
 };
 use domain::staff::Role;
 use serde_json::{Map, Value};
@@ -54,8 +54,8 @@ impl From<RecycleKind> for RecycleKindCode {
 /// `POST /api/recycle-rules`, `PUT /api/recycle-rules/:id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteRecycleRule {
-    /// What it says.
-    pub text: RecycleText,
+    /// What it says; from when on may be left open.
+    pub text: RecycleWish,
     /// Whether it counts; a change of what it says leaves that as it is unless it is named.
     pub enabled: Option<bool>,
 }
@@ -66,7 +66,7 @@ pub struct PreviewRecycleRule {
     /// A rule that is there.
     pub rule: Option<RecycleRuleId>,
     /// What it would say.
-    pub text: Option<RecycleText>,
+    pub text: Option<RecycleWish>,
     /// Until when the leads fall.
     pub until: Option<DateTime<Utc>>,
 }
@@ -86,14 +86,14 @@ pub struct SetPoolRules {
 }
 
 impl WriteRecycleRule {
-    /// Reads the body. `now`: from when on a rule counts that does not say.
-    pub fn parse(body: Value, now: DateTime<Utc>) -> Read<Self> {
-        Self::read(body, now).map_err(of_rule)
+    /// Reads the body.
+    pub fn parse(body: Value) -> Read<Self> {
+        Self::read(body).map_err(of_rule)
     }
 
-    fn read(body: Value, now: DateTime<Utc>) -> Read<Self> {
+    fn read(body: Value) -> Read<Self> {
         let mut fields = Fields::of(body, Null::Absent)?;
-        let text = text(&mut fields, now);
+        let text = text(&mut fields);
         let enabled = fields.optional("enabled", boolean);
         let form = fields.finish(text.map(|text| Self { text, enabled }))?;
         checked(&form.text)?;
@@ -102,18 +102,18 @@ impl WriteRecycleRule {
 }
 
 impl PreviewRecycleRule {
-    /// Reads the body. `now`: from when on a rule counts that does not say.
-    pub fn parse(body: Value, now: DateTime<Utc>) -> Read<Self> {
-        Self::read(body, now).map_err(of_rule)
+    /// Reads the body.
+    pub fn parse(body: Value) -> Read<Self> {
+        Self::read(body).map_err(of_rule)
     }
 
-    fn read(body: Value, now: DateTime<Utc>) -> Read<Self> {
+    fn read(body: Value) -> Read<Self> {
         let mut fields = Fields::of(body, Null::Absent)?;
         let rule = fields.optional("ruleId", id);
         let until = fields.optional("until", date);
         let of_text = |value| {
             let mut fields = Fields::of(value, Null::Absent)?;
-            let text = text(&mut fields, now);
+            let text = text(&mut fields);
             let text = fields.finish(text)?;
             checked(&text).map(|()| text)
         };
@@ -156,7 +156,7 @@ impl SetPoolRules {
     }
 }
 
-fn text(fields: &mut Fields, now: DateTime<Utc>) -> Option<RecycleText> {
+fn text(fields: &mut Fields) -> Option<RecycleWish> {
     let name = fields.required("name", line(NAME_CHARS_MAX));
     let priority = bounded(fields, "priority", &PRIORITY).unwrap_or(PRIORITY_DEFAULT);
     let kind = fields.required("kind", code(RecycleKindCode::ALL));
@@ -167,7 +167,7 @@ fn text(fields: &mut Fields, now: DateTime<Utc>) -> Option<RecycleText> {
     let lead_sources = list(fields, "leadSources", sources.len(), code(sources)).unwrap_or_default();
     let statuses = list(fields, "statuses", statuses.len(), code(statuses)).unwrap_or_default();
     let protected_hours = bounded(fields, "protectedHours", &PROTECTED_HOURS).unwrap_or_default();
-    let effective_from = fields.optional("effectiveFrom", date).unwrap_or(now);
+    let effective_from = fields.optional("effectiveFrom", date);
     let hours = list(fields, "warnBeforeHours", WARNINGS_MAX, whole(wide(&WARN_BEFORE_HOURS)));
     let hours = hours.map(|hours| hours.into_iter().filter_map(narrow).collect());
     let days = days?;
@@ -175,7 +175,7 @@ fn text(fields: &mut Fields, now: DateTime<Utc>) -> Option<RecycleText> {
         RecycleKindCode::NoFollowUp => RecycleKind::NoFollowUp { days },
         RecycleKindCode::NotSigned => RecycleKind::NotSigned { days },
     };
-    let mut text = RecycleText {
+    let mut text = RecycleWish {
         name: name?,
         priority,
         kind,
@@ -191,15 +191,15 @@ fn text(fields: &mut Fields, now: DateTime<Utc>) -> Option<RecycleText> {
 }
 
 /// Three days and one day before, as far as the rule gives that long.
-fn usual_warnings(text: &RecycleText) -> Vec<u32> {
+fn usual_warnings(text: &RecycleWish) -> Vec<u32> {
     let fits = |hours: &u32| {
-        let tried = RecycleText { warn_before_hours: vec![*hours], ..text.clone() };
+        let tried = RecycleWish { warn_before_hours: vec![*hours], ..text.clone() };
         !tried.violations().iter().any(|violation| violation.path.starts_with("warnBeforeHours"))
     };
     WARN_BEFORE_HOURS_DEFAULT.into_iter().filter(fits).collect()
 }
 
-fn checked(text: &RecycleText) -> Read<()> {
+fn checked(text: &RecycleWish) -> Read<()> {
     let violations = text.violations();
     if violations.is_empty() { Ok(()) } else { Err(violations.iter().map(recycle_violation).collect()) }
 }

@@ -1,9 +1,9 @@
 //! Recycle rules at work 回收规则, and the rules of the public pool 公海规则 (transfer-and-recycle.md section 3).
 //!
-//! Reading order: [`recycle`] (each hour: who is warned, which lead falls), `falls` (the plan of a run, and its end, which
-//! tells each former owner once), [`remind`] (each minute: whose follow-up is due), `errand` (what all do with one lead:
-//! the whole predicate is asked again inside its append), [`preview`] (who would fall by a rule), [`create_rule`] and its
-//! siblings, [`limits_in_force`].
+//! Reading order: [`recycle`] (each hour: who is warned, which lead falls), [`finish_left`] (each minute: runs that nobody
+//! ended), `falls` (the plan of a run, and its end, which tells each former owner once), [`remind`] (each minute: whose
+//! follow-up is due), `errand` (what all do with one lead: the whole predicate is asked again inside its append),
+//! [`preview`] (who would fall by a rule), [`create_rule`] and its siblings, [`limits_in_force`].
 //!
 //! A scan may be late; an append never is. Every lead is a command of its own whose id follows from what it is for, so
 //! a job that is begun again meets what it did and does it no second time.
@@ -18,19 +18,20 @@ mod rules;
 mod run;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::recycle_rule::{PoolDue, RecyclePolicy, RecycleRule};
 use domain::{CustomerId, RecycleRuleId, RecycleRunId, StaffId, StreamId};
 
-pub use domain::recycle_rule::run::RUN_LEADS_MAX;
 pub use pool::{limits_in_force, set_pool_rules};
 pub use preview::{Draft, PREVIEW_LEADS_MAX, Preview, preview};
 pub use refusal::RecycleRefusal;
 pub use remind::{REMINDERS_MAX, Reminded, remind};
 pub use rules::{RuleReceipt, create_rule, delete_rule, revise_rule, switch_rule};
-pub use run::{Outcome, recycle};
+pub use run::{Outcome, finish_left, recycle};
+pub use told::stayed_texts;
 
 use crate::access::{self, Action, Caller};
 use crate::bus::{CommandBus, ExecuteError, LoadError};
@@ -54,6 +55,10 @@ pub trait Leads: Send + Sync {
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Falling>, LoadError>;
+
+    /// Waits until the leads are known as the log has them at this moment, for as long as that is worth waiting for. A list
+    /// that does not get there is read as it is.
+    async fn caught_up(&self) -> Result<(), LoadError>;
 
     /// The runs that began and that nobody ended, oldest first.
     async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError>;
@@ -140,7 +145,7 @@ async fn rules_now<B: CommandBus>(
 /// The rules that count now.
 pub async fn policy_now<B: CommandBus>(stores: Stores<'_, B>) -> Result<RecyclePolicy, LoadError> {
     let rules = rules_now(stores).await?;
-    Ok(RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule))))
+    Ok(RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule)), stores.clock.now()))
 }
 
 fn permitted(caller: &Caller, action: Action) -> Result<(), RecycleError> {

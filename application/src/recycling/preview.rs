@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::recycle_rule::{
-    RecyclePolicy, RecycleRule, RecycleRuleCommand, RecycleRuleCreated, RecycleRuleEnabled, RecycleRuleError,
-    RecycleRuleRevised, RecycleText,
-};
+use domain::recycle_rule::{RecyclePolicy, RecycleRule, RecycleRuleCommand, RecycleRuleError, RecycleWish};
 use domain::{Actor, Aggregate, RecycleRuleId, StaffId};
 
 use super::{Falling, RecycleError, Stores, permitted, rules_now};
@@ -23,7 +20,7 @@ pub struct Draft {
     /// The rule: one that is there, or the id of a new one.
     pub rule: RecycleRuleId,
     /// What it would say; `None`: what it says.
-    pub text: Option<RecycleText>,
+    pub text: Option<RecycleWish>,
     /// Until when the leads fall; `None`: at the moment the rule takes effect.
     pub until: Option<DateTime<Utc>>,
 }
@@ -58,7 +55,7 @@ pub async fn preview<B: CommandBus>(
     let effective_from = tried.text.as_ref().map_or(now, |text| text.effective_from);
     let until = draft.until.unwrap_or(effective_from).max(now);
     rules.push((draft.rule, tried));
-    let policy = RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule)));
+    let policy = RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule)), now);
     let mut falling = stores.leads.falling(&policy, Some(draft.rule), until, PREVIEW_LEADS_MAX + 1).await?;
     let more = falling.len() > PREVIEW_LEADS_MAX;
     falling.truncate(PREVIEW_LEADS_MAX);
@@ -69,24 +66,22 @@ pub async fn preview<B: CommandBus>(
 /// The rule as it would be after it was written or changed, and switched on: the rule itself says from when it counts.
 fn tried(
     known: Option<RecycleRule>,
-    text: Option<RecycleText>,
+    text: Option<RecycleWish>,
     (by, at): (Actor, DateTime<Utc>),
 ) -> Result<RecycleRule, RecycleError> {
     let decide = |state: RecycleRule, command| {
         let events = state.decide(command).map_err(|refused| ExecuteError::Refused(refused.into()));
         events.map(|events| after(&state, &events))
     };
-    let enable = RecycleRuleCommand::Enable(RecycleRuleEnabled { by: by.clone(), at });
+    let enable = RecycleRuleCommand::Enable { by: by.clone(), at };
     let written: Result<_, RecycleError> = match (known, text) {
         (None, None) => Err(ExecuteError::Refused(RecycleRuleError::NotFound.into())),
         (Some(known), None) => Ok(known),
         (None, Some(text)) => {
-            let create = RecycleRuleCreated { text, enabled: true, by, at };
-            decide(RecycleRule::default(), RecycleRuleCommand::Create(create))
+            let create = RecycleRuleCommand::Create { text, enabled: true, by, at };
+            decide(RecycleRule::default(), create)
         }
-        (Some(known), Some(text)) => {
-            decide(known, RecycleRuleCommand::Revise(RecycleRuleRevised { text, by, at }))
-        }
+        (Some(known), Some(text)) => decide(known, RecycleRuleCommand::Revise { text, by, at }),
     };
     decide(written?, enable)
 }

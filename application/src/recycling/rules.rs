@@ -1,8 +1,7 @@
 //! Administrators write recycle rules, change, switch and delete them.
 
 use domain::recycle_rule::{
-    RecycleRule, RecycleRuleCommand, RecycleRuleCreated, RecycleRuleDeleted, RecycleRuleDisabled,
-    RecycleRuleEnabled, RecycleRuleError, RecycleRuleRevised, RecycleText,
+    RecycleRule, RecycleRuleCommand, RecycleRuleDeleted, RecycleRuleDisabled, RecycleRuleError, RecycleWish,
 };
 use domain::{Aggregate, RecycleRuleId, Sequence, StreamId};
 use serde::{Deserialize, Serialize};
@@ -30,16 +29,17 @@ struct Target {
     expected: Option<Sequence>,
 }
 
-/// Writes a rule. Nobody loses a lead to it before its `effective_from`, which is now at the earliest.
+/// Writes a rule. Nobody loses a lead to it before its `effective_from`; where the text names none, everybody is warned
+/// before.
 pub async fn create_rule<B: CommandBus>(
     bus: &B,
     caller: &Caller,
     context: &CommandContext,
     rule: RecycleRuleId,
-    (text, enabled): (RecycleText, bool),
+    (text, enabled): (RecycleWish, bool),
 ) -> RuleResult {
     let (by, at) = (context.metadata.actor.clone(), context.at);
-    let create = RecycleRuleCommand::Create(RecycleRuleCreated { text, enabled, by, at });
+    let create = RecycleRuleCommand::Create { text, enabled, by, at };
     carry_out(bus, caller, context, Target { rule, expected: None }, create).await
 }
 
@@ -49,10 +49,10 @@ pub async fn revise_rule<B: CommandBus>(
     caller: &Caller,
     context: &CommandContext,
     (rule, expected): (RecycleRuleId, Option<Sequence>),
-    text: RecycleText,
+    text: RecycleWish,
 ) -> RuleResult {
     let (by, at) = (context.metadata.actor.clone(), context.at);
-    let revise = RecycleRuleCommand::Revise(RecycleRuleRevised { text, by, at });
+    let revise = RecycleRuleCommand::Revise { text, by, at };
     carry_out(bus, caller, context, Target { rule, expected }, revise).await
 }
 
@@ -66,7 +66,7 @@ pub async fn switch_rule<B: CommandBus>(
 ) -> RuleResult {
     let (by, at) = (context.metadata.actor.clone(), context.at);
     let switch = if enabled {
-        RecycleRuleCommand::Enable(RecycleRuleEnabled { by, at })
+        RecycleRuleCommand::Enable { by, at }
     } else {
         RecycleRuleCommand::Disable(RecycleRuleDisabled { by, at })
     };

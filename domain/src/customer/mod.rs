@@ -229,6 +229,9 @@ impl Aggregate for Customer {
             CustomerEvent::StatusChanged(e) => {
                 self.contract_status = Some(e.to);
                 self.signed_at = (e.to == ContractStatus::Signed).then_some(e.at);
+                if e.to == ContractStatus::Signed {
+                    self.falls_no_more();
+                }
                 self.edited(&e.by, e.at);
             }
             CustomerEvent::LevelChanged(e) => {
@@ -256,6 +259,7 @@ impl Aggregate for Customer {
             CustomerEvent::FollowUpDue(e) => self.follow_up_reminded = Some(e.due),
             CustomerEvent::Frozen(e) => {
                 self.freeze = Some(Freeze { by: e.by.clone(), reason: e.reason.clone(), at: e.at });
+                self.falls_no_more();
                 self.updated_at = Some(e.at);
             }
             CustomerEvent::Unfrozen(e) => {

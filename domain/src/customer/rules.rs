@@ -92,6 +92,11 @@ impl Customer {
         Ok((self.follow_up_reminded != Some(due)).then(|| FollowUpDue { to, due, at }.into()))
     }
 
+    /// Signed or frozen, which took back what its owner was warned of. Should it fall after all, there are warnings again.
+    pub(super) fn falls_no_more(&mut self) {
+        self.recycle_warnings.clear();
+    }
+
     /// The owner, or why it cannot leave one.
     fn held_by(&self) -> Result<StaffId, CustomerError> {
         match &self.ownership {

@@ -57,7 +57,7 @@ pub enum RecycleFault {
     },
 }
 
-impl RecycleText {
+impl<Since> RecycleText<Since> {
     /// Everything that is wrong with it; nothing when it can be kept.
     pub fn violations(&self) -> Vec<RecycleViolation> {
         let mut found = Vec::new();

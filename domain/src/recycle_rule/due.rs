@@ -8,10 +8,12 @@ use crate::customer::{ContractStatus, Customer, LeadLevel, LeadSource, Ownership
 use crate::envelope::Actor;
 use crate::ids::RecycleRuleId;
 
-/// The rules that count, in the order in which they are asked.
+/// The rules that count, in the order in which they are asked, as they stand at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecyclePolicy {
     terms: Vec<RecycleTerm>,
+    /// A rule that began before decides alone; one that is yet to begin does so from then on.
+    as_of: DateTime<Utc>,
 }
 
 /// One rule that counts.
@@ -72,7 +74,12 @@ impl From<&Customer> for DueFacts {
 }
 
 impl DueFacts {
-    /// Since when it is owned, when rules may let it fall at all: 已签约, frozen and 转介绍 never do.
+    /// Whether any rule could let it fall: what nobody owns, 已签约, frozen and 转介绍 never fall.
+    pub fn is_recyclable(&self) -> bool {
+        self.recyclable_since().is_some()
+    }
+
+    /// Since when it is owned, when rules may let it fall at all.
     fn recyclable_since(&self) -> Option<DateTime<Utc>> {
         let exempt = self.frozen
             || self.status == Some(ContractStatus::Signed)
@@ -82,15 +89,20 @@ impl DueFacts {
 }
 
 impl RecyclePolicy {
-    /// Of all rules, those that are enabled and not deleted. Of the same priority, the one written first is asked first.
-    pub fn of<'a>(rules: impl IntoIterator<Item = (RecycleRuleId, &'a RecycleRule)>) -> Self {
+    /// Of all rules, those that are enabled and not deleted, as they stand at `as_of`. Of the same priority, the one written
+    /// first is asked first.
+    pub fn of<'a>(
+        rules: impl IntoIterator<Item = (RecycleRuleId, &'a RecycleRule)>,
+        as_of: DateTime<Utc>,
+    ) -> Self {
         let counts = |(rule, state): (RecycleRuleId, &'a RecycleRule)| {
             let text = state.text.clone().filter(|_| state.enabled && state.exists())?;
             Some((text.priority, state.created_at, rule, text))
         };
         let mut found: Vec<_> = rules.into_iter().filter_map(counts).collect();
         found.sort_by_key(|(priority, created_at, rule, _)| (*priority, *created_at, *rule));
-        Self { terms: found.into_iter().map(|(_, _, rule, text)| RecycleTerm { rule, text }).collect() }
+        let terms = found.into_iter().map(|(_, _, rule, text)| RecycleTerm { rule, text }).collect();
+        Self { terms, as_of }
     }
 
     /// The rules, in the order in which they are asked.
@@ -103,24 +115,25 @@ impl RecyclePolicy {
         self.terms.iter().find(|term| term.rule == rule).map(|term| &term.text)
     }
 
-    /// When the lead falls: the first rule that fits it decides, however late. `None`: never.
+    /// When the lead falls. At every moment the first rule that fits it and has begun decides, however late it lets the
+    /// lead fall. `None`: never.
     pub fn pool_due(&self, facts: &DueFacts) -> Option<PoolDue> {
         let owned_since = facts.recyclable_since()?;
-        let RecycleTerm { rule, text } = self.terms.iter().find(|term| term.text.fits(facts))?;
-        let days = text.days_of(facts.level);
-        let clock = match text.kind {
-            RecycleKind::NoFollowUp { .. } => {
-                facts.last_follow_up_at.map_or(owned_since, |at| at.max(owned_since))
+        let mut found: Option<PoolDue> = None;
+        // From then on a rule that is asked before decides.
+        let mut until: Option<DateTime<Utc>> = None;
+        for RecycleTerm { rule, text } in self.terms.iter().filter(|term| term.text.fits(facts)) {
+            let days = text.days_of(facts.level);
+            let at = text.falls(facts, owned_since, days);
+            if until.is_none_or(|until| at < until) && found.is_none_or(|found| at < found.at) {
+                found = Some(PoolDue { at, rule: *rule, days });
             }
-            RecycleKind::NotSigned { .. } => owned_since,
-        };
-        let safe_until = if facts.given_by_person {
-            later(owned_since, TimeDelta::hours(text.protected_hours.into()))
-        } else {
-            owned_since
-        };
-        let at = later(clock, TimeDelta::days(days.into())).max(safe_until).max(text.effective_from);
-        Some(PoolDue { at, rule: *rule, days })
+            if text.effective_from <= self.as_of {
+                break;
+            }
+            until = Some(until.map_or(text.effective_from, |until| until.min(text.effective_from)));
+        }
+        found
     }
 
     /// The reason that stands in the pool when a lead falls.
@@ -146,6 +159,22 @@ impl RecyclePolicy {
 }
 
 impl RecycleText {
+    /// When a lead falls by this rule alone.
+    fn falls(&self, facts: &DueFacts, owned_since: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+        let clock = match self.kind {
+            RecycleKind::NoFollowUp { .. } => {
+                facts.last_follow_up_at.map_or(owned_since, |at| at.max(owned_since))
+            }
+            RecycleKind::NotSigned { .. } => owned_since,
+        };
+        let safe_until = if facts.given_by_person {
+            later(owned_since, TimeDelta::hours(self.protected_hours.into()))
+        } else {
+            owned_since
+        };
+        later(clock, TimeDelta::days(days.into())).max(safe_until).max(self.effective_from)
+    }
+
     fn fits(&self, facts: &DueFacts) -> bool {
         let from_here = self.lead_sources.is_empty()
             || facts.source.is_some_and(|source| self.lead_sources.contains(&source));

@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use check::{
@@ -62,9 +62,9 @@ impl RecycleKind {
     }
 }
 
-/// What a rule says.
+/// What a rule says, or what somebody wants it to say: [`RecycleWish`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecycleText {
+pub struct RecycleText<Since = DateTime<Utc>> {
     /// What people call it.
     pub name: String,
     /// Its place: of the rules that fit a lead, the one with the smallest number decides.
@@ -85,27 +85,61 @@ pub struct RecycleText {
     #[serde(default)]
     pub protected_hours: u32,
     /// Nothing falls before this moment by this rule.
-    pub effective_from: DateTime<Utc>,
+    pub effective_from: Since,
     /// When the owner is warned, in hours before; empty: never.
     #[serde(default)]
     pub warn_before_hours: Vec<u32>,
 }
 
-impl RecycleText {
+/// What somebody wants a rule to say, who may leave open from when on. Then whoever would lose a lead is warned first.
+pub type RecycleWish = RecycleText<Option<DateTime<Utc>>>;
+
+impl From<RecycleText> for RecycleWish {
+    fn from(text: RecycleText) -> Self {
+        let from = text.effective_from;
+        text.beginning(Some(from))
+    }
+}
+
+impl<Since> RecycleText<Since> {
+    /// The same with another beginning.
+    pub fn beginning<Other>(self, effective_from: Other) -> RecycleText<Other> {
+        RecycleText {
+            name: self.name,
+            priority: self.priority,
+            kind: self.kind,
+            days_by_level: self.days_by_level,
+            lead_sources: self.lead_sources,
+            statuses: self.statuses,
+            protected_hours: self.protected_hours,
+            effective_from,
+            warn_before_hours: self.warn_before_hours,
+        }
+    }
+
+    /// When it may begin, so that everybody who would lose a lead by it at once is warned before, as early as it ever
+    /// warns.
+    pub fn warned_since(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let hours = self.warn_before_hours.iter().copied().max().unwrap_or_default();
+        at.checked_add_signed(TimeDelta::hours(hours.into())).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
     /// Days after which a lead of this level falls.
     pub fn days_of(&self, level: Option<LeadLevel>) -> u32 {
         level.and_then(|level| self.days_by_level.get(&level).copied()).unwrap_or(self.kind.days())
     }
 
     /// Whether the two let the same leads fall after the same time. Names and warnings make no difference.
-    fn same_terms(&self, other: &Self) -> bool {
-        let neutral = |text: &Self| Self {
-            name: String::new(),
-            effective_from: DateTime::UNIX_EPOCH,
-            warn_before_hours: Vec::new(),
-            ..text.clone()
-        };
-        neutral(self) == neutral(other)
+    fn same_terms<Other>(&self, other: &RecycleText<Other>) -> bool
+    where
+        Since: Clone,
+        Other: Clone,
+    {
+        self.clone().terms() == other.clone().terms()
+    }
+
+    fn terms(self) -> RecycleText<()> {
+        RecycleText { name: String::new(), warn_before_hours: Vec::new(), ..self.beginning(()) }
     }
 
     /// In the order in which it is kept, so that the same text written differently is the same.
@@ -161,9 +195,12 @@ pub struct RecycleRuleRevised {
     pub at: DateTime<Utc>,
 }
 
-/// A rule counts again, from this moment at the earliest 启用回收规则.
+/// A rule counts again 启用回收规则.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecycleRuleEnabled {
+    /// From when on: while it was off nobody was warned. `None`, as older events have it: from `at` at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<DateTime<Utc>>,
     /// Who decided.
     pub by: Actor,
     /// When.
@@ -206,15 +243,39 @@ pub struct RecycleRule {
 }
 
 /// What may be asked of a recycle rule.
+///
+/// Whoever does not say from when on a rule counts, where it lets other leads fall than before, has its owners warned
+/// first: it begins after the longest of its warnings. A moment in the past means "at once", whoever is overdue.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecycleRuleCommand {
-    /// Write it. An `effective_from` in the past means "from now on".
-    Create(RecycleRuleCreated),
-    /// Replace what it says. Where other leads would fall, or earlier ones, an `effective_from` in the past means "from
-    /// now on": nobody loses a lead to a rule that was not there yet.
-    Revise(RecycleRuleRevised),
-    /// Let it count.
-    Enable(RecycleRuleEnabled),
+    /// Write it.
+    Create {
+        /// All of it.
+        text: RecycleWish,
+        /// Whether it counts.
+        enabled: bool,
+        /// Who writes it.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Replace what it says. What lets the same leads fall after the same time keeps its beginning, unless a later one
+    /// is named.
+    Revise {
+        /// All of it.
+        text: RecycleWish,
+        /// Who changes it.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Let it count. While it was off nobody was warned: it begins as a new rule does.
+    Enable {
+        /// Who decides.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Let it not count.
     Disable(RecycleRuleDisabled),
     /// Take it away.
@@ -241,10 +302,7 @@ impl RecycleRule {
         self.text.is_some() && self.deleted_at.is_none()
     }
 
-    fn decide_create(&self, rule: RecycleRuleCreated) -> Result<Vec<RecycleRuleEvent>, RecycleRuleError> {
-        let mut text = valid(rule.text)?;
-        text.effective_from = text.effective_from.max(rule.at);
-        let created = RecycleRuleCreated { text, ..rule };
+    fn decide_create(&self, created: RecycleRuleCreated) -> Result<Vec<RecycleRuleEvent>, RecycleRuleError> {
         match &self.text {
             None => Ok(vec![created.into()]),
             // The very same rule by the same command: it is there.
@@ -252,22 +310,29 @@ impl RecycleRule {
             Some(_) => Err(RecycleRuleError::AlreadyExists),
         }
     }
+}
 
-    fn decide_revise(
-        current: &RecycleText,
-        rule: RecycleRuleRevised,
-    ) -> Result<Vec<RecycleRuleEvent>, RecycleRuleError> {
-        let mut text = valid(rule.text)?;
-        let keeps = text.same_terms(current) && text.effective_from <= current.effective_from;
-        text.effective_from = if keeps { current.effective_from } else { text.effective_from.max(rule.at) };
-        if text == *current {
-            return Ok(vec![]);
+/// From when on a rule counts whose text is replaced.
+fn revised_from(current: &RecycleText, text: &RecycleWish, at: DateTime<Utc>) -> DateTime<Utc> {
+    let stands = current.effective_from;
+    // Pages show milliseconds, and send back what they were shown.
+    let echoed = |from: &DateTime<Utc>| from.timestamp_millis() == stands.timestamp_millis();
+    let named = text.effective_from;
+    match named {
+        Some(from) if from > at => {
+            if echoed(&from) {
+                stands
+            } else {
+                from
+            }
         }
-        Ok(vec![RecycleRuleRevised { text, ..rule }.into()])
+        _ if text.same_terms(current) => stands,
+        Some(from) if !echoed(&from) => at,
+        _ => text.warned_since(at).max(stands),
     }
 }
 
-fn valid(text: RecycleText) -> Result<RecycleText, RecycleRuleError> {
+fn valid(text: RecycleWish) -> Result<RecycleWish, RecycleRuleError> {
     let violations = text.violations();
     if violations.is_empty() { Ok(text.tidied()) } else { Err(RecycleRuleError::Invalid(violations)) }
 }
@@ -281,13 +346,25 @@ impl Aggregate for RecycleRule {
     fn decide(&self, command: RecycleRuleCommand) -> Result<Vec<RecycleRuleEvent>, RecycleRuleError> {
         use RecycleRuleCommand as C;
         match (command, &self.text) {
-            (C::Create(rule), _) => self.decide_create(rule),
+            (C::Create { text, enabled, by, at }, _) => {
+                let text = valid(text)?;
+                let from = text.effective_from.map_or_else(|| text.warned_since(at), |from| from.max(at));
+                self.decide_create(RecycleRuleCreated { text: text.beginning(from), enabled, by, at })
+            }
             (C::Delete(_), Some(_)) if self.deleted_at.is_some() => Ok(vec![]),
             (_, Some(_)) if self.deleted_at.is_some() => Err(RecycleRuleError::NotFound),
             (_, None) => Err(RecycleRuleError::NotFound),
-            (C::Revise(rule), Some(current)) => Self::decide_revise(current, rule),
-            (C::Enable(_), _) if self.enabled => Ok(vec![]),
-            (C::Enable(enabled), _) => Ok(vec![enabled.into()]),
+            (C::Revise { text, by, at }, Some(current)) => {
+                let text = valid(text)?;
+                let from = revised_from(current, &text, at);
+                let text = text.beginning(from);
+                Ok(if text == *current { vec![] } else { vec![RecycleRuleRevised { text, by, at }.into()] })
+            }
+            (C::Enable { .. }, _) if self.enabled => Ok(vec![]),
+            (C::Enable { by, at }, Some(text)) => {
+                let effective_from = Some(text.warned_since(at).max(text.effective_from));
+                Ok(vec![RecycleRuleEnabled { effective_from, by, at }.into()])
+            }
             (C::Disable(_), _) if !self.enabled => Ok(vec![]),
             (C::Disable(disabled), _) => Ok(vec![disabled.into()]),
             (C::Delete(deleted), _) => Ok(vec![deleted.into()]),
@@ -309,9 +386,8 @@ impl Aggregate for RecycleRule {
             }
             RecycleRuleEvent::Enabled(e) => {
                 self.enabled = true;
-                // While it was off nobody was warned: it begins anew.
                 if let Some(text) = &mut self.text {
-                    text.effective_from = text.effective_from.max(e.at);
+                    text.effective_from = e.effective_from.unwrap_or(text.effective_from.max(e.at));
                 }
                 self.updated_at = Some(e.at);
             }

@@ -3,6 +3,8 @@
 //! When a lead falls is never stored: it is asked of [`RecyclePolicy::pool_due`] with what the rows say. The roster
 //! shows in one pass which leads cannot be meant; the rows of the others are read and asked exactly.
 
+use std::time::Duration;
+
 use application::bus::LoadError;
 use application::recycling::{Falling, Leads, Reminder, Warning};
 use async_trait::async_trait;
@@ -15,12 +17,17 @@ use infrastructure::with_pool;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::corrupt;
 use super::customers::rows_by_id;
-use super::roster::{Entry, Roster};
+use super::roster::Entry;
+use super::{Page, PageRequest, corrupt};
+use crate::{Projections, ReadModel};
 
 /// Rows read by one statement.
 const ROWS_AT_ONCE: usize = 500;
+
+/// How long a plan waits for the list of leads to be as far as the log. Beyond that it is made on what the list says:
+/// each lead is asked again in its append.
+const LIST_PATIENCE: Duration = Duration::from_secs(2);
 
 const RULES: &str = "SELECT id, version, doc FROM recycle_rules ORDER BY id";
 
@@ -35,8 +42,14 @@ const UNFINISHED_MAX: i64 = 100;
 
 const UNFINISHED: &str = "SELECT id FROM open_recycle_runs WHERE open ORDER BY period, id LIMIT $1";
 
+/// Most runs of a page: what each planned is read out of the log.
+pub const RUNS_PAGE_MAX: u32 = 50;
+
+const RUNS: &str = "SELECT id FROM open_recycle_runs ORDER BY period DESC, id DESC LIMIT $1 OFFSET $2";
+const RUNS_COUNT: &str = "SELECT count(*) FROM open_recycle_runs";
+
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS, UNFINISHED];
+pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS, UNFINISHED, RUNS, RUNS_COUNT];
 
 /// A recycle rule as the read model has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,17 +88,29 @@ pub async fn rules(db: &Db) -> Result<Vec<RecycleRuleRow>, DbError> {
     Ok(rows)
 }
 
-/// The rules that count, for what customer rows show of them.
-pub async fn policy(db: &Db) -> Result<RecyclePolicy, DbError> {
+/// The rules that count, as they stand now, for what customer rows show of them.
+pub async fn policy(db: &Db, now: DateTime<Utc>) -> Result<RecyclePolicy, DbError> {
     let rows = all_rules(db).await?;
-    Ok(RecyclePolicy::of(rows.iter().map(|row| (row.id, &row.rule))))
+    Ok(RecyclePolicy::of(rows.iter().map(|row| (row.id, &row.rule)), now))
+}
+
+/// Every run that began, the latest period first.
+pub async fn runs(db: &Db, page: PageRequest) -> Result<Page<RecycleRunId>, DbError> {
+    let total: i64 = with_pool!(db, pool => sqlx::query_scalar(RUNS_COUNT).fetch_one(pool).await)?;
+    let offset = i64::try_from(page.offset()).unwrap_or(i64::MAX);
+    let ids: Vec<Uuid> = with_pool!(db, pool => sqlx::query_scalar(RUNS)
+        .bind(i64::from(page.limit))
+        .bind(offset)
+        .fetch_all(pool)
+        .await)?;
+    Ok(page.holds(ids.into_iter().map(RecycleRunId).collect(), total))
 }
 
 /// What the read models say, for `application::recycling`.
 #[derive(Debug, Clone)]
-pub struct RecyclingLeads(pub Roster);
+pub struct RecyclingLeads(pub Projections);
 
-/// When the lead falls at the earliest: a person who gave it away only puts it off.
+/// When the lead falls at the earliest: a person who gave it away only puts it off, perhaps until another rule decides.
 fn earliest(policy: &RecyclePolicy, lead: &Entry) -> Option<PoolDue> {
     let owned_since = lead.assigned_at.filter(|_| lead.owner.is_some())?;
     policy.pool_due(&DueFacts {
@@ -109,7 +134,7 @@ impl RecyclingLeads {
         judge: impl Fn(CustomerId, &Customer, PoolDue) -> Option<T>,
     ) -> Result<Vec<T>, DbError> {
         let mut candidates: Vec<(DateTime<Utc>, Uuid)> = {
-            let leads = self.0.read().await?;
+            let leads = self.0.roster().read().await?;
             let due = |lead: &Entry| earliest(policy, lead).filter(&may_be).map(|due| (due.at, lead.id));
             leads.all().iter().filter_map(due).collect()
         };
@@ -122,7 +147,7 @@ impl RecyclingLeads {
                 break;
             }
             let ids: Vec<Uuid> = page.iter().map(|(_, id)| *id).collect();
-            for row in rows_by_id(self.0.db(), &ids).await?.into_values() {
+            for row in rows_by_id(self.0.log.db(), &ids).await?.into_values() {
                 let due = policy.pool_due(&DueFacts::from(&row.customer));
                 let judged = due.and_then(|due| Some((due.at, row.id, judge(row.id, &row.customer, due)?)));
                 found.extend(judged);
@@ -134,10 +159,10 @@ impl RecyclingLeads {
     }
 }
 
-/// Hours before the fall at which the first warning of the deciding rule is told.
-fn first_warning(policy: &RecyclePolicy, due: &PoolDue) -> Option<TimeDelta> {
-    let hours = policy.text(due.rule)?.warn_before_hours.iter().max()?;
-    Some(TimeDelta::hours((*hours).into()))
+/// How long before a fall the first warning of any rule is told.
+fn first_warning(policy: &RecyclePolicy) -> Option<TimeDelta> {
+    let hours = policy.terms().iter().flat_map(|term| term.text.warn_before_hours.iter().copied()).max()?;
+    Some(TimeDelta::hours(hours.into()))
 }
 
 fn failed(error: &DbError) -> LoadError {
@@ -165,7 +190,7 @@ async fn due_between(
 #[async_trait]
 impl Leads for RecyclingLeads {
     async fn rules(&self) -> Result<Vec<RecycleRuleId>, LoadError> {
-        let rows = all_rules(self.0.db()).await.map_err(|error| failed(&error))?;
+        let rows = all_rules(self.0.log.db()).await.map_err(|error| failed(&error))?;
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
@@ -176,16 +201,30 @@ impl Leads for RecyclingLeads {
         until: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Falling>, LoadError> {
-        let falls = |due: &PoolDue| due.at <= until && by.is_none_or(|rule| rule == due.rule);
+        let may_be = |due: &PoolDue| due.at <= until;
+        let falls = |due: &PoolDue| may_be(due) && by.is_none_or(|rule| rule == due.rule);
         let judge = |customer, state: &Customer, due: PoolDue| {
             let owner = state.owner().filter(|_| falls(&due))?;
             Some(Falling { customer, owner, due })
         };
-        self.judged(policy, limit, falls, judge).await.map_err(|error| failed(&error))
+        self.judged(policy, limit, may_be, judge).await.map_err(|error| failed(&error))
+    }
+
+    async fn caught_up(&self) -> Result<(), LoadError> {
+        let head = self.0.log.head().await.map_err(|error| failed(&error))?;
+        let list = ReadModel::CustomerList.name();
+        if !self.0.progress().wait_for(list, head, LIST_PATIENCE).await {
+            tracing::warn!(
+                consumer = list,
+                log.head = head,
+                "{list} is behind the log; leads are planned as it has them"
+            );
+        }
+        Ok(())
     }
 
     async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError> {
-        let ids = open_runs(self.0.db()).await.map_err(|error| failed(&error))?;
+        let ids = open_runs(self.0.log.db()).await.map_err(|error| failed(&error))?;
         Ok(ids.into_iter().map(RecycleRunId).collect())
     }
 
@@ -195,7 +234,8 @@ impl Leads for RecyclingLeads {
         at: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Warning>, LoadError> {
-        let may_be = |due: &PoolDue| first_warning(policy, due).is_some_and(|before| due.at - at <= before);
+        let first = first_warning(policy);
+        let may_be = |due: &PoolDue| first.is_some_and(|before| due.at - at <= before);
         let judge = |customer, state: &Customer, due: PoolDue| {
             let offset_hours = policy.warning(&due, at)?;
             let told = state.recycle_warnings.get(&offset_hours) == Some(&due.at);
@@ -211,7 +251,7 @@ impl Leads for RecyclingLeads {
         limit: usize,
     ) -> Result<Vec<Reminder>, LoadError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = due_between(self.0.db(), from, at, limit).await.map_err(|error| failed(&error))?;
+        let rows = due_between(self.0.log.db(), from, at, limit).await.map_err(|error| failed(&error))?;
         Ok(rows.into_iter().map(|(id, due)| Reminder { customer: CustomerId(id), due }).collect())
     }
 }

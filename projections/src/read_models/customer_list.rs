@@ -17,6 +17,9 @@ use super::folded::{Folded, fold, poison};
 use crate::consumer::HandleError;
 use crate::table::{Cell, Kind, Table, Target, index, may, must, upsert};
 
+/// 2: a lead that falls no more forgets that its owner was warned.
+pub(crate) const REVISION: i64 = 2;
+
 pub(crate) const FILTER: Filter<'static> = Filter::StreamType("customer");
 
 pub(crate) const TABLE: Table = Table {

@@ -1,4 +1,4 @@
-//! Runs of the recycle rules that began: whether they are over. What finds the ones that a crash left.
+//! Runs of the recycle rules that began: whether they are over. What lists them, and finds the ones that a crash left.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use super::Fact;
 use crate::consumer::HandleError;
+use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Index, Kind, Table, Target, must, upsert};
+
+pub(crate) const REVISION: i64 = FIRST_REVISION;
 
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&["RecycleRunStarted", "RecycleRunCompleted"]);
 

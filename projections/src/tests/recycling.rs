@@ -17,14 +17,15 @@ use super::kit::{
     Backend, World, assigned, by, claimed, created, customer, dawn, deleted, followed_up, moved_to, profile,
     released, staff,
 };
-use crate::queries::recycling::{RecyclingLeads, policy, rules};
+use crate::queries::PageRequest;
+use crate::queries::recycling::{RUNS_PAGE_MAX, RecyclingLeads, policy, rules, runs};
 
 fn day(n: i64) -> DateTime<Utc> {
     dawn() + TimeDelta::days(n)
 }
 
 fn port(world: &World) -> RecyclingLeads {
-    RecyclingLeads(world.roster().clone())
+    RecyclingLeads(world.projections.clone())
 }
 
 /// Six leads of person 2 since dawn, under the rule of seven days.
@@ -39,7 +40,7 @@ async fn world(backend: Backend) -> World {
 }
 
 async fn falling(world: &World, until: DateTime<Utc>) -> Vec<u128> {
-    let policy = policy(&world.db).await.unwrap();
+    let policy = policy(&world.db, dawn()).await.unwrap();
     let found = port(world).falling(&policy, None, until, 100).await.unwrap();
     found.into_iter().map(|one| one.customer.0.as_u128() - customer(0).0.as_u128()).collect()
 }
@@ -61,7 +62,7 @@ async fn what_falls_is_asked_of_the_rows_by_the_moment_it_falls(#[case] backend:
     assert_eq!(falling(&world, day(7)).await, [6]);
     assert_eq!(falling(&world, day(30)).await, [6, 1], "the one that was followed up falls later");
 
-    let policy = policy(&world.db).await.unwrap();
+    let policy = policy(&world.db, dawn()).await.unwrap();
     let due = PoolDue { at: day(7), rule: recycle_rule(1), days: 7 };
     let first = Falling { customer: customer(6), owner: staff(2), due };
     assert_eq!(port(&world).falling(&policy, None, day(30), 1).await.unwrap(), [first]);
@@ -90,7 +91,7 @@ async fn the_days_that_a_person_s_gift_is_safe_count_in_the_rows_too(#[case] bac
     world.settle().await;
     assert_eq!(falling(&world, day(19)).await, [2]);
     assert_eq!(falling(&world, day(20)).await, [2, 1]);
-    let policy = policy(&world.db).await.unwrap();
+    let policy = policy(&world.db, dawn()).await.unwrap();
     // What another rule decides takes no place in the answer, however little there is room for.
     for (by, fall) in [(None, vec![customer(2)]), (Some(1), vec![customer(2)]), (Some(9), vec![])] {
         let found = port(&world).falling(&policy, by.map(recycle_rule), day(30), 1).await.unwrap();
@@ -113,7 +114,7 @@ async fn a_warning_is_found_until_it_was_told(#[case] backend: Backend) {
             .into();
     world.append(customer(2), &[told]).await;
     world.settle().await;
-    let policy = policy(&world.db).await.unwrap();
+    let policy = policy(&world.db, dawn()).await.unwrap();
     let warned = async |at| {
         let found = port(&world).warnings(&policy, at, 100).await.unwrap();
         found
@@ -172,7 +173,8 @@ async fn rules_are_listed_in_the_order_in_which_they_are_asked(#[case] backend: 
     world.settle().await;
     let listed: Vec<_> = rules(&world.db).await.unwrap().iter().map(|row| (row.id, row.version)).collect();
     assert_eq!(listed, [(recycle_rule(2), 2), (recycle_rule(3), 1), (recycle_rule(1), 2)]);
-    let counting: Vec<_> = policy(&world.db).await.unwrap().terms().iter().map(|term| term.rule).collect();
+    let counting: Vec<_> =
+        policy(&world.db, dawn()).await.unwrap().terms().iter().map(|term| term.rule).collect();
     assert_eq!(counting, [recycle_rule(3), recycle_rule(1)]);
     let known = port(&world).rules().await.unwrap();
     assert_eq!(known, [1, 2, 3, 4].map(recycle_rule), "deleted ones too");
@@ -201,4 +203,9 @@ async fn a_run_is_unfinished_until_its_end(#[case] backend: Backend) {
     world.append(run(day(2)), &[over]).await;
     world.settle().await;
     assert_eq!(leads.unfinished().await.unwrap(), [1, 3].map(|n| run(day(n))));
+
+    let page = |number, limit| runs(&world.db, PageRequest::new(number, limit, RUNS_PAGE_MAX));
+    let all = page(1, 2).await.unwrap();
+    assert_eq!((all.items, all.total), ([3, 2].map(|n| run(day(n))).to_vec(), 3), "those that are over too");
+    assert_eq!(page(2, 2).await.unwrap().items, [run(day(1))]);
 }

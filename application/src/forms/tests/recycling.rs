@@ -3,15 +3,11 @@
 use chrono::{DateTime, Utc};
 use domain::customer::{ContractStatus, LeadLevel, LeadSource};
 use domain::pool_rules::PoolRulesText;
-use domain::recycle_rule::{RecycleKind, RecycleText};
+use domain::recycle_rule::{RecycleKind, RecycleWish};
 use domain::staff::Role;
 use serde_json::{Value, json};
 
 use crate::forms::{FieldError, PreviewRecycleRule, SetPoolRules, ToggleRecycleRule, WriteRecycleRule};
-
-fn now() -> DateTime<Utc> {
-    "2026-03-01T00:00:00Z".parse().unwrap()
-}
 
 fn paths<T: std::fmt::Debug>(read: Result<T, Vec<FieldError>>) -> Vec<String> {
     let mut paths: Vec<_> = read.unwrap_err().into_iter().map(|error| error.path).collect();
@@ -25,8 +21,8 @@ fn least() -> Value {
 
 #[test]
 fn a_rule_needs_a_name_a_kind_and_its_days() {
-    let form = WriteRecycleRule::parse(least(), now()).unwrap();
-    let expected = RecycleText {
+    let form = WriteRecycleRule::parse(least()).unwrap();
+    let expected = RecycleWish {
         name: "七天未跟进".into(),
         priority: 100,
         kind: RecycleKind::NoFollowUp { days: 7 },
@@ -34,11 +30,11 @@ fn a_rule_needs_a_name_a_kind_and_its_days() {
         lead_sources: vec![],
         statuses: vec![],
         protected_hours: 0,
-        effective_from: now(),
+        effective_from: None,
         warn_before_hours: vec![72, 24],
     };
     assert_eq!(form, WriteRecycleRule { text: expected, enabled: None });
-    assert_eq!(paths(WriteRecycleRule::parse(json!({}), now())), ["days", "kind", "name"]);
+    assert_eq!(paths(WriteRecycleRule::parse(json!({}))), ["days", "kind", "name"]);
 }
 
 #[test]
@@ -48,7 +44,7 @@ fn everything_that_a_rule_may_say_is_read() {
         "leadSources": ["美团"], "statuses": ["待定"], "protectedHours": 24,
         "effectiveFrom": "2026-04-01T00:00:00Z", "warnBeforeHours": [48], "enabled": false,
     });
-    let WriteRecycleRule { text, enabled } = WriteRecycleRule::parse(body, now()).unwrap();
+    let WriteRecycleRule { text, enabled } = WriteRecycleRule::parse(body).unwrap();
     assert_eq!((text.kind, text.priority, enabled), (RecycleKind::NotSigned { days: 30 }, 5, Some(false)));
     assert_eq!(text.days_by_level, [(LeadLevel::O, 14)].into());
     assert_eq!(
@@ -56,14 +52,14 @@ fn everything_that_a_rule_may_say_is_read() {
         (vec![LeadSource::Meituan], vec![ContractStatus::Pending])
     );
     assert_eq!((text.protected_hours, text.warn_before_hours), (24, vec![48]));
-    assert_eq!(text.effective_from, "2026-04-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(text.effective_from, Some("2026-04-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap()));
 }
 
 #[test]
 fn a_short_rule_warns_as_early_as_it_can() {
     let warned = |days: u32, hours: Value| {
         let body = json!({ "name": "x", "kind": "no_follow_up", "days": days, "warnBeforeHours": hours });
-        WriteRecycleRule::parse(body, now()).map(|form| form.text.warn_before_hours)
+        WriteRecycleRule::parse(body).map(|form| form.text.warn_before_hours)
     };
     assert_eq!(warned(2, Value::Null).unwrap(), [24]);
     assert_eq!(warned(1, Value::Null).unwrap(), Vec::<u32>::new());
@@ -93,8 +89,8 @@ fn every_wrong_place_is_named() {
         "statuses",
         "warnBeforeHours[0]",
     ];
-    assert_eq!(paths(WriteRecycleRule::parse(body, now())), expected);
-    assert_eq!(paths(WriteRecycleRule::parse(json!([]), now())), [""]);
+    assert_eq!(paths(WriteRecycleRule::parse(body)), expected);
+    assert_eq!(paths(WriteRecycleRule::parse(json!([]))), [""]);
     assert_eq!(paths(ToggleRecycleRule::parse(json!({}))), ["enabled"]);
 }
 
@@ -113,10 +109,10 @@ fn what_is_wrong_is_said_in_the_words_of_these_pages() {
         ];
         words.map(|(path, words)| (format!("{prefix}{path}"), words.to_owned()))
     };
-    let errors = said(WriteRecycleRule::parse(body.clone(), now()).unwrap_err());
+    let errors = said(WriteRecycleRule::parse(body.clone()).unwrap_err());
     assert!(expected("").iter().all(|one| errors.contains(one)), "{errors:?}");
     assert!(errors.contains(&("colour".into(), "不支持的字段：colour".into())), "{errors:?}");
-    let errors = said(PreviewRecycleRule::parse(json!({ "rule": body }), now()).unwrap_err());
+    let errors = said(PreviewRecycleRule::parse(json!({ "rule": body })).unwrap_err());
     assert!(expected("rule.").iter().all(|one| errors.contains(one)), "{errors:?}");
     let errors = said(SetPoolRules::parse(json!({ "holdingCap": 0 })).unwrap_err());
     assert_eq!(errors, [("holdingCap".into(), "客户持有上限必须在1到1000000之间".into())]);
@@ -125,14 +121,14 @@ fn what_is_wrong_is_said_in_the_words_of_these_pages() {
 #[test]
 fn a_preview_is_of_a_rule_or_of_a_text() {
     let id = "00000000-0000-0000-0000-000000000001";
-    let known = PreviewRecycleRule::parse(json!({ "ruleId": id }), now()).unwrap();
+    let known = PreviewRecycleRule::parse(json!({ "ruleId": id })).unwrap();
     assert_eq!((known.rule.map(|rule| rule.to_string()), known.text), (Some(id.to_owned()), None));
-    let new = PreviewRecycleRule::parse(json!({ "rule": least(), "until": "2026-05-01" }), now()).unwrap();
+    let new = PreviewRecycleRule::parse(json!({ "rule": least(), "until": "2026-05-01" })).unwrap();
     assert!(new.rule.is_none() && new.text.is_some() && new.until.is_some());
-    assert_eq!(paths(PreviewRecycleRule::parse(json!({}), now())), ["ruleId"]);
+    assert_eq!(paths(PreviewRecycleRule::parse(json!({}))), ["ruleId"]);
     let wrong = json!({ "name": "x", "kind": "not_signed", "days": 0 });
     for body in [json!({ "ruleId": id, "rule": wrong }), json!({ "rule": wrong })] {
-        assert_eq!(paths(PreviewRecycleRule::parse(body, now())), ["rule.days"]);
+        assert_eq!(paths(PreviewRecycleRule::parse(body)), ["rule.days"]);
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct Office {
     pub(super) rules: Mutex<Vec<RecycleRuleId>>,
     /// Runs that are seen to be unfinished.
     pub(super) left: Mutex<Vec<RecycleRunId>>,
+    /// Whether whoever waits for the read models sees them as they should be.
+    pub(super) catches_up: Mutex<bool>,
     leads: Vec<CustomerId>,
     seen: Mutex<Option<Vec<(CustomerId, Customer)>>>,
 }
@@ -104,6 +106,13 @@ impl Leads for Office {
             Some(Falling { customer, owner: state.owner()?, due })
         };
         Ok(self.rows().into_iter().filter_map(falls).take(limit).collect())
+    }
+
+    async fn caught_up(&self) -> Result<(), LoadError> {
+        if *self.catches_up.lock().unwrap() {
+            *self.seen.lock().unwrap() = None;
+        }
+        Ok(())
     }
 
     async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError> {
@@ -149,8 +158,8 @@ impl Office {
     pub(super) fn without_rules(leads: u128) -> Self {
         let bus = Memory::default();
         let (now, rules, seen) = (Mutex::new(day_one()), Mutex::default(), Mutex::default());
-        let left = Mutex::default();
-        let mut office = Self { bus, now, rules, left, leads: vec![], seen };
+        let (left, catches_up) = (Mutex::default(), Mutex::default());
+        let mut office = Self { bus, now, rules, left, catches_up, leads: vec![], seen };
         for n in 0..leads {
             office.lead(n, LeadSource::Other);
         }
@@ -166,7 +175,7 @@ impl Office {
     /// Keeps a rule that is on.
     pub(super) fn write(&self, n: u128, text: RecycleText) {
         let admin = caller(Role::Admin);
-        ready(create_rule(&self.bus, &admin, &context(self.now()), rule(n), (text, true))).unwrap();
+        ready(create_rule(&self.bus, &admin, &context(self.now()), rule(n), (text.into(), true))).unwrap();
         self.rules.lock().unwrap().push(rule(n));
     }
 

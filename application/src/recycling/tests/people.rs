@@ -18,8 +18,8 @@ fn only_administrators_write_rules() {
         let no = RecycleRefusal::Forbidden("只有管理员可以管理回收规则和公海规则");
         let id = (rule(0), None);
         let of = || context(day_one());
-        assert_eq!(refused(ready(create_rule(&bus, &caller, &of(), rule(0), (text(), true)))), no);
-        assert_eq!(refused(ready(revise_rule(&bus, &caller, &of(), id, text()))), no);
+        assert_eq!(refused(ready(create_rule(&bus, &caller, &of(), rule(0), (text().into(), true)))), no);
+        assert_eq!(refused(ready(revise_rule(&bus, &caller, &of(), id, text().into()))), no);
         assert_eq!(refused(ready(switch_rule(&bus, &caller, &of(), id, false))), no);
         assert_eq!(refused(ready(delete_rule(&bus, &caller, &of(), id))), no);
         let pool = PoolRulesText::default();
@@ -31,11 +31,11 @@ fn only_administrators_write_rules() {
 fn a_rule_is_written_changed_switched_and_deleted() {
     let (bus, admin) = (Memory::default(), caller(Role::Admin));
     let of = || context(day_one());
-    ready(create_rule(&bus, &admin, &of(), rule(0), (text(), true))).unwrap();
+    ready(create_rule(&bus, &admin, &of(), rule(0), (text().into(), true))).unwrap();
     let longer = RecycleText { kind: RecycleKind::NoFollowUp { days: 9 }, ..text() };
-    let outdated = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(7)), longer.clone()));
+    let outdated = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(7)), longer.clone().into()));
     assert_eq!(refused(outdated), RecycleRefusal::Stale { sequence: 1 });
-    let revised = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(1)), longer)).unwrap();
+    let revised = ready(revise_rule(&bus, &admin, &of(), (rule(0), Some(1)), longer.into())).unwrap();
     assert_eq!(revised.result, RuleReceipt { rule: rule(0), sequence: 2 });
     ready(switch_rule(&bus, &admin, &of(), (rule(0), None), false)).unwrap();
     let again = ready(switch_rule(&bus, &admin, &of(), (rule(0), None), false)).unwrap();
@@ -46,12 +46,12 @@ fn a_rule_is_written_changed_switched_and_deleted() {
     ready(delete_rule(&bus, &admin, &of(), (rule(0), Some(3)))).unwrap();
     for result in [
         ready(switch_rule(&bus, &admin, &of(), (rule(0), Some(3)), true)),
-        ready(revise_rule(&bus, &admin, &of(), (rule(1), None), text())),
+        ready(revise_rule(&bus, &admin, &of(), (rule(1), None), text().into())),
     ] {
         assert_eq!(refused(result), RecycleRefusal::Rule(RecycleRuleError::NotFound));
     }
     let wrong = RecycleText { name: " ".into(), priority: 0, ..text() };
-    let refusal = refused(ready(create_rule(&bus, &admin, &of(), rule(2), (wrong, true))));
+    let refusal = refused(ready(create_rule(&bus, &admin, &of(), rule(2), (wrong.into(), true))));
     assert!(matches!(refusal, RecycleRefusal::Rule(RecycleRuleError::Invalid(found)) if found.len() == 2));
 }
 
@@ -61,11 +61,14 @@ fn a_preview_says_who_would_fall_and_writes_nothing() {
     give(&office.bus, 2, day(2));
     *office.now.lock().unwrap() = day(8);
     let head = office.bus.head();
-    let draft = |until| Draft { rule: rule(0), text: Some(text()), until };
+    let draft = |until| Draft { rule: rule(0), text: Some(text().into()), until };
     let shown = |draft| ready(preview(office.stores(), &caller(Role::Operator), draft)).unwrap();
     let at_once = shown(draft(None));
-    assert_eq!((at_once.effective_from, at_once.until), (day(8), day(8)), "a new rule begins now");
+    assert_eq!((at_once.effective_from, at_once.until), (day(8), day(8)), "what is past means at once");
     assert_eq!(at_once.people, [(staff(OWNER), 2)]);
+    let whenever = Draft { rule: rule(0), text: Some(text().beginning(None)), until: None };
+    let warned = shown(whenever);
+    assert_eq!((warned.effective_from, warned.until), (day(11), day(11)), "when everybody was warned");
     let later = shown(draft(Some(day(9))));
     assert_eq!(later.people, [(staff(OWNER), 2), (staff(COLLEAGUE), 1)]);
     assert_eq!(later.falling.iter().map(|one| one.due.at).max(), Some(day(9)));
@@ -84,7 +87,7 @@ fn a_preview_asks_the_other_rules_first() {
     let office = Office::with(2);
     *office.now.lock().unwrap() = day(8);
     let behind = RecycleText { priority: 99, kind: RecycleKind::NotSigned { days: 9 }, ..text() };
-    let draft = Draft { rule: rule(1), text: Some(behind), until: Some(day(90)) };
+    let draft = Draft { rule: rule(1), text: Some(behind.into()), until: Some(day(90)) };
     let shown = ready(preview(office.stores(), &caller(Role::Admin), draft)).unwrap();
     assert_eq!(shown.falling, [], "the rule before it fits every lead");
     let kept = Draft { rule: rule(0), text: None, until: None };

@@ -202,7 +202,9 @@ fn a_rule_that_is_switched_off_takes_no_further_lead() {
     assert_eq!((outcome.recycled, outcome.to_string().as_str()), (0, "no recycle rule is on"));
     let admin = caller(Role::Admin);
     ready(switch_rule(&office.bus, &admin, &context(day(9)), (rule(0), None), true)).unwrap();
-    assert_eq!(office.run(day(9)).recycled, 1, "overdue, and on again");
+    let again = office.run(day(9));
+    assert_eq!((again.recycled, again.warned), (0, 1), "overdue, and on again: its owner is warned first");
+    assert_eq!((office.run(day(11)).warned, office.run(day(12)).recycled), (1, 1));
 }
 
 #[test]

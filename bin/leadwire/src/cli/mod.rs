@@ -11,6 +11,7 @@ mod moment;
 mod open;
 mod personal;
 mod projections;
+mod recycle;
 pub(crate) mod say;
 mod schedules;
 mod serve;
@@ -63,6 +64,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Deliveries(command) => deliveries::run(config, command).await,
         Command::Schedules(command) => schedules::run(config, command).await,
         Command::Transfer(command) => transfer::run(config, command).await,
+        Command::Recycle(command) => recycle::run(config, command).await,
         Command::Templates(command) => templates::run(config, command).await,
         Command::Channels(command) => channels::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,

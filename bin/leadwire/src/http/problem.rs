@@ -113,6 +113,8 @@ kinds! {
     NOTIFICATION_NOT_FOUND = NOT_FOUND "NOTIFICATION_NOT_FOUND", "Notification not found", "通知不存在", "There is no such notification";
     /// No such recycle rule.
     RECYCLE_RULE_NOT_FOUND = NOT_FOUND "RECYCLE_RULE_NOT_FOUND", "Recycle rule not found", "规则不存在", "There is no such rule";
+    /// No such run of the recycle rules.
+    RECYCLE_RUN_NOT_FOUND = NOT_FOUND "RECYCLE_RUN_NOT_FOUND", "Recycle run not found", "回收执行不存在", "There is no such run";
     /// No such role.
     ROLE_NOT_FOUND = NOT_FOUND "ROLE_NOT_FOUND", "Role not found", "角色不存在", "There is no such role";
     /// No such template.

@@ -51,7 +51,7 @@ fn terms() -> Arc<RecyclePolicy> {
     };
     let created = RecycleRuleCreated { text, enabled: true, by: boss(), at: at(-DAY) };
     let rule: RecycleRule = after(&[created.into()]);
-    Arc::new(RecyclePolicy::of([(recycle_rule(), &rule)]))
+    Arc::new(RecyclePolicy::of([(recycle_rule(), &rule)], at(0)))
 }
 
 pub(super) fn recycle(at: DateTime<Utc>) -> CustomerCommand {
@@ -246,6 +246,26 @@ fn a_follow_up_or_a_new_owner_makes_warnings_new_but_an_edit_does_not() {
         .then_expect_events(vec![]);
     let moved: Customer = after(&history([warned(72, due, 4 * DAY), transferred(staff(1), staff(2))]));
     assert!(moved.recycle_warnings.is_empty());
+}
+
+#[test]
+fn a_lead_that_fell_no_more_and_falls_again_is_warned_of_again() {
+    let due = 7 * DAY;
+    let freeze: CustomerEvent = CustomerFrozen { reason: None, by: boss(), at: at(5 * DAY) }.into();
+    let thaw: CustomerEvent = CustomerUnfrozen { reason: None, by: boss(), at: at(5 * DAY) }.into();
+    let status = |from, to| CustomerStatusChanged { from, to, by: boss(), at: at(5 * DAY) }.into();
+    let (pending, matching, signed) =
+        (ContractStatus::Pending, ContractStatus::Matching, ContractStatus::Signed);
+    let sign: [CustomerEvent; 2] = [status(pending, signed), status(signed, pending)];
+    let match_up: [CustomerEvent; 2] = [status(pending, matching), status(matching, pending)];
+    let again = warned(72, due, 5 * DAY);
+    // What took the warning back, and its end; another status took nothing back.
+    for (between, expected) in
+        [([freeze, thaw], vec![again.clone()]), (sign, vec![again]), (match_up, vec![])]
+    {
+        let told = history([vec![warned(72, due, 4 * DAY)], between.to_vec()].concat());
+        given::<Customer>(told).when(warn(72, due, at(5 * DAY))).then_expect_events(expected);
+    }
 }
 
 #[test]

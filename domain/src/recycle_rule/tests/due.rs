@@ -15,10 +15,21 @@ fn id(n: u128) -> RecycleRuleId {
     RecycleRuleId(Uuid::from_u128(n))
 }
 
-/// The rules 1, 2, 3… with these texts.
+/// The rules 1, 2, 3… with these texts, before any of them began.
 pub(super) fn policy(texts: &[RecycleText]) -> RecyclePolicy {
+    policy_at(texts, days(-1000))
+}
+
+/// The same as they stand at that moment.
+pub(super) fn policy_at(texts: &[RecycleText], as_of: DateTime<Utc>) -> RecyclePolicy {
     let rules: Vec<RecycleRule> = texts.iter().map(|text| after(&[created(text.clone()).into()])).collect();
-    RecyclePolicy::of((1..).map(id).zip(&rules))
+    RecyclePolicy::of((1..).map(id).zip(&rules), as_of)
+}
+
+/// One of the rules alone.
+pub(super) fn policy_of(term: &RecycleTerm, as_of: DateTime<Utc>) -> RecyclePolicy {
+    let rule: RecycleRule = after(&[created(term.text.clone()).into()]);
+    RecyclePolicy::of([(term.rule, &rule)], as_of)
 }
 
 /// An ordinary lead, owned since the first day.
@@ -85,11 +96,46 @@ fn the_first_rule_that_fits_decides_however_late() {
 }
 
 #[test]
+fn a_rule_that_is_yet_to_begin_shields_no_lead_from_one_that_has_begun() {
+    // Asked before the other: gentle, but only from the twentieth day on.
+    let gentle = RecycleText {
+        priority: 1,
+        kind: RecycleKind::NoFollowUp { days: 60 },
+        effective_from: days(20),
+        ..text()
+    };
+    let strict = |days| RecycleText { kind: RecycleKind::NoFollowUp { days }, ..text() };
+    let since = |day| DueFacts { owned_since: Some(days(day)), ..facts() };
+    for (strict_days, owned, as_of, expected) in [
+        (5, 0, 1, (days(5), 2)),
+        (19, 0, 1, (days(19), 2)),
+        // When it would fall, the gentle one decides.
+        (20, 0, 1, (days(60), 1)),
+        (5, 16, 1, (days(76), 1)),
+        (5, 14, 1, (days(19), 2)),
+        // It was to fall before, and lay frozen, say: what decides now is asked.
+        (5, 0, 20, (days(60), 1)),
+        (5, 0, 19, (days(5), 2)),
+    ] {
+        let policy = policy_at(&[gentle.clone(), strict(strict_days)], days(as_of));
+        let due = policy.pool_due(&since(owned)).map(|due| (due.at, due.rule));
+        let (at, rule) = expected;
+        assert_eq!(due, Some((at, id(rule))), "{strict_days} days, owned since {owned}, as of {as_of}");
+    }
+    // One that lets leads fall the moment it begins, and one behind it that would have taken them later.
+    let sudden = RecycleText { kind: RecycleKind::NoFollowUp { days: 2 }, ..gentle.clone() };
+    assert_eq!(due(&[sudden, strict(30)], facts()), Some((days(20), id(1))));
+    // Of two that are yet to begin, the one that begins first.
+    let soon = RecycleText { priority: 5, effective_from: days(10), ..strict(3) };
+    assert_eq!(due(&[gentle, soon, strict(15)], facts()), Some((days(10), id(2))));
+}
+
+#[test]
 fn of_the_same_place_the_rule_written_first_decides() {
     let late = RecycleRuleCreated { at: at(9), ..created(text()) };
     let (first, second): (RecycleRule, RecycleRule) =
         (after(&[late.into()]), after(&[created(text()).into()]));
-    let policy = RecyclePolicy::of([(id(1), &first), (id(2), &second)]);
+    let policy = RecyclePolicy::of([(id(1), &first), (id(2), &second)], days(0));
     assert_eq!(policy.pool_due(&facts()).map(|due| due.rule), Some(id(2)));
 }
 
@@ -98,7 +144,7 @@ fn rules_that_are_off_or_gone_do_not_count() {
     let off: RecycleRule = after(&[created(text()).into(), disabled(at(1)).into()]);
     let gone: RecycleRule = after(&[created(text()).into(), deleted().into()]);
     let never = RecycleRule::default();
-    let policy = RecyclePolicy::of([(id(1), &off), (id(2), &gone), (id(3), &never)]);
+    let policy = RecyclePolicy::of([(id(1), &off), (id(2), &gone), (id(3), &never)], DateTime::UNIX_EPOCH);
     assert_eq!(policy, RecyclePolicy::default());
     assert_eq!(policy.pool_due(&facts()), None);
 }

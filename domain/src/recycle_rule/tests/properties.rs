@@ -5,7 +5,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::due::policy;
+use super::due::{policy, policy_at, policy_of};
 use super::*;
 use crate::testing::play;
 
@@ -62,15 +62,19 @@ fn any_facts() -> impl Strategy<Value = DueFacts> {
 fn any_command() -> impl Strategy<Value = RecycleRuleCommand> {
     use RecycleRuleCommand as C;
     let moment = || (-9..9_i64).prop_map(days);
+    let any_wish = || {
+        let said = (any_text(), any::<bool>());
+        said.prop_map(|(text, says)| if says { text.into() } else { whenever(text) })
+    };
     prop_oneof![
-        (any_text(), any::<bool>(), moment()).prop_map(|(text, enabled, at)| C::Create(RecycleRuleCreated {
+        (any_wish(), any::<bool>(), moment()).prop_map(|(text, enabled, at)| C::Create {
             text,
             enabled,
             by: boss(),
             at
-        })),
-        (any_text(), moment()).prop_map(|(text, at)| C::Revise(revised(text, at))),
-        moment().prop_map(|at| C::Enable(enabled(at))),
+        }),
+        (any_wish(), moment()).prop_map(|(text, at)| C::Revise { text, by: boss(), at }),
+        moment().prop_map(enable),
         moment().prop_map(|at| C::Disable(disabled(at))),
         Just(C::Delete(deleted())),
     ]
@@ -99,11 +103,29 @@ proptest! {
 
         let followed_up = Some(facts.last_follow_up_at.unwrap_or(days(-40)) + TimeDelta::days(waits));
         let touched = policy.pool_due(&DueFacts { last_follow_up_at: followed_up, ..facts }).unwrap();
-        prop_assert!(touched.at >= due.at && touched.rule == due.rule);
+        prop_assert!(touched.at >= due.at);
         let since = facts.owned_since.map(|since| since + TimeDelta::days(waits));
         let owned_later = policy.pool_due(&DueFacts { owned_since: since, ..facts }).unwrap();
         prop_assert!(owned_later.at >= due.at);
         prop_assert_eq!(policy.pool_due(&DueFacts { frozen: true, ..facts }), None);
+    }
+
+    /// The rule that decides is the first that fits and has begun when the lead falls.
+    #[test]
+    fn no_rule_that_is_asked_later_takes_a_lead_from_one_that_has_begun(
+        texts in vec(any_text(), 0..5), facts in any_facts(), as_of in (-40..40_i64).prop_map(days),
+    ) {
+        let policy = policy_at(&texts, as_of);
+        let Some(due) = policy.pool_due(&facts) else { return Ok(()) };
+        for term in policy.terms() {
+            let alone = policy_of(term, as_of).pool_due(&facts);
+            if term.rule == due.rule {
+                prop_assert_eq!(alone.map(|alone| alone.at), Some(due.at));
+                break;
+            }
+            // Asked before: it does not fit, or is yet to begin.
+            prop_assert!(alone.is_none() || term.text.effective_from > due.at.max(as_of));
+        }
     }
 
     /// Nobody is warned of what already happened, and the moments that are named are those at which warnings change.

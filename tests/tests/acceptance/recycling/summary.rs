@@ -1,12 +1,15 @@
 //! Thirty leads of two people fall in one hour: each of them reads of it once.
 
 use chrono::TimeDelta;
+use domain::staff::Role;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::kit::{TestApp, eventually};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
-use super::RULES;
+use super::{RULES, moment, token};
+
+const RUNS: &str = "/api/recycle-runs";
 
 const LEADS: usize = 30;
 
@@ -50,6 +53,50 @@ async fn each_former_owner_of_a_run_reads_one_summary(#[values(Sqlite, Postgres)
     ];
     expected.sort_by_key(|(person, _)| person.to_string());
     assert_eq!(told, expected, "in the order of their ids");
+    the_run_explains_itself(&app, &ended.payload["period"]).await;
     app.is_reconciled().await;
     app.finish().await;
+}
+
+/// Over HTTP, and on the command line beside the service.
+async fn the_run_explains_itself(app: &TestApp, period: &Value) {
+    let team = app.team.clone();
+    let operator = token(app, &team.operator, Role::Operator);
+    let listed = app.get(RUNS).token(&operator).send().await;
+    let runs = listed.data()["runs"].as_array().expect("runs").clone();
+    assert_eq!((runs.len(), &listed.data()["total"]), (1, &json!(1)), "{listed:?}");
+    assert_eq!(moment(&runs[0]["period"]), moment(period));
+    assert_eq!(runs[0]["rules"][0]["ruleName"], json!("两天未跟进"));
+    let counts = ["plannedCount", "recycledCount", "skippedCount"].map(|name| runs[0][name].clone());
+    assert_eq!(counts, [json!(LEADS), json!(LEADS), json!(0)]);
+    let id = runs[0]["_id"].as_str().expect("an id");
+    let told = app.get(&format!("{RUNS}/{id}")).token(&operator).send().await;
+    let told = told.data();
+    assert_eq!(
+        told["people"][0],
+        json!({ "staffId": team.employee.id, "name": "李雷", "count": OF_EMPLOYEE })
+    );
+    let leads = told["leads"].as_array().expect("leads");
+    assert_eq!(leads.iter().filter(|lead| lead["state"] == "recycled").count(), LEADS, "{told}");
+    let employee = token(app, &team.employee, Role::Employee);
+    for path in [RUNS.to_owned(), format!("{RUNS}/{id}")] {
+        let refused = app.get(&path).token(&employee).send().await;
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{path}");
+    }
+
+    let line = app.command_line().await;
+    assert_eq!(line.json(&["recycle", "runs"]).await, json!(runs));
+    let mut spoken = line.json(&["recycle", "explain", id]).await;
+    assert_eq!(spoken["people"].take(), told["people"]);
+    let text = line.done(&["recycle", "explain", id]).await;
+    for part in ["fell      30 leads", "18 by 李雷", "两天未跟进: 30 leads planned", "CUS", "recycled"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let table = line.done(&["recycle", "runs", "--limit", "1"]).await;
+    assert!(table.contains(id), "{table}");
+    let unknown = line.refused(1, &["recycle", "explain", &uuid::Uuid::nil().to_string()]).await;
+    assert!(unknown.contains("leadwire recycle runs"), "{unknown}");
+    line.refused(2, &["recycle", "runs", "--limit", "51"]).await;
+    line.refused(2, &["recycle", "explain", "x"]).await;
 }

@@ -5,6 +5,7 @@ use application::access::Caller;
 use application::bus::{CommandBus as _, Executed};
 use application::customers::{CustomerReceipt, CustomerResult};
 use domain::customer::Customer;
+use domain::recycle_rule::DueFacts;
 use domain::{CustomerId, StreamId};
 use projections::queries::recycling;
 
@@ -13,7 +14,7 @@ use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::people::People;
 use crate::http::problem::Problem;
-use crate::http::refusals::{customer_problem, db_problem, load_problem};
+use crate::http::refusals::{customer_problem, load_problem};
 use crate::http::text::Text;
 
 /// A customer right after a command.
@@ -36,9 +37,23 @@ impl Shown {
     /// As one reader sees it.
     pub async fn document(&self, app: &App, reader: &Caller) -> Result<CustomerDocument, Problem> {
         let people = People::find(app, self.customer.owner()).await?;
-        let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
         let document = CustomerDocument::detail(reader, self.id, &self.customer, &people);
-        Ok(document.due_by(&policy, &self.customer))
+        Ok(with_due(app, document, &self.customer).await)
+    }
+}
+
+/// With the moment at which the rules of now put the customer into the pool. What was committed is answered whatever
+/// becomes of this reading: then the moment is left out. What never falls, or may not be seen, is not asked.
+pub async fn with_due(app: &App, document: CustomerDocument, customer: &Customer) -> CustomerDocument {
+    if document.circumstances.is_none() || !DueFacts::from(customer).is_recyclable() {
+        return document;
+    }
+    match recycling::policy(&app.db, app.clock.now()).await {
+        Ok(policy) => document.due_by(&policy, customer),
+        Err(error) => {
+            tracing::warn!(error = %error, "an answer does not say when its lead goes back into the pool");
+            document
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! `/api/recycle-rules` and `/api/pool-rules`: which leads go back into the public pool, and what people are held to around
+//! `/api/recycle-rules`, `/api/recycle-runs` and `/api/pool-rules`: which leads go back into the public pool, and what people are held to around
 //! it (transfer-and-recycle.md section 3). Administrators write, managers and operators see.
 
 pub mod pool;
 pub mod preview;
 pub mod rules;
+pub mod runs;
 pub mod shapes;
 
 use application::access::{Action, Caller, allows};
@@ -32,6 +33,8 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(preview::preview))
         .routes(routes!(rules::show, rules::revise, rules::delete))
         .routes(routes!(rules::toggle))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::explain))
         .routes(routes!(pool::show, pool::set))
 }
 

@@ -36,8 +36,7 @@ pub(super) async fn preview(
 ) -> Result<Answer, Problem> {
     may(&caller, Action::ViewRecycleRules)?;
     let request = request.without_version()?;
-    let now = app.clock.now();
-    let form = forms::PreviewRecycleRule::parse(request.body, now).map_err(Problem::fields)?;
+    let form = forms::PreviewRecycleRule::parse(request.body).map_err(Problem::fields)?;
     let rule = form.rule.unwrap_or_else(|| RecycleRuleId(app.ids.next()));
     let draft = Draft { rule, text: form.text, until: form.until };
     let leads = recycling::leads(&app);

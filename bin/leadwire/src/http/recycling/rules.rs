@@ -76,7 +76,8 @@ pub(super) async fn show(
     Ok(Answer::ok(SHOWN, &document)?.version(found.sequence))
 }
 
-/// Writes a rule. Nobody loses a lead to it before it takes effect, which is now at the earliest.
+/// Writes a rule. Nobody loses a lead to it before it takes effect: at `effectiveFrom`, at once when that lies in the past,
+/// and after the longest of its warnings when it is missing.
 #[utoipa::path(
     post, path = "/api/recycle-rules", operation_id = "create_recycle_rule", tag = "public pool",
     params(schemas::CommandHeaders),
@@ -94,7 +95,7 @@ pub(super) async fn create(
     may(&caller, Action::EditRecycleRules)?;
     let request = request.without_version()?;
     let context = request.context(&app, &caller, &[]);
-    let form = forms::WriteRecycleRule::parse(request.body, context.at).map_err(Problem::fields)?;
+    let form = forms::WriteRecycleRule::parse(request.body).map_err(Problem::fields)?;
     // The same command means the same rule.
     let id = RecycleRuleId(context.metadata.command.0);
     let written = (form.text, form.enabled.unwrap_or(true));
@@ -104,8 +105,8 @@ pub(super) async fn create(
     Ok(answer.written(done.position, done.replayed))
 }
 
-/// Replaces what a rule says. Where more leads would fall, or earlier, it takes effect now at the earliest. Whether it
-/// counts is switched by `toggle`.
+/// Replaces what a rule says. When other leads would fall, or at other times, it takes effect as a new rule does;
+/// otherwise `effectiveFrom` stays what it is unless a later one is named. Whether it counts is switched by `toggle`.
 #[utoipa::path(
     put, path = "/api/recycle-rules/{id}", operation_id = "revise_recycle_rule", tag = "public pool",
     params(RuleIdPath, schemas::CommandHeaders, schemas::VersionHeader),
@@ -124,7 +125,7 @@ pub(super) async fn revise(
     may(&caller, Action::EditRecycleRules)?;
     let id = path.known()?;
     let context = request.context(&app, &caller, &[id.to_string()]);
-    let form = forms::WriteRecycleRule::parse(request.body, context.at).map_err(Problem::fields)?;
+    let form = forms::WriteRecycleRule::parse(request.body).map_err(Problem::fields)?;
     if form.enabled.is_some() {
         let unknown = forms::FieldError::new("enabled", forms::Rule::UnknownField);
         return Err(Problem::fields(vec![unknown]));
@@ -134,7 +135,8 @@ pub(super) async fn revise(
     changed(&app, &caller, REVISED, done).await
 }
 
-/// Switches a rule on or off. One that is switched on begins anew.
+/// Switches a rule on or off. One that is switched on takes effect after the longest of its warnings: while it was off
+/// nobody was warned.
 #[utoipa::path(
     patch, path = "/api/recycle-rules/{id}/toggle", operation_id = "toggle_recycle_rule", tag = "public pool",
     params(RuleIdPath, schemas::CommandHeaders, schemas::VersionHeader),

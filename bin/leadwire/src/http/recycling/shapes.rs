@@ -53,7 +53,8 @@ pub struct RecycleTextBody {
     /// Hours for which a lead is safe that somebody else gave to its owner.
     #[schema(maximum = 8760)]
     pub protected_hours: Option<u32>,
-    /// Nothing falls by it before; now when missing or past.
+    /// Nothing falls by it before; at once when it lies in the past. When it is missing: after the longest of the
+    /// warnings, or as it stands, when a rule is replaced and lets the same leads fall.
     pub effective_from: Option<DateTime<Utc>>,
     /// When the owner is warned, in hours before; 72 and 24 when missing.
     #[schema(max_items = 5)]

@@ -5,7 +5,6 @@ use axum::extract::{RawQuery, State};
 use domain::customer::Customer;
 use domain::{Actor, CustomerId, StaffId};
 use projections::ReadModel;
-use projections::queries::recycling;
 use projections::queries::staff::{self, StaffRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,6 +13,7 @@ use super::super::CustomerPath;
 use super::super::detail::visible;
 use super::super::document::{self, CustomerDocument};
 use super::super::list::{CustomerPage, Wanted};
+use super::super::written::with_due;
 use crate::app::{App, SharedApp};
 use crate::auth::Authenticated;
 use crate::http::answer::Answer;
@@ -98,18 +98,18 @@ impl MiniProgramCustomer {
         let assigner = customer.assigned_by.as_ref();
         let named = [creator, assigner].into_iter().flatten().filter_map(Actor::staff);
         let people = People::find(app, named.chain(customer.owner())).await?;
-        let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
         let name = |id: StaffId| people.name(Some(id)).map(|person| person.name);
         let actor = |actor: Option<&Actor>| match actor {
             Some(Actor::Staff(id)) => name(*id),
             Some(system) => Some(document::actor(system)),
             None => None,
         };
+        let detail = CustomerDocument::detail(caller, id, customer, &people);
         Ok(Self {
             created_by_name: actor(creator).unwrap_or_else(|| UNKNOWN.to_owned()),
             assigned_to_name: customer.owner().and_then(name).unwrap_or_else(|| UNASSIGNED.to_owned()),
             assigned_by_name: actor(assigner).unwrap_or_else(|| UNKNOWN.to_owned()),
-            customer: CustomerDocument::detail(caller, id, customer, &people).due_by(&policy, customer),
+            customer: with_due(app, detail, customer).await,
         })
     }
 }
