@@ -6,7 +6,7 @@
 //! with: every step is a command whose id follows from the run, so what was done is met and not done again.
 //!
 //! Rules are written by [`create_rule`] and its neighbours. [`explain`] says in one sentence what a rule would do or why
-//! nothing, [`judged`] how many leads fit it and why the others do not; [`try_rule`] asks the past.
+//! nothing, [`judged`] how many leads fit it and why the others do not; [`Question`] asks the past.
 
 mod explain;
 mod gather;
@@ -40,8 +40,9 @@ pub use rules::{
 pub use run::{Outcome, complete_run, continue_run, continue_run_told};
 pub use start::{Begun, Occasion, begun_by, start_planned, start_run};
 pub use what_if::{
-    Past, PastLead, Taker, Trial, Tried, WHAT_IF_DAYS, WHAT_IF_LEADS_MAX, WHAT_IF_MOVES_MAX,
-    WHAT_IF_RUNS_MAX, WhatIf, WhatIfMove, try_rule, what_if,
+    Life, Past, PastLead, PastSize, Question, Taker, Trial, Tried, WHAT_IF_DAYS, WHAT_IF_EVENTS_MAX,
+    WHAT_IF_LEADS_MAX, WHAT_IF_LOOKS_MAX, WHAT_IF_MOVES_MAX, WHAT_IF_OFFERS_MAX, WHAT_IF_RUNS_MAX, WhatIf,
+    WhatIfMove, what_if,
 };
 
 use crate::bus::LoadError;

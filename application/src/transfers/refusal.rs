@@ -5,8 +5,9 @@ use domain::transfer_rule::plan::{Change, NoPlace};
 use domain::transfer_rule::run::TransferRunError;
 
 use super::RuleRefusal;
-use super::what_if::{WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX};
+use super::what_if::{WHAT_IF_EVENTS_MAX, WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX};
 use crate::bus::ExecuteError;
+use crate::fates::UNREADABLE;
 
 /// How a step of a transfer fails.
 pub type TransferError = ExecuteError<TransferRefusal>;
@@ -41,6 +42,22 @@ pub enum TransferRefusal {
         /// How many.
         leads: u64,
     },
+    /// More had happened to those leads than one question may read.
+    #[error("规则中的人员的线索共有{events}条变更记录，一次最多分析{max}条，请减少人员", max = WHAT_IF_EVENTS_MAX)]
+    TooMuchHappened {
+        /// How many events.
+        events: u64,
+    },
+    /// So many leads would be looked at so often that one question would take too long.
+    #[error("{leads}条线索执行{runs}次需要查看{}次，一次最多{max}次，请减少天数或人员", leads * runs)]
+    TooManyLooks {
+        /// How many leads.
+        leads: u64,
+        /// In how many runs.
+        runs: u64,
+        /// How often they may be looked at, for so many targets.
+        max: u64,
+    },
     /// The rule would have run more often in that time than one question may look at.
     #[error("这段时间内规则会执行{max}次以上，请减少天数", max = WHAT_IF_RUNS_MAX)]
     TooManyRuns,
@@ -64,6 +81,8 @@ pub enum SkipReason {
     TargetFull,
     /// It was written to so often at that moment that there was no getting through.
     Contended,
+    /// What is stored about it, or about the one who was to get it, cannot be read by this program.
+    Unreadable,
 }
 
 impl SkipReason {
@@ -76,6 +95,7 @@ impl SkipReason {
             Self::TargetInactive => "target_inactive",
             Self::TargetFull => "target_full",
             Self::Contended => "contended",
+            Self::Unreadable => UNREADABLE,
         }
     }
 
@@ -89,6 +109,10 @@ impl SkipReason {
                 ("接收人已达到客户持有上限", "the person who was to get it owns as many as one may")
             }
             "contended" => ("线索正被频繁修改", "the lead was written to too often at that moment"),
+            UNREADABLE => (
+                "线索或接收人的记录无法读取，请联系管理员",
+                "the record of the lead, or of the person who was to get it, cannot be read; ask an administrator",
+            ),
             other => {
                 let no_place = other.parse::<NoPlace>().map(|reason| (reason.zh(), reason.en()));
                 return no_place

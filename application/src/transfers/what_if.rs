@@ -4,7 +4,8 @@
 //! other past until somebody really gave the lead to somebody, which ends its other life: from then on it is again what
 //! it was.
 //!
-//! [`try_rule`] asks the question for somebody, within bounds; [`what_if`] answers it.
+//! [`Question::gather`] reads, within bounds, all that an answer takes; [`Question::answer`] computes for seconds and
+//! reads nothing, so that whoever calls it can do so where nobody waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -12,9 +13,10 @@ use std::ops::RangeInclusive;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::ContractStatus;
+use domain::planned_leads::RUN_LEADS_MAX;
 use domain::staff::Staff;
-use domain::transfer_rule::plan::{Candidate, Nothing, Scene, Target, plan};
-use domain::transfer_rule::run::{PersonMoves, PlannedMove, RUN_LEADS_MAX, Seed, people};
+use domain::transfer_rule::plan::{Candidate, Nothing, Scene, Target, plan, sole_taker};
+use domain::transfer_rule::run::{PersonMoves, PlannedMove, Seed, people};
 use domain::transfer_rule::{LeadFacts, RuleText, TargetModule};
 use domain::{CustomerId, StaffId, StreamId, TransferRuleId};
 
@@ -29,12 +31,22 @@ use crate::schedules::Grid;
 /// Days that a rule may be tried on.
 pub const WHAT_IF_DAYS: RangeInclusive<i64> = 1..=31;
 
-/// Most runs of one question: every hour of the longest time. Each looks at every lead of the people named.
+/// Most runs of one question: every hour of the longest time.
 pub const WHAT_IF_RUNS_MAX: usize = 31 * 24;
 
-/// Most leads of one question, counting all that the people named ever had: their lives are held in memory, some
-/// hundred bytes each.
-pub const WHAT_IF_LEADS_MAX: u64 = 50_000;
+/// Most leads of one question, counting all that the people named ever had.
+pub const WHAT_IF_LEADS_MAX: u64 = 20_000;
+
+/// Most events of those leads, which are all read and folded: some seconds. Fewer than a hundred megabytes hold what is
+/// kept of them, one entry for each moment that is asked for at most.
+pub const WHAT_IF_EVENTS_MAX: u64 = 400_000;
+
+/// How often a lead is looked at for one question, counting every lead in every run: some seconds.
+pub const WHAT_IF_LOOKS_MAX: u64 = 6_000_000;
+
+/// How often a lead is offered to a target of the rule, should nobody ever take one: some seconds again. Where a rule
+/// names many targets, leads are looked at less often.
+pub const WHAT_IF_OFFERS_MAX: u64 = 600_000_000;
 
 /// Most moves that are kept one by one. All of them are counted.
 pub const WHAT_IF_MOVES_MAX: usize = 1000;
@@ -45,11 +57,50 @@ const SEED: Seed = Seed(0);
 /// The leads as they were.
 #[async_trait]
 pub trait Past: Send + Sync {
-    /// How many leads these people ever had: what a question costs.
-    async fn leads(&self, people: &[StaffId]) -> Result<u64, LoadError>;
+    /// What a question about these people costs.
+    async fn size(&self, people: &[StaffId]) -> Result<PastSize, LoadError>;
 
-    /// Every lead that one of these people owned at that moment, in any order.
-    async fn owned_by(&self, people: &[StaffId], at: DateTime<Utc>) -> Result<Vec<PastLead>, LoadError>;
+    /// Every lead that one of these people owned at one of these moments, in any order. The moments come oldest first.
+    async fn lives(&self, people: &[StaffId], moments: &[DateTime<Utc>]) -> Result<Vec<Life>, LoadError>;
+}
+
+/// What there is to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PastSize {
+    /// Leads that these people ever had.
+    pub leads: u64,
+    /// Events of those leads.
+    pub events: u64,
+}
+
+/// A lead through the moments of a question. However much happened to it, what is kept is what it was like when it was
+/// looked at.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Life {
+    /// From which moment on it was like what, the moments counted from 0; `None` while none of the people had it.
+    seen: Vec<(usize, Option<PastLead>)>,
+}
+
+impl Life {
+    /// From this moment on it was like that. Of what is noted of one moment the last counts; moments come in order.
+    pub fn note(&mut self, moment: usize, seen: Option<PastLead>) {
+        match self.seen.last_mut() {
+            Some((last, known)) if *last == moment => *known = seen,
+            Some((_, None)) | None if seen.is_none() => {}
+            _ => self.seen.push((moment, seen)),
+        }
+    }
+
+    /// Whether none of the people ever had it at any of the moments.
+    pub fn is_empty(&self) -> bool {
+        self.seen.iter().all(|(_, seen)| seen.is_none())
+    }
+
+    /// The lead at a moment, while one of the people had it.
+    pub fn at(&self, moment: usize) -> Option<PastLead> {
+        let later = self.seen.partition_point(|(from, _)| *from <= moment);
+        self.seen.get(later.checked_sub(1)?)?.1
+    }
 }
 
 /// One lead as it was.
@@ -120,31 +171,63 @@ pub struct Trial {
     pub told: WhatIf,
 }
 
-/// Tries a rule on the last `days` of the log, at every moment of `grid`, as if it had been written, and nobody owed
-/// anything, when they began. People are those of today: who is suspended now gets nothing, and the caps are those in
-/// force. Nothing is written.
-///
-/// `past` begins at the moment that it is given.
-pub async fn try_rule<B: CommandBus, P: Past>(
-    stores: Stores<'_, B>,
-    past: impl FnOnce(DateTime<Utc>) -> P,
-    caller: &Caller,
-    tried: &Tried,
-    (days, grid): (u32, &Grid),
-) -> Result<Trial, TransferError> {
-    may_view(caller)?;
-    let text = text(stores.bus, tried).await?;
-    let until = stores.clock.now();
-    let from = until - TimeDelta::days(days.into());
-    let moments = moments(grid, &text, from, until)?;
-    let takers = takers(stores, &text.targets).await?;
-    let past = past(from);
-    let leads = past.leads(&everybody(&text)).await?;
-    if leads > WHAT_IF_LEADS_MAX {
-        return Err(ExecuteError::Refused(TransferRefusal::TooMuchPast { leads }));
+/// A rule that somebody wants tried, with all that the answer takes.
+#[derive(Debug)]
+pub struct Question {
+    text: RuleText,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    moments: Vec<DateTime<Utc>>,
+    takers: Vec<Taker>,
+    lives: Vec<Life>,
+}
+
+impl Question {
+    /// A rule on the last `days` of the log, at every moment of `grid`, as if it had been written, and nobody owed anything,
+    /// when they began. People are those of today: who is suspended now gets nothing, and the caps are those in force.
+    /// Nothing is written.
+    pub async fn gather<B: CommandBus>(
+        stores: Stores<'_, B>,
+        past: &dyn Past,
+        caller: &Caller,
+        tried: &Tried,
+        (days, grid): (u32, &Grid),
+    ) -> Result<Self, TransferError> {
+        may_view(caller)?;
+        let text = text(stores.bus, tried).await?;
+        let until = stores.clock.now();
+        let from = until - TimeDelta::days(days.into());
+        let moments = moments(grid, &text, from, until)?;
+        let takers = takers(stores, &text.targets).await?;
+        let people = everybody(&text);
+        within_bounds(past.size(&people).await?, moments.len() as u64, text.targets.len() as u64)?;
+        let lives = past.lives(&people, &moments).await?;
+        Ok(Self { text, from, until, moments, takers, lives })
     }
-    let told = what_if(&past, &text, &takers, &moments, SEED).await?;
-    Ok(Trial { text, from, until, told })
+
+    /// What the rule would have done. Takes seconds, and waits for nothing.
+    pub fn answer(self) -> Trial {
+        let told = what_if(&self.lives, &self.text, &self.takers, &self.moments, SEED);
+        Trial { text: self.text, from: self.from, until: self.until, told }
+    }
+}
+
+pub(in crate::transfers) fn within_bounds(
+    PastSize { leads, events }: PastSize,
+    runs: u64,
+    targets: u64,
+) -> Result<(), TransferError> {
+    let max = WHAT_IF_LOOKS_MAX.min(WHAT_IF_OFFERS_MAX / targets.max(1));
+    let refusal = if leads > WHAT_IF_LEADS_MAX {
+        TransferRefusal::TooMuchPast { leads }
+    } else if events > WHAT_IF_EVENTS_MAX {
+        TransferRefusal::TooMuchHappened { events }
+    } else if leads * runs > max {
+        TransferRefusal::TooManyLooks { leads, runs, max }
+    } else {
+        return Ok(());
+    };
+    Err(ExecuteError::Refused(refusal))
 }
 
 async fn text<B: CommandBus>(bus: &B, tried: &Tried) -> Result<RuleText, TransferError> {
@@ -206,23 +289,21 @@ fn everybody(text: &RuleText) -> Vec<StaffId> {
 
 /// Runs the rule at those of these moments, oldest first, that lie in its window. Balances begin at nought and move with
 /// every run, as quotas do.
-pub async fn what_if(
-    past: &dyn Past,
+pub fn what_if(
+    lives: &[Life],
     text: &RuleText,
     takers: &[Taker],
     moments: &[DateTime<Utc>],
     seed: Seed,
-) -> Result<WhatIf, LoadError> {
+) -> WhatIf {
     let mut other = OtherPast::new(text, takers);
     let mut told = WhatIf::default();
     let mut parts: BTreeMap<StaffId, PersonMoves> = BTreeMap::new();
     let mut touched: BTreeSet<CustomerId> = BTreeSet::new();
-    let everybody = everybody(text);
     for (n, at) in moments.iter().copied().enumerate().filter(|(_, at)| text.window.contains(*at)) {
         told.runs += 1;
-        let leads = past.owned_by(&everybody, at).await?;
         let seed = seed.0.wrapping_add(n as u64); // a number of its own for every run
-        let (moves, scene) = other.run(&leads, at, seed);
+        let (moves, scene) = other.run(lives.iter().filter_map(|life| life.at(n)), at, seed);
         for part in people(&moves) {
             let none = PersonMoves { moved_out: 0, moved_in: 0, ..part };
             let sum = parts.entry(part.staff).or_insert(none);
@@ -238,7 +319,7 @@ pub async fn what_if(
     told.nothing = told.nothing.filter(|_| told.moved == 0);
     told.leads = touched.len();
     told.people = parts.into_values().collect();
-    Ok(told)
+    told
 }
 
 /// The past with the moves that the rule would have made.
@@ -279,12 +360,17 @@ impl<'t> OtherPast<'t> {
     }
 
     /// What moves in a run at that moment, and what there was to choose from.
-    fn run(&mut self, leads: &[PastLead], at: DateTime<Utc>, seed: u64) -> (Vec<PlannedMove>, Scene) {
+    fn run(
+        &mut self,
+        leads: impl Iterator<Item = PastLead>,
+        at: DateTime<Utc>,
+        seed: u64,
+    ) -> (Vec<PlannedMove>, Scene) {
         let criteria = self.text.criteria();
         let (mut idle, mut held, mut ineligible) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
         let mut of_sources = 0;
         for lead in leads {
-            let facts = self.seen(lead);
+            let facts = self.seen(&lead);
             let Some(owner) = facts.owner else { continue };
             let theirs: &mut Held = held.entry(owner).or_default();
             theirs.leads += 1;
@@ -301,9 +387,12 @@ impl<'t> OtherPast<'t> {
                 Err(reason) => *ineligible.entry(reason).or_insert(0_u64) += 1,
             }
         }
-        // The longest idle first, as a run takes them.
-        let candidates: Vec<Candidate> = idle.into_values().take(RUN_LEADS_MAX).collect();
         let targets = self.targets(&held);
+        // The longest idle first, those that can go nowhere behind the others: as a run takes them (`gather.rs`).
+        let sole = sole_taker(&targets);
+        let (own, others): (Vec<Candidate>, Vec<_>) =
+            idle.into_values().partition(|lead: &Candidate| Some(lead.owner) == sole);
+        let candidates: Vec<Candidate> = others.into_iter().chain(own).take(RUN_LEADS_MAX).collect();
         let planned = plan(&candidates, &targets, &self.text.distribution, seed);
         self.moved(&planned.moves, at);
         let mut unplaced = BTreeMap::new();

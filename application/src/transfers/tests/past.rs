@@ -1,7 +1,5 @@
 //! A candidate rule on a past of three days, hour by hour.
 
-use std::sync::Mutex;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::TransferRuleId;
 use domain::customer::{ContractStatus, LeadSource};
@@ -10,13 +8,14 @@ use domain::transfer_rule::run::{PersonMoves, Seed};
 use domain::transfer_rule::{LeadFacts, RuleText};
 
 use super::*;
+use crate::bus::LoadError;
 use crate::customers::Cap;
 use crate::schedules::Grid;
 
 /// Leads by their life: from when on they are what.
-struct Lives(Vec<(u128, Life)>, Mutex<Vec<DateTime<Utc>>>);
+struct Lives(Vec<(u128, Owned)>);
 
-type Life = Vec<(DateTime<Utc>, LeadFacts)>;
+type Owned = Vec<(DateTime<Utc>, LeadFacts)>;
 
 fn hour(n: i64) -> DateTime<Utc> {
     day_one() + TimeDelta::hours(n)
@@ -39,31 +38,36 @@ fn owned(owner: u128, touched: DateTime<Utc>) -> LeadFacts {
     }
 }
 
+impl Lives {
+    /// As they are looked at. Whoever owns them counts as one of the people.
+    fn seen_at(&self, moments: &[DateTime<Utc>]) -> Vec<Life> {
+        let life = |(n, states): &(u128, Owned)| {
+            let mut life = Life::default();
+            for (moment, at) in moments.iter().enumerate() {
+                life.note(moment, owned_then(*n, states, *at));
+            }
+            life
+        };
+        self.0.iter().map(life).collect()
+    }
+}
+
+fn owned_then(n: u128, states: &Owned, at: DateTime<Utc>) -> Option<PastLead> {
+    let facts = states.iter().rev().find(|(since, _)| *since <= at)?.1;
+    let mine = |(_, before): &&(DateTime<Utc>, LeadFacts)| before.owner == facts.owner;
+    let owned_since = states.iter().rev().skip_while(|(since, _)| at < *since).take_while(mine).last()?.0;
+    Some(PastLead { customer: super::lead(n), facts, owned_since })
+}
+
 #[async_trait::async_trait]
 impl Past for Lives {
-    async fn leads(&self, _: &[StaffId]) -> Result<u64, crate::bus::LoadError> {
-        Ok(self.0.len() as u64)
+    async fn size(&self, _: &[StaffId]) -> Result<PastSize, LoadError> {
+        let events = self.0.iter().map(|(_, states)| states.len() as u64).sum();
+        Ok(PastSize { leads: self.0.len() as u64, events })
     }
 
-    async fn owned_by(
-        &self,
-        people: &[StaffId],
-        at: DateTime<Utc>,
-    ) -> Result<Vec<PastLead>, crate::bus::LoadError> {
-        self.1.lock().unwrap().push(at);
-        let lead = |(n, life): &(u128, Life)| {
-            let (_, facts) = life.iter().rev().find(|(since, _)| *since <= at)?;
-            let owner = facts.owner?;
-            let mine = |(_, facts): &&(DateTime<Utc>, LeadFacts)| facts.owner == Some(owner);
-            let owned_since =
-                life.iter().rev().skip_while(|(since, _)| at < *since).take_while(mine).last()?.0;
-            people.contains(&owner).then_some(PastLead {
-                customer: super::lead(*n),
-                facts: *facts,
-                owned_since,
-            })
-        };
-        Ok(self.0.iter().filter_map(lead).collect())
+    async fn lives(&self, _: &[StaffId], moments: &[DateTime<Utc>]) -> Result<Vec<Life>, LoadError> {
+        Ok(self.seen_at(moments))
     }
 }
 
@@ -76,7 +80,7 @@ fn asked(lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
 fn held_to(cap: Option<Cap>, lives: &Lives, days: i64, text: &RuleText) -> WhatIf {
     let moments: Vec<_> = (0..days * 24).map(hour).collect();
     let takers = TAKERS.map(|n| Taker { staff: staff(n), cap });
-    ready(what_if(lives, text, &takers, &moments, Seed(1))).unwrap()
+    what_if(&lives.seen_at(&moments), text, &takers, &moments, Seed(1))
 }
 
 fn always() -> RuleText {
@@ -85,8 +89,8 @@ fn always() -> RuleText {
     text
 }
 
-fn lives(lives: Vec<(u128, Life)>) -> Lives {
-    Lives(lives, Mutex::default())
+fn lives(lives: Vec<(u128, Owned)>) -> Lives {
+    Lives(lives)
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn only_hours_in_the_window_are_looked_at() {
     let past = lives(vec![(0, vec![(hour(0), owned(GIVER, hour(0)))])]);
     let told = asked(&past, 4, &text());
     // 09:30 to 18:30 in Shanghai are nine whole hours a day, 10:00 to 18:00.
-    assert_eq!((told.runs, past.1.lock().unwrap().len()), (36, 36));
+    assert_eq!(told.runs, 36);
     assert_eq!(told.moves[0].at, hour(50), "10:00 of the third day, one hour after 48 hours were over");
 }
 
@@ -189,11 +193,8 @@ fn moves_are_counted_all_and_kept_up_to_a_limit() {
 /// A rule tried on an office whose leads lie about since day one.
 fn tried(office: &Office, role: Role, tried: &Tried, days: u32) -> Result<Trial, TransferError> {
     let grid = Grid::parse("0 * * * *", chrono_tz::Asia::Shanghai).unwrap();
-    let past = |from| {
-        assert_eq!(from, period() - TimeDelta::days(days.into()));
-        lives((0..3).map(|n| (n, vec![(hour(0), owned(GIVER, hour(0)))])).collect())
-    };
-    ready(try_rule(office.stores(), past, &caller(role), tried, (days, &grid)))
+    let past = lives((0..3).map(|n| (n, vec![(hour(0), owned(GIVER, hour(0)))])).collect());
+    ready(Question::gather(office.stores(), &past, &caller(role), tried, (days, &grid))).map(Question::answer)
 }
 
 fn written(change: impl FnOnce(&mut RulePatch)) -> Tried {
@@ -248,33 +249,60 @@ fn what_cannot_be_tried_is_refused() {
     assert!(matches!(refusal, TransferRefusal::Rule(RuleRefusal::Invalid(_))), "{refusal:?}");
 
     let often = Grid::parse("* * * * *", chrono_tz::Asia::Shanghai).unwrap();
-    let question = (1, &often);
-    let nothing = |_| lives(vec![]);
     let stores = office.stores();
-    let refusal = of(ready(try_rule(stores, nothing, &caller(Role::Admin), &written(|_| ()), question)));
+    let asked = |past: &dyn Past, days, grid| {
+        let tried = written(|_| ());
+        let asked = ready(Question::gather(stores, past, &caller(Role::Admin), &tried, (days, grid)));
+        refused::<Question>(asked)
+    };
+    let refusal = asked(&lives(vec![]), 1, &often);
     assert_eq!(refusal, TransferRefusal::TooManyRuns);
     assert_eq!(refusal.to_string(), "这段时间内规则会执行744次以上，请减少天数");
     let hourly = Grid::parse("0 * * * *", chrono_tz::Asia::Shanghai).unwrap();
-    let much = |_| Crowd;
-    let question = (1, &hourly);
-    let refusal = of(ready(try_rule(stores, much, &caller(Role::Admin), &written(|_| ()), question)));
-    assert_eq!(refusal, TransferRefusal::TooMuchPast { leads: WHAT_IF_LEADS_MAX + 1 });
+    let much = |leads, events, days| asked(&Crowd(PastSize { leads, events }), days, &hourly);
+    let (leads, events) = (WHAT_IF_LEADS_MAX + 1, WHAT_IF_EVENTS_MAX + 1);
+    assert_eq!(much(leads, leads, 1), TransferRefusal::TooMuchPast { leads });
+    assert_eq!(much(1, events, 1), TransferRefusal::TooMuchHappened { events });
+    // What one day may be asked of is too much for a month.
+    let leads = WHAT_IF_LEADS_MAX;
+    assert_eq!(
+        much(leads, leads, 31),
+        TransferRefusal::TooManyLooks { leads, runs: 744, max: WHAT_IF_LOOKS_MAX }
+    );
+    // Each lead may be offered to every target.
+    let bound = what_if::within_bounds(PastSize { leads: 2_000, events: 1 }, 744, 500);
+    let max = WHAT_IF_OFFERS_MAX / 500;
+    assert_eq!(refused::<()>(bound), TransferRefusal::TooManyLooks { leads: 2_000, runs: 744, max });
 }
 
-/// More leads than one question may look at.
-struct Crowd;
+/// More than one question may look at.
+struct Crowd(PastSize);
 
 #[async_trait::async_trait]
 impl Past for Crowd {
-    async fn leads(&self, _: &[StaffId]) -> Result<u64, crate::bus::LoadError> {
-        Ok(WHAT_IF_LEADS_MAX + 1)
+    async fn size(&self, _: &[StaffId]) -> Result<PastSize, LoadError> {
+        Ok(self.0)
     }
 
-    async fn owned_by(
-        &self,
-        _: &[StaffId],
-        _: DateTime<Utc>,
-    ) -> Result<Vec<PastLead>, crate::bus::LoadError> {
+    async fn lives(&self, _: &[StaffId], _: &[DateTime<Utc>]) -> Result<Vec<Life>, LoadError> {
         unreachable!("it is refused before anybody looks")
     }
+}
+
+#[test]
+fn however_much_happened_to_a_lead_what_it_was_like_when_it_was_looked_at_is_kept() {
+    let lead = |n| owned_then(1, &vec![(hour(n), owned(GIVER, hour(n)))], hour(n));
+    let mut life = Life::default();
+    life.note(0, None);
+    assert!(life.is_empty());
+    for (moment, seen) in
+        [(2, lead(1)), (2, lead(2)), (2, lead(3)), (5, lead(4)), (5, None), (6, None), (9, lead(8))]
+    {
+        life.note(moment, seen);
+    }
+    let seen: Vec<_> = (0..11).map(|moment| life.at(moment).map(|lead| lead.owned_since)).collect();
+    let (third, eighth) = (Some(hour(3)), Some(hour(8)));
+    let nobodys = None;
+    assert_eq!(seen, [nobodys, nobodys, third, third, third, None, None, None, None, eighth, eighth]);
+    assert!(!life.is_empty());
 }

@@ -1,10 +1,12 @@
 //! The leads as they were, out of the log.
 //!
-//! A question of the kind "what if" asks for one moment after the other, so each lead is folded once, and what is kept
-//! of it is when it became whose.
+//! A question of the kind "what if" asks for many moments, so each lead is folded once, and what is kept of it is what
+//! it was like at those moments.
+
+use std::sync::Arc;
 
 use application::bus::LoadError;
-use application::transfers::{Past, PastLead};
+use application::transfers::{Life, Past, PastLead, PastSize};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::customer::{Customer, CustomerEvent};
@@ -12,7 +14,7 @@ use domain::transfer_rule::LeadFacts;
 use domain::{Aggregate, CustomerId, StaffId, StreamId};
 use infrastructure::db::{Db, DbError};
 use infrastructure::event_log::RecordedRaw;
-use tokio::sync::Mutex;
+use infrastructure::upcasters::Upcasters;
 use uuid::Uuid;
 
 use super::candidates::unavailable;
@@ -29,21 +31,23 @@ const EVER_OWNED_POSTGRES: &str =
 const EVER_OWNED_SQLITE: &str = "
 SELECT DISTINCT customer FROM assignment_log
  WHERE new_owner IN (SELECT unhex(value) FROM json_each($1)) ORDER BY customer";
-const LEADS_POSTGRES: &str =
-    "SELECT count(DISTINCT customer) FROM assignment_log WHERE new_owner = ANY($1::uuid[])";
-const LEADS_SQLITE: &str = "
-SELECT count(DISTINCT customer) FROM assignment_log WHERE new_owner IN (SELECT unhex(value) FROM json_each($1))";
+/// A lead's version is the number of its events.
+const SIZE_POSTGRES: &str = "
+SELECT count(*), CAST(coalesce(sum(version), 0) AS BIGINT) FROM customer_list
+ WHERE id IN (SELECT customer FROM assignment_log WHERE new_owner = ANY($1::uuid[]))";
+const SIZE_SQLITE: &str = "
+SELECT count(*), CAST(coalesce(sum(version), 0) AS BIGINT) FROM customer_list
+ WHERE id IN (SELECT customer FROM assignment_log
+               WHERE new_owner IN (SELECT unhex(value) FROM json_each($1)))";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS_POSTGRES: &[&str] = &[EVER_OWNED_POSTGRES, LEADS_POSTGRES];
+pub(crate) const STATEMENTS_POSTGRES: &[&str] = &[EVER_OWNED_POSTGRES, SIZE_POSTGRES];
 #[cfg(test)]
-pub(crate) const STATEMENTS_SQLITE: &[&str] = &[EVER_OWNED_SQLITE, LEADS_SQLITE];
+pub(crate) const STATEMENTS_SQLITE: &[&str] = &[EVER_OWNED_SQLITE, SIZE_SQLITE];
 
-/// The past as the log has it at the moment of the first question. Made anew for each question of the kind "what if".
+/// The past as the log has it.
 pub struct LogPast {
     projections: Projections,
-    since: DateTime<Utc>,
-    remembered: Mutex<Option<Remembered>>,
 }
 
 impl std::fmt::Debug for LogPast {
@@ -52,61 +56,51 @@ impl std::fmt::Debug for LogPast {
     }
 }
 
-/// The leads that these people ever had.
-struct Remembered {
-    people: Vec<StaffId>,
-    lives: Vec<Life>,
+impl LogPast {
+    /// The past of these read models' log.
+    pub fn new(projections: Projections) -> Self {
+        Self { projections }
+    }
 }
 
-/// A lead after each of its events: what it was like, while one of the people had it. What was so at the first moment
-/// that is asked for stands for everything before it.
-type Life = Vec<(DateTime<Utc>, Option<PastLead>)>;
+/// What is asked of every lead.
+struct Asked {
+    upcasters: Arc<Upcasters>,
+    people: Vec<StaffId>,
+    /// Oldest first.
+    moments: Vec<DateTime<Utc>>,
+}
 
-impl LogPast {
-    /// The past of these read models' log, from `since` on: earlier moments are not asked for, so what happened before
-    /// need not be kept.
-    pub fn new(projections: Projections, since: DateTime<Utc>) -> Self {
-        Self { projections, since, remembered: Mutex::default() }
-    }
-
-    async fn remember(&self, people: Vec<StaffId>) -> Result<Remembered, LoadError> {
-        let leads = ever_owned(self.projections.log.db(), &people).await.map_err(unavailable)?;
-        let mut lives = Vec::with_capacity(leads.len());
-        for chunk in leads.chunks(LEADS_AT_ONCE) {
-            let wanted: Vec<_> = chunk.iter().map(|id| (StreamId::from(CustomerId(*id)), 0)).collect();
-            let found = self.projections.log.streams_many(&wanted).await.map_err(unavailable)?;
-            for (stream, events) in found {
-                let life = self.life(&stream, events, &people)?;
-                lives.extend((!life.is_empty()).then_some(life));
-            }
+impl Asked {
+    fn lives(&self, found: Vec<(StreamId, Vec<RecordedRaw>)>) -> Result<Vec<Life>, LoadError> {
+        let mut lives = Vec::with_capacity(found.len());
+        for (stream, events) in found {
+            let life = self.life(&stream, events)?;
+            lives.extend((!life.is_empty()).then_some(life));
         }
-        Ok(Remembered { people, lives })
+        Ok(lives)
     }
 
-    fn life(&self, stream: &StreamId, events: Vec<RecordedRaw>, of: &[StaffId]) -> Result<Life, LoadError> {
-        let mut lead = Customer::default();
-        let mut life = Life::new();
+    fn life(&self, stream: &StreamId, events: Vec<RecordedRaw>) -> Result<Life, LoadError> {
+        let (mut lead, mut life, mut moment) = (Customer::default(), Life::default(), 0);
         for event in events {
             let sequence = event.sequence;
-            // In the order of the log, also where a clock went back.
-            let at = life.last().map_or(event.recorded_at, |(before, _)| event.recorded_at.max(*before));
-            let read = self.projections.upcasters.decode::<CustomerEvent>(event);
-            let event = read.map_err(|error| LoadError::Undecodable {
+            // The first moment that sees it; never an earlier one than for the event before it, where a clock went back.
+            moment = self.moments.partition_point(|at| *at < event.recorded_at).max(moment);
+            if moment == self.moments.len() {
+                break;
+            }
+            let event = self.upcasters.decode::<CustomerEvent>(event);
+            let event = event.map_err(|error| LoadError::Undecodable {
                 stream: stream.clone(),
                 sequence,
                 reason: error.to_string(),
             })?;
             lead.evolve(&event.payload);
-            let seen =
-                seen(stream, &lead).filter(|seen| seen.facts.owner.is_some_and(|owner| of.contains(&owner)));
-            if at <= self.since {
-                life.clear();
-            }
-            if seen.is_some() || life.last().is_some_and(|(_, before)| before.is_some()) {
-                life.push((at, seen));
-            }
+            let is_theirs =
+                |seen: &PastLead| seen.facts.owner.is_some_and(|owner| self.people.contains(&owner));
+            life.note(moment, seen(stream, &lead).filter(is_theirs));
         }
-        life.shrink_to_fit();
         Ok(life)
     }
 }
@@ -123,13 +117,13 @@ fn seen(stream: &StreamId, lead: &Customer) -> Option<PastLead> {
     })
 }
 
-async fn count(db: &Db, people: &[StaffId]) -> Result<i64, DbError> {
+async fn size(db: &Db, people: &[StaffId]) -> Result<(i64, i64), DbError> {
     let ids: Vec<Uuid> = people.iter().map(|person| person.0).collect();
     Ok(match db {
-        Db::Postgres(pool) => sqlx::query_scalar(LEADS_POSTGRES).bind(ids).fetch_one(pool).await?,
+        Db::Postgres(pool) => sqlx::query_as(SIZE_POSTGRES).bind(ids).fetch_one(pool).await?,
         Db::Sqlite(sqlite) => {
             let ids = ids_as_json(&ids);
-            sqlx::query_scalar(LEADS_SQLITE).bind(ids).fetch_one(sqlite.reader()).await?
+            sqlx::query_as(SIZE_SQLITE).bind(ids).fetch_one(sqlite.reader()).await?
         }
     })
 }
@@ -147,26 +141,26 @@ async fn ever_owned(db: &Db, people: &[StaffId]) -> Result<Vec<Uuid>, DbError> {
 
 #[async_trait]
 impl Past for LogPast {
-    async fn leads(&self, people: &[StaffId]) -> Result<u64, LoadError> {
-        let count = count(self.projections.log.db(), people).await.map_err(unavailable)?;
-        Ok(u64::try_from(count).unwrap_or_default())
+    async fn size(&self, people: &[StaffId]) -> Result<PastSize, LoadError> {
+        let (leads, events) = size(self.projections.log.db(), people).await.map_err(unavailable)?;
+        let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        Ok(PastSize { leads: count(leads), events: count(events) })
     }
 
-    async fn owned_by(&self, people: &[StaffId], at: DateTime<Utc>) -> Result<Vec<PastLead>, LoadError> {
-        // A question asks for hundreds of moments, one after the other: in between, somebody else may have a turn.
-        tokio::task::yield_now().await;
-        let mut people = people.to_vec();
-        people.sort_unstable();
-        people.dedup();
-        let mut remembered = self.remembered.lock().await;
-        let lives = match &*remembered {
-            Some(known) if known.people == people => &known.lives,
-            _ => &remembered.insert(self.remember(people).await?).lives,
-        };
-        let then = |life: &Life| {
-            let after = life.partition_point(|(recorded, _)| *recorded <= at);
-            life.get(after.checked_sub(1)?)?.1
-        };
-        Ok(lives.iter().filter_map(then).collect())
+    async fn lives(&self, people: &[StaffId], moments: &[DateTime<Utc>]) -> Result<Vec<Life>, LoadError> {
+        let log = &self.projections.log;
+        let leads = ever_owned(log.db(), people).await.map_err(unavailable)?;
+        let (people, moments) = (people.to_vec(), moments.to_vec());
+        let asked = Arc::new(Asked { upcasters: self.projections.upcasters.clone(), people, moments });
+        let mut lives = Vec::with_capacity(leads.len());
+        for chunk in leads.chunks(LEADS_AT_ONCE) {
+            let wanted: Vec<_> = chunk.iter().map(|id| (StreamId::from(CustomerId(*id)), 0)).collect();
+            let found = log.streams_many(&wanted).await.map_err(unavailable)?.into_iter().collect();
+            // Thousands of events are read out of their texts: nobody else waits for that.
+            let asked = Arc::clone(&asked);
+            let folded = tokio::task::spawn_blocking(move || asked.lives(found)).await;
+            lives.extend(folded.map_err(|error| LoadError::Unavailable(error.to_string()))??);
+        }
+        Ok(lives)
     }
 }

@@ -1,7 +1,7 @@
 //! What runs and questions are asked with: candidates out of the roster, the past out of the log.
 
 use application::bus::CommandBus as _;
-use application::transfers::{Candidates as _, Past as _};
+use application::transfers::{Candidates as _, Life, Past as _, PastSize};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::{AutoTransferDisabled, Customer, CustomerEvent, CustomerFrozen};
 use domain::transfer_rule::{Criteria, Ineligible, LeadFacts};
@@ -159,36 +159,43 @@ async fn the_past_is_what_the_log_says(#[values(Backend::Sqlite, Backend::Postgr
         happens(&world, n, event, at).await;
     }
     world.settle().await;
-    let past = LogPast::new(world.projections.clone(), dawn());
+    let past = LogPast::new(world.projections.clone());
     let people = [staff(1), staff(2)];
-    // Moments in any order: each answer is of its moment.
-    for (at, expected) in [
-        (15, vec![]),
-        (20, vec![(1, 1, 20)]),
-        (35, vec![(1, 2, 30), (2, 1, 25)]),
-        (42, vec![(2, 1, 25)]),
-        (60, vec![]),
-        (26, vec![(1, 1, 20), (2, 1, 25)]),
-    ] {
-        let mut found = past.owned_by(&people, second(at)).await.unwrap();
-        found.sort_by_key(|lead| lead.customer);
-        let found: Vec<_> =
-            found.iter().map(|lead| (lead.customer, lead.facts.owner.unwrap(), lead.owned_since)).collect();
-        let expected: Vec<_> = expected
-            .into_iter()
-            .map(|(n, owner, since)| (customer(n), staff(owner), second(since)))
-            .collect();
-        assert_eq!(found, expected, "at {at}");
+    // Each moment is seen after everything that was recorded until then; several events between two of them are one.
+    let moments = [15, 20, 26, 35, 42, 60].map(second);
+    let lives = past.lives(&people, &moments).await.unwrap();
+    assert_eq!(lives.len(), 2, "the third lead was never theirs");
+    for (moment, expected) in [
+        vec![],
+        vec![(1, 1, 20)],
+        vec![(1, 1, 20), (2, 1, 25)],
+        vec![(1, 2, 30), (2, 1, 25)],
+        vec![(2, 1, 25)],
+        vec![],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(then(&lives, moment), expected, "moment {moment}");
     }
-    let others = past.owned_by(&[staff(3), staff(9)], second(60)).await.unwrap();
-    assert_eq!(others.len(), 2, "other people are asked anew");
-    assert_eq!((past.leads(&people).await.unwrap(), past.leads(&[staff(9)]).await.unwrap()), (2, 1));
-    // What happened before the first moment of a question is remembered by what it left.
-    let past = LogPast::new(world.projections.clone(), second(38));
-    for (at, expected) in [(38, vec![1, 2]), (42, vec![2]), (45, vec![])] {
-        let mut found =
-            numbers(past.owned_by(&people, second(at)).await.unwrap().iter().map(|lead| lead.customer));
-        found.sort_unstable();
-        assert_eq!(found, expected, "at {at}");
-    }
+    let others = past.lives(&[staff(3), staff(9)], &moments[5..]).await.unwrap();
+    assert_eq!(then(&others, 0), [(1, 3, 50), (3, 9, 11)]);
+    assert_eq!(past.lives(&people, &moments[5..]).await.unwrap(), [], "nobody had any by then");
+    assert_eq!(past.size(&people).await.unwrap(), PastSize { leads: 2, events: 8 });
+    assert_eq!(past.size(&[staff(9)]).await.unwrap(), PastSize { leads: 1, events: 2 });
+    assert_eq!(past.size(&[staff(77)]).await.unwrap(), PastSize::default());
+}
+
+/// The leads of a moment with owner and since when.
+fn then(lives: &[Life], moment: usize) -> Vec<(u128, u128, i64)> {
+    let seen = lives.iter().filter_map(|life| life.at(moment));
+    let mut seen: Vec<_> = seen
+        .map(|lead| {
+            let (owner, since) = (lead.facts.owner.unwrap(), (lead.owned_since - dawn()).num_seconds());
+            let number = |id: uuid::Uuid, zero: uuid::Uuid| id.as_u128() - zero.as_u128();
+            (number(lead.customer.0, customer(0).0), number(owner.0, staff(0).0), since)
+        })
+        .collect();
+    seen.sort_unstable();
+    seen
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use application::bus::CommandBus as _;
 use application::forms::CreateTransferRule;
 use application::schedules::Grid;
-use application::transfers::{self, Outlook, Trial, Tried};
+use application::transfers::{self, Outlook, Question, Trial, Tried};
 use domain::transfer_rule::run::{PersonMoves, TransferRun};
 use domain::{StreamId, TransferRunId};
 use projections::ReadModel;
@@ -77,10 +77,10 @@ pub(super) async fn what_if(config: Option<PathBuf>, arguments: &TransferWhatIf)
         None => Grid::parse(HOURLY, opened.settings.zone)?,
     };
     let desk = Desk::of(&opened).await?;
-    let past = |since| LogPast::new(opened.store.projections.clone(), since);
+    let past = LogPast::new(opened.store.projections.clone());
     let question = (arguments.days, &grid);
-    let trial = match transfers::try_rule(desk.stores(&opened), past, &operator(), &tried, question).await {
-        Ok(trial) => trial,
+    let trial = match Question::gather(desk.stores(&opened), &past, &operator(), &tried, question).await {
+        Ok(question) => question.answer(), // this process does nothing else
         Err(error) => return Err(refused(&opened, error).await),
     };
     let people = People::read(&opened.store.bus, everybody(&trial.text).into_iter().collect()).await?;

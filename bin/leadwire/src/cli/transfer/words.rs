@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use anyhow::{Result, anyhow};
 use application::bus::{CommandBus as _, ExecuteError};
 use application::forms::{FieldError, rule_violation};
-use application::transfers::{
-    RuleRefusal, TransferError, TransferRefusal, WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX,
-};
+use application::transfers::{RuleRefusal, TransferError, TransferRefusal};
 use domain::customer::Customer;
 use domain::transfer_rule::plan::Change;
 use domain::{CustomerId, StaffId, StreamId};
 
 use super::super::open::Opened;
+use crate::http::lead_transfer::too_large_in_english;
 use crate::http::people::People;
 
 /// Changes of a preview that are told one by one; there may be as many as leads.
@@ -50,12 +49,10 @@ fn known(refusal: &TransferRefusal) -> String {
             "no such preview of this rule is kept; make another one with `leadwire transfer predict`"
                 .to_owned()
         }
-        TransferRefusal::TooMuchPast { leads } => format!(
-            "the people of the rule had {leads} leads, and one question looks at {WHAT_IF_LEADS_MAX}: name fewer people"
-        ),
-        TransferRefusal::TooManyRuns => {
-            format!("the rule would have run more than {WHAT_IF_RUNS_MAX} times: ask for fewer --days")
-        }
+        TransferRefusal::TooMuchPast { .. }
+        | TransferRefusal::TooMuchHappened { .. }
+        | TransferRefusal::TooManyLooks { .. }
+        | TransferRefusal::TooManyRuns => too_large_in_english(refusal),
         TransferRefusal::PlanChanged(_) | TransferRefusal::Rule(_) | TransferRefusal::Run(_) => {
             refusal.to_string()
         }
@@ -134,7 +131,7 @@ fn people_of(change: &Change) -> Vec<StaffId> {
 }
 
 /// The numbers that people know leads by.
-pub(super) async fn numbers(
+pub(crate) async fn numbers(
     opened: &Opened,
     leads: impl IntoIterator<Item = CustomerId>,
 ) -> Result<HashMap<CustomerId, String>> {

@@ -15,7 +15,9 @@ pub mod what_if;
 use application::access::{Action, Caller, allows};
 use application::bus::ExecuteError;
 use application::forms::rule_violation;
-use application::transfers::{RuleRefusal, TransferRefusal, WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX};
+use application::transfers::{
+    RuleRefusal, TransferRefusal, WHAT_IF_EVENTS_MAX, WHAT_IF_LEADS_MAX, WHAT_IF_RUNS_MAX,
+};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use domain::TransferRuleId;
@@ -132,22 +134,45 @@ fn transfer_problem(error: ExecuteError<TransferRefusal>, language: Language) ->
                 .details(json!({ "count": changes.len(), "changes": told }))
         }
         TransferRefusal::Rule(refusal) => rule_problem(ExecuteError::Refused(refusal.clone())),
-        TransferRefusal::TooMuchPast { leads } => {
-            let en = format!(
-                "The people of the rule had {leads} leads; one question looks at {WHAT_IF_LEADS_MAX}: name fewer people"
-            );
-            Problem::of(&problem::TRANSFER_WHAT_IF_TOO_LARGE)
-                .text(Text::with(refusal.to_string(), en))
-                .details(json!({ "leads": leads, "max": WHAT_IF_LEADS_MAX }))
-        }
-        TransferRefusal::TooManyRuns => {
-            let en =
-                format!("The rule would have run more than {WHAT_IF_RUNS_MAX} times: ask for fewer days");
-            Problem::of(&problem::TRANSFER_WHAT_IF_TOO_LARGE)
-                .text(Text::with(refusal.to_string(), en))
-                .details(json!({ "path": "days", "max": WHAT_IF_RUNS_MAX }))
-        }
+        TransferRefusal::TooMuchPast { .. }
+        | TransferRefusal::TooMuchHappened { .. }
+        | TransferRefusal::TooManyLooks { .. }
+        | TransferRefusal::TooManyRuns => too_large(&refusal),
         TransferRefusal::Run(_) => Problem::of(&problem::CONFLICT),
+    }
+}
+
+/// A question that would take too long: which place to change, and what it is held to.
+fn too_large(refusal: &TransferRefusal) -> Problem {
+    let (path, rule, max, found) = match *refusal {
+        TransferRefusal::TooMuchPast { leads } => {
+            ("sourceUserIds", "leads_max", WHAT_IF_LEADS_MAX, Some(leads))
+        }
+        TransferRefusal::TooMuchHappened { events } => {
+            ("sourceUserIds", "events_max", WHAT_IF_EVENTS_MAX, Some(events))
+        }
+        TransferRefusal::TooManyLooks { leads, runs, max } => ("days", "looks_max", max, Some(leads * runs)),
+        _ => ("days", "runs_max", WHAT_IF_RUNS_MAX as u64, None),
+    };
+    Problem::of(&problem::TRANSFER_WHAT_IF_TOO_LARGE)
+        .text(Text::with(refusal.to_string(), too_large_in_english(refusal)))
+        .details(json!({ "path": path, "rule": rule, "max": max, "found": found }))
+}
+
+/// The same in English, for the command line too.
+pub(crate) fn too_large_in_english(refusal: &TransferRefusal) -> String {
+    match refusal {
+        TransferRefusal::TooMuchPast { leads } => format!(
+            "The people of the rule had {leads} leads; one question looks at {WHAT_IF_LEADS_MAX}: name fewer people"
+        ),
+        TransferRefusal::TooMuchHappened { events } => format!(
+            "{events} events happened to the leads of these people; one question reads {WHAT_IF_EVENTS_MAX}: name fewer people"
+        ),
+        TransferRefusal::TooManyLooks { leads, runs, max } => format!(
+            "{leads} leads in {runs} runs are {} looks; a question with so many targets takes {max}: ask for fewer days, or name fewer people",
+            leads * runs
+        ),
+        _ => format!("The rule would have run more than {WHAT_IF_RUNS_MAX} times: ask for fewer days"),
     }
 }
 
@@ -226,11 +251,35 @@ mod tests {
             (R::PlanChanged(vec![Change::TargetsReordered]), 409, "TRANSFER_PLAN_CHANGED"),
             (RuleRefusal::UnknownPeople(vec![]).into(), 422, "TRANSFER_PEOPLE_NOT_FOUND"),
             (R::TooMuchPast { leads: 60_000 }, 422, "TRANSFER_WHAT_IF_TOO_LARGE"),
+            (R::TooMuchHappened { events: 500_000 }, 422, "TRANSFER_WHAT_IF_TOO_LARGE"),
+            (R::TooManyLooks { leads: 20_000, runs: 744, max: 6_000_000 }, 422, "TRANSFER_WHAT_IF_TOO_LARGE"),
             (R::TooManyRuns, 422, "TRANSFER_WHAT_IF_TOO_LARGE"),
         ] {
             let problem = transfer_problem(ExecuteError::Refused(refusal.clone()), Language::Chinese);
             assert_eq!((problem.kind.status.as_u16(), problem.kind.code), (status, code), "{refusal:?}");
             assert_eq!(problem.text.zh, refusal.to_string());
+        }
+    }
+
+    #[test]
+    fn a_question_that_is_too_large_says_which_place_to_change_and_what_it_is_held_to() {
+        use TransferRefusal as R;
+        for (refusal, path, rule, found) in [
+            (R::TooMuchPast { leads: 60_000 }, "sourceUserIds", "leads_max", json!(60_000)),
+            (R::TooMuchHappened { events: 500_000 }, "sourceUserIds", "events_max", json!(500_000)),
+            (
+                R::TooManyLooks { leads: 20_000, runs: 744, max: 6_000_000 },
+                "days",
+                "looks_max",
+                json!(14_880_000),
+            ),
+            (R::TooManyRuns, "days", "runs_max", Value::Null),
+        ] {
+            let problem = transfer_problem(ExecuteError::Refused(refusal), Language::English);
+            let (details, max) = (&problem.details, problem.details["max"].to_string());
+            assert_eq!((&details["path"], &details["rule"]), (&json!(path), &json!(rule)));
+            assert_eq!(details["found"], found);
+            assert!(problem.text.zh.contains(&max) && problem.text.en.contains(&max), "{problem:?}");
         }
     }
 

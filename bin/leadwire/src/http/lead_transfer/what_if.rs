@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use application::access::Action;
 use application::forms::TryTransferRule;
-use application::transfers::{self, Trial};
+use application::transfers::{Question, Trial};
 use axum::extract::State;
 use domain::transfer_rule::run::PersonMoves;
 use domain::{CustomerId, StaffId};
@@ -24,15 +24,15 @@ use crate::auth::Authenticated;
 use crate::http::answer::Answer;
 use crate::http::command::CommandRequest;
 use crate::http::people::People;
-use crate::http::problem::Problem;
+use crate::http::problem::{self, Problem};
 use crate::http::reading::{MinPosition, fresh};
 use crate::http::refusals::{db_problem, load_problem};
 use crate::http::schemas::{self, Enveloped};
 use crate::http::text::{Language, Text};
 use crate::http::time::Millis;
 
-/// Questions at the same time in this process: each holds the lives of many leads in memory and looks at all of them for
-/// every hour. Whoever goes away gives up the place in the queue.
+/// Questions at the same time in this process: each holds the lives of many leads in memory and keeps a core busy for
+/// seconds. Whoever goes away gives up the place in the queue.
 static TURNS: Semaphore = Semaphore::const_new(1);
 
 const TRIED: Text = Text::new("流转规则假设分析成功", "This is what the rule would have done");
@@ -133,14 +133,26 @@ pub async fn what_if(
     let grid = schedule(&app.db).await.map_err(|error| db_problem(&error))?;
     let grid = grid.unwrap_or_else(|| app.settings.schedules.lead_transfer.clone());
     let reads = Reads::of(&app).await.map_err(|error| load_problem(&error))?;
-    let past = |since| LogPast::new(app.projections.clone(), since);
+    let past = LogPast::new(app.projections.clone());
     let turn = turn().await;
-    let trial = transfers::try_rule(reads.stores(&app), past, &caller, &tried, (days, &grid)).await;
-    drop(turn);
-    let trial = trial.map_err(|error| transfer_problem(error, language))?;
+    let question = Question::gather(reads.stores(&app), &past, &caller, &tried, (days, &grid)).await;
+    let question = question.map_err(|error| transfer_problem(error, language))?;
+    let trial = answered(question, turn).await.ok_or_else(|| Problem::of(&problem::INTERNAL))?;
     let people = People::find(&app, everybody(&trial.text)).await?;
     let document = TransferWhatIfDocument::of(&trial, days, &people, language);
     Answer::ok(TRIED, &document)
+}
+
+/// Computes the answer where no other request waits for it. The turn ends with it, also when the caller went away.
+/// `None`: it broke off, which the log says.
+async fn answered(question: Question, turn: Option<SemaphorePermit<'static>>) -> Option<Trial> {
+    let answer = move || {
+        let trial = question.answer();
+        drop(turn);
+        trial
+    };
+    let answered = tokio::task::spawn_blocking(answer).await;
+    answered.inspect_err(|error| tracing::error!(error = %error, "a question of the past broke off")).ok()
 }
 
 /// Waits until this question may be asked. `None` cannot be: nobody closes it.
