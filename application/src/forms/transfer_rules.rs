@@ -92,8 +92,11 @@ impl ToggleTransferRule {
 }
 
 impl ExecuteTransfers {
-    /// Reads the body. `{}` means every rule, so it has to be said: a body that got lost must not move leads.
+    /// Reads the body; none at all says as little as `{}`, as in system A: every rule, in its hours.
     pub fn parse(body: Value) -> Read<Self> {
+        if body.is_null() {
+            return Ok(Self::default());
+        }
         let mut fields = Fields::of(body, Null::Absent)?;
         let most = i64::try_from(RUN_LEADS_MAX).unwrap_or(i64::MAX);
         let rule = fields.optional("ruleId", id);

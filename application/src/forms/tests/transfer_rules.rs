@@ -138,7 +138,9 @@ fn every_place_that_is_wrong_is_named() {
 
 #[test]
 fn a_run_by_hand_says_which_rule_how_many_and_which_plan() {
-    assert_eq!(ExecuteTransfers::parse(json!({})).unwrap(), ExecuteTransfers::default());
+    for nothing in [json!({}), Value::Null] {
+        assert_eq!(ExecuteTransfers::parse(nothing).unwrap(), ExecuteTransfers::default());
+    }
     let hash = "0a".repeat(32);
     let body = json!({"ruleId": uuid(7), "batchSize": 100, "planHash": hash});
     let form = ExecuteTransfers::parse(body).unwrap();

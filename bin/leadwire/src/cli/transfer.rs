@@ -5,7 +5,7 @@ mod ask;
 mod execute;
 mod progress;
 mod told;
-mod words;
+pub(super) mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub(crate) async fn run(config: Option<PathBuf>, command: TransferCommand) -> Re
     match command {
         TransferCommand::List(arguments) => ask::list(config, &arguments).await?,
         TransferCommand::Predict(arguments) => execute::predict(config, &arguments).await?,
-        TransferCommand::Run(arguments) => execute::run(config, &arguments).await?,
+        TransferCommand::Run(arguments) => return execute::run(config, &arguments).await,
         TransferCommand::WhatIf(arguments) => ask::what_if(config, &arguments).await?,
         TransferCommand::Explain(arguments) => ask::explain(config, &arguments).await?,
     }

@@ -69,7 +69,7 @@ pub(crate) struct TransferRun {
     /// Exactly the plan that `transfer predict` showed; refused when something changed since
     #[arg(long, value_name = "HASH", conflicts_with = "all")]
     pub(crate) plan_hash: Option<String>,
-    /// Every rule that is on and within its hours, the oldest first
+    /// Every rule that is on and within its hours, the oldest first; one that fails holds up no other
     #[arg(long)]
     pub(crate) all: bool,
     /// Login name or id of who asks for it, an admin or a manager; without it the log says "cli"

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use application::access::Caller;
@@ -18,11 +19,10 @@ use domain::{Actor, CommandId, StaffId, StreamId, TransferRuleId};
 use infrastructure::transfer_previews::StoredPreviews;
 use projections::queries::transfers as query;
 use serde::Serialize;
-use serde_json::json;
 
 use super::super::arguments::{TransferPredict, TransferRun};
 use super::super::open::Opened;
-use super::super::{moment, open, say, staff};
+use super::super::{moment, open, say, staff, told as causes};
 use super::progress::Progress;
 use super::told::{RunDocument, named};
 use super::words::{numbers, refused};
@@ -42,6 +42,22 @@ struct Predicted {
     #[serde(flatten)]
     prediction: TransferPredictionDocument,
     owned: Vec<Owned>,
+}
+
+/// What came of a request to run rules.
+#[derive(Default, Serialize)]
+struct Ran {
+    runs: Vec<RunDocument>,
+    failed: Vec<FailedRule>,
+}
+
+/// A rule that could not be run to its end, and why. It held up no other.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FailedRule {
+    rule_id: TransferRuleId,
+    rule_name: String,
+    error: String,
 }
 
 /// How many leads a person owns, and would own.
@@ -147,7 +163,8 @@ async fn print_plan(opened: &Opened, preview: &Preview, owned: &[Owned], people:
     Ok(())
 }
 
-pub(super) async fn run(config: Option<PathBuf>, arguments: &TransferRun) -> Result<()> {
+/// Fails when a rule did, after all the others had their turn.
+pub(super) async fn run(config: Option<PathBuf>, arguments: &TransferRun) -> Result<ExitCode> {
     let opened = open::for_writing(config).await?;
     let done = run_wanted(&opened, arguments).await;
     // So that what is read next shows it although no service runs.
@@ -156,19 +173,32 @@ pub(super) async fn run(config: Option<PathBuf>, arguments: &TransferRun) -> Res
     let ran = done?;
     shown.context("the lists are behind; the service will bring them up to date")?;
     if arguments.output.json {
-        return say::json(&json!({ "runs": ran }));
+        say::json(&ran)?;
+    } else {
+        ran.print()?;
     }
-    if ran.is_empty() {
-        return say::line("Nothing moved: no rule is on and within its hours.");
-    }
-    for run in &ran {
-        run.print_outcome()?;
-    }
-    say::remark("A running worker tells everybody concerned.");
-    Ok(())
+    Ok(if ran.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn run_wanted(opened: &Opened, arguments: &TransferRun) -> Result<Vec<RunDocument>> {
+impl Ran {
+    fn print(&self) -> Result<()> {
+        if self.runs.is_empty() && self.failed.is_empty() {
+            return say::line("Nothing moved: no rule is on and within its hours.");
+        }
+        for run in &self.runs {
+            run.print_outcome()?;
+        }
+        if !self.runs.is_empty() {
+            say::remark("A running worker tells everybody concerned.");
+        }
+        for FailedRule { rule_name, rule_id, error } in &self.failed {
+            say::remark(format_args!("error: {rule_name} ({rule_id}) failed: {error}"));
+        }
+        Ok(())
+    }
+}
+
+async fn run_wanted(opened: &Opened, arguments: &TransferRun) -> Result<Ran> {
     caught_up(opened).await?;
     let asker = Asker::of(opened, arguments.by.as_deref()).await?;
     let Some(rule) = &arguments.rule else { return run_all(opened, &asker).await };
@@ -186,30 +216,46 @@ async fn run_wanted(opened: &Opened, arguments: &TransferRun) -> Result<Vec<RunD
         None => transfers::start_run(desk.stores(opened), id, &occasion).await,
     };
     match begun {
-        Ok(begun) => Ok(vec![finish(opened, &desk, &begun).await?]),
+        Ok(begun) => Ok(Ran { runs: vec![finish(opened, &desk, &begun).await?], failed: vec![] }),
         Err(error) => Err(refused(opened, error).await),
     }
 }
 
-/// The oldest rule first, as the schedule has it: a lead that two rules want goes where the first sends it.
-async fn run_all(opened: &Opened, asker: &Asker) -> Result<Vec<RunDocument>> {
+/// The oldest rule first, as the schedule has it: a lead that two rules want goes where the first sends it. A rule that
+/// fails holds up no other.
+async fn run_all(opened: &Opened, asker: &Asker) -> Result<Ran> {
     let desk = Desk::of(opened).await?;
     let now = opened.ports.clock.now();
     let rules = query::rules(opened.store.db(), Some(TargetModule::Customer)).await?;
     let is_open = |row: &&query::RuleRow| {
         row.rule.enabled && row.rule.text.as_ref().is_some_and(|text| text.window.contains(now))
     };
-    let open: Vec<TransferRuleId> = rules.iter().rev().filter(is_open).map(|row| row.id).collect();
-    let mut ran = Vec::new();
-    for rule in open {
-        match transfers::start_run(desk.stores(opened), rule, &asker.asks(opened)).await {
-            Ok(begun) => ran.push(finish(opened, &desk, &begun).await?),
-            // Switched off or deleted a moment ago: nothing that the others should wait for.
-            Err(ExecuteError::Refused(TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound)) => {}
-            Err(error) => return Err(refused(opened, error).await),
+    let mut ran = Ran::default();
+    for row in rules.iter().rev().filter(is_open) {
+        match run_one(opened, &desk, row.id, asker).await {
+            Ok(run) => ran.runs.extend(run),
+            Err(error) => ran.failed.push(FailedRule {
+                rule_id: row.id,
+                rule_name: row.rule.text.as_ref().map(|text| text.name.clone()).unwrap_or_default(),
+                error: causes(&error),
+            }),
         }
     }
     Ok(ran)
+}
+
+/// `None`: it was switched off or deleted a moment ago.
+async fn run_one(
+    opened: &Opened,
+    desk: &Desk,
+    rule: TransferRuleId,
+    asker: &Asker,
+) -> Result<Option<RunDocument>> {
+    match transfers::start_run(desk.stores(opened), rule, &asker.asks(opened)).await {
+        Ok(begun) => finish(opened, desk, &begun).await.map(Some),
+        Err(ExecuteError::Refused(TransferRefusal::RuleDisabled | TransferRefusal::RuleNotFound)) => Ok(None),
+        Err(error) => Err(refused(opened, error).await),
+    }
 }
 
 /// Carries a run to its end, telling how far it is.

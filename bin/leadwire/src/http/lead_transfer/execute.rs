@@ -50,11 +50,11 @@ impl Part {
 /// Runs one rule whatever the hour, a previewed plan exactly as it was shown, or every rule within its hours, the oldest
 /// rule first: a lead that two of them want goes where the older one sends it, and a rule that cannot run holds up no
 /// other. Answers 200 with what moved; 202 when so many moves were planned (`limits.awaited_moves`) that they go on after
-/// the answer. The same request with the same key asks what became of them.
+/// the answer. The same request with the same key asks what became of them. No body at all is every rule.
 #[utoipa::path(
     post, path = "/api/lead-transfer/execute-now", operation_id = "execute_transfers", tag = "lead transfer",
     params(schemas::CommandHeaders),
-    request_body(content = TransferExecuteBody),
+    request_body(content = Option<TransferExecuteBody>),
     responses(
         (status = 200, description = "What came of it", body = Enveloped<TransferExecutionDocument>),
         (status = 202, description = "It goes on", body = Enveloped<TransferExecutionDocument>),
