@@ -18,6 +18,7 @@ pub mod wechat_subscribe;
 pub mod wecom_app;
 pub mod wecom_robot;
 
+use chrono_tz::Tz;
 use domain::notification::Channel;
 use domain::staff::Staff;
 
@@ -26,8 +27,8 @@ pub use notice::{Notice, Rendered};
 pub use routes::{RouteError, Routes};
 pub use verdict::Verdict;
 
-/// Every external channel that is configured, and who is told through which.
-#[derive(Debug, Clone, Default)]
+/// Every external channel that is configured, who is told through which, and by whose wall clock.
+#[derive(Debug, Clone)]
 pub struct ChannelSettings {
     /// The mini program's one-time subscribe messages; `None` when not configured.
     pub wechat_subscribe: Option<wechat_subscribe::Settings>,
@@ -41,6 +42,23 @@ pub struct ChannelSettings {
     pub wecom_robot: Option<wecom_robot::Settings>,
     /// Through which of them people learn what, in which order.
     pub routes: Routes,
+    /// The wall clock of the moments that notices name.
+    pub zone: Tz,
+}
+
+impl Default for ChannelSettings {
+    /// Nothing is configured, in China.
+    fn default() -> Self {
+        Self {
+            wechat_subscribe: None,
+            wechat_cloud: None,
+            wechat_official: None,
+            wecom_app: None,
+            wecom_robot: None,
+            routes: Routes::default(),
+            zone: Tz::Asia__Shanghai,
+        }
+    }
 }
 
 impl ChannelSettings {
@@ -163,7 +181,7 @@ mod tests {
                 kind: wecom_robot::Kind::Text,
                 public_url: None,
             }),
-            routes: Routes::default(),
+            ..ChannelSettings::default()
         }
     }
 

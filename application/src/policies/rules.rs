@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Asia::Shanghai;
+use chrono_tz::Tz;
 use domain::customer::{CustomerEvent, CustomerRecycled, FollowUpDue, RecycleWarned};
 use domain::recycle_rule::run::{RecycleRunCompleted, RecycleRunEvent};
 use domain::transfer_rule::run::{Moved, TransferRunCompleted, TransferRunEvent};
@@ -39,7 +39,15 @@ pub(super) fn recycled(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     Ok(about.tell(&texts::RECLAIMED, [*from], view)?)
 }
 
-/// One summary to everybody who lost leads, in the order of their ids. A run in which nothing fell tells nobody.
+/// The leads of those who lost just one in the run: each of them reads its name.
+pub(super) fn named(event: &RecycleRunEvent) -> Vec<CustomerId> {
+    let RecycleRunEvent::Completed(completed) = event else { return Vec::new() };
+    let people = by_person(completed.fallen.iter().map(|one| (one.from, one.customer)));
+    people.into_values().filter(|lost| lost.len() == 1).flatten().collect()
+}
+
+/// One notice to everybody who lost leads, in the order of their ids: of one lead with its name, of several a summary. A
+/// run in which nothing fell tells nobody.
 pub(super) fn recycle_completed(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let Fact::RecycleRun(run, run_event) = &event.fact else { return wrong_row(event) };
     let RecycleRunEvent::Completed(completed) = &**run_event else { return wrong_row(event) };
@@ -47,13 +55,21 @@ pub(super) fn recycle_completed(event: &PolicyEvent, view: &View<'_>) -> Reactio
     let mut reactions = Vec::new();
     for (loser, lost) in by_person(completed.fallen.iter().map(|one| (one.from, one.customer))) {
         let reason = reason(completed, |rule| by.contains(&(loser, rule)));
-        let about = About::many(lost, NAMED_MAX).word("reason", reason.clone()).facts(json!({
+        let only = match lost.as_slice() {
+            [only] => view.named.get(only).filter(|customer| customer.exists()).map(|lead| (*only, lead)),
+            _ => None,
+        };
+        let (about, template) = match only {
+            Some((id, lead)) => (About::customer(id, lead), &texts::RECLAIMED),
+            None => (About::many(lost, NAMED_MAX), &texts::RECLAIMED_SUMMARY),
+        };
+        let about = about.word("reason", reason.clone()).facts(json!({
             "oldOwner": view.staff.name(loser),
             "runId": run.to_string(),
             "reason": reason,
             "releasedAt": instant(completed.at),
         }));
-        reactions.extend(about.tell(&texts::RECLAIMED_SUMMARY, [loser], view)?);
+        reactions.extend(about.tell(template, [loser], view)?);
     }
     Ok(reactions)
 }
@@ -72,7 +88,7 @@ fn reason(completed: &RecycleRunCompleted, counts: impl Fn(RecycleRuleId) -> boo
 pub(super) fn recycle_warned(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, CustomerEvent::RecycleWarned(warned)) = customer_event(event)? else { return wrong_row(event) };
     let RecycleWarned { to, rule, due_at, offset_hours, .. } = warned;
-    let about = About::customer(id, customer(event, view)?).word("time", shown(*due_at)).facts(json!({
+    let about = About::customer(id, customer(event, view)?).word("time", shown(*due_at, view)).facts(json!({
         "ruleId": rule.to_string(),
         "poolDueAt": instant(*due_at),
         "hoursBefore": offset_hours,
@@ -86,7 +102,7 @@ pub(super) fn follow_up_due(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let FollowUpDue { to, due, at } = due;
     let customer = customer(event, view)?;
     let last = customer.last_follow_up.as_ref().map(|last| last.at).or_else(|| customer.assigned_at());
-    let days = last.map_or(0, |last| days_between(last, *at));
+    let days = last.map_or(0, |last| days_between((last, *at), view.channels.zone));
     let about = About::customer(id, customer).word("days", days.to_string()).facts(json!({
         "nextFollowUpAt": instant(*due),
         "days": days,
@@ -107,31 +123,37 @@ pub(super) fn run_completed(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let mut reactions = Vec::new();
     for (whose, template) in sides {
         for (person, leads) in by_person(completed.moved.iter().map(|one| (whose(one), one.customer))) {
-            reactions.extend(about_run(*run, completed, leads).tell(template, [person], view)?);
+            reactions.extend(about_run(*run, completed, leads, view).tell(template, [person], view)?);
         }
     }
     Ok(reactions)
 }
 
-fn about_run<'a>(run: TransferRunId, completed: &TransferRunCompleted, leads: Vec<CustomerId>) -> About<'a> {
+fn about_run<'a>(
+    run: TransferRunId,
+    completed: &TransferRunCompleted,
+    leads: Vec<CustomerId>,
+    view: &View<'_>,
+) -> About<'a> {
     let rule_name = typed(&completed.rule_name);
-    About::many(leads, NAMED_MAX).word("time", shown(completed.at)).word("ruleName", rule_name.clone()).facts(
-        json!({
+    About::many(leads, NAMED_MAX)
+        .word("time", shown(completed.at, view))
+        .word("ruleName", rule_name.clone())
+        .facts(json!({
             "runId": run.to_string(),
             "ruleId": completed.rule.to_string(),
             "ruleName": rule_name,
             "transferredAt": instant(completed.at),
-        }),
-    )
+        }))
 }
 
-/// A moment as people in China read it, in the form system A wrote: `2026/1/15 09:30:00`.
-fn shown(at: DateTime<Utc>) -> String {
-    at.with_timezone(&Shanghai).format("%Y/%-m/%-d %H:%M:%S").to_string()
+/// A moment on the wall clock of the installation, in the form system A wrote: `2026/1/15 09:30:00`.
+fn shown(at: DateTime<Utc>, view: &View<'_>) -> String {
+    at.with_timezone(&view.channels.zone).format("%Y/%-m/%-d %H:%M:%S").to_string()
 }
 
-/// Midnights in China between two moments.
-fn days_between(earlier: DateTime<Utc>, later: DateTime<Utc>) -> i64 {
-    let day = |at: DateTime<Utc>| at.with_timezone(&Shanghai).date_naive();
+/// Midnights between two moments.
+fn days_between((earlier, later): (DateTime<Utc>, DateTime<Utc>), zone: Tz) -> i64 {
+    let day = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
     day(later).signed_duration_since(day(earlier)).num_days().max(0)
 }

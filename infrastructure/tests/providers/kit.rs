@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use application::channels::wechat_subscribe::Value;
 use application::channels::{
-    ChannelSettings, Notice, Routes, render, wechat_cloud, wechat_official, wecom_app, wecom_robot,
+    ChannelSettings, Notice, render, wechat_cloud, wechat_official, wecom_app, wecom_robot,
 };
 use application::delivery::Outcome;
 use application::ports::Clock;
@@ -175,7 +175,7 @@ fn settings(official: wechat_official::Kind, card: wecom_app::Kind) -> ChannelSe
             kind: wecom_robot::Kind::Markdown,
             public_url: public_url(),
         }),
-        routes: Routes::default(),
+        ..ChannelSettings::default()
     }
 }
 

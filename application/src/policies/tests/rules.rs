@@ -76,7 +76,12 @@ fn run(moved: Vec<Moved>) -> Fact {
 
 /// Who reads what.
 fn texts(happened: impl Into<Happened>) -> Vec<(StaffId, String)> {
-    let (_, reactions) = answer(happened.into(), &wechat());
+    texts_in(happened, chrono_tz::Asia::Shanghai)
+}
+
+/// The same in another part of the world.
+fn texts_in(happened: impl Into<Happened>, zone: chrono_tz::Tz) -> Vec<(StaffId, String)> {
+    let (_, reactions) = answer(happened.into(), &ChannelSettings { zone, ..wechat() });
     let text = |reaction: Reaction| (reaction.recipient, reaction.notice.unwrap().message.content);
     reactions.into_iter().map(text).collect()
 }
@@ -104,7 +109,9 @@ fn the_end_of_a_run_is_one_summary_for_each_side_of_each_person() {
     check(run(moves.clone()), &told);
     let out = |n| format!("您有 {n} 条线索已于 2026/3/1 10:00:00 自动流转给其他同事，规则：七天未跟进流转");
     let into = |n| format!("您有 {n} 条新线索已于 2026/3/1 10:00:00 自动流转给您，规则：七天未跟进流转");
-    assert_eq!(texts(run(moves)), [(OLD, out(2)), (NEW, out(1)), (MANAGER, into(2)), (NEW, into(1))]);
+    assert_eq!(texts(run(moves.clone())), [(OLD, out(2)), (NEW, out(1)), (MANAGER, into(2)), (NEW, into(1))]);
+    let there = &texts_in(run(moves), chrono_tz::America::New_York)[0].1;
+    assert!(there.contains("2026/2/28 21:00:00"), "{there}");
 }
 
 #[test]
@@ -154,6 +161,20 @@ fn the_end_of_a_run_of_falls_is_one_summary_for_each_former_owner_with_the_rules
 }
 
 #[test]
+fn whoever_lost_just_one_lead_reads_its_name() {
+    let happened = Happened::from(falls(vec![fell(1, OLD, 81), fell(2, NEW, 82), fell(3, NEW, 82)]));
+    assert_eq!(happened.fact.named(), [CustomerId(Uuid::from_u128(1))]);
+    let known = lead(vec![created(ADMIN), assigned(OLD, ADMIN, Create)]).customer.unwrap();
+    let named = [1, 2].map(|n| (CustomerId(Uuid::from_u128(n)), known.clone())).into();
+    let (reactions, _) = Backdrop { named, ..Backdrop::of(&wechat()) }.answer_at(&happened, at());
+    let notices: Vec<_> = reactions.into_iter().map(|one| one.notice.unwrap()).collect();
+    let texts: Vec<_> = notices.iter().map(|notice| notice.message.content.as_str()).collect();
+    let named = "您的客户 陈女士 已被回收到公海，原因：甲，自动回收";
+    assert_eq!(texts, [named, "您的 2 个客户已被回收到公海，原因：乙，自动回收"]);
+    assert_eq!(notices[0].message.data["runId"], FALL_RUN.to_string());
+}
+
+#[test]
 fn a_run_in_which_nothing_fell_tells_nobody() {
     check(falls(vec![]), &[]);
     let planned: RecycleRunEvent = RecycleRunPlanned { falls: vec![fell(1, OLD, 81)] }.into();
@@ -173,6 +194,8 @@ fn who_may_lose_a_lead_reads_until_when() {
     check(owned(warned()), &[(OLD, kinds::CUSTOMER_RECYCLE_WARNING, INBOX)]);
     let text = "您的客户 陈女士 将于 2026/3/4 10:05:00 回收到公海，请及时跟进";
     assert_eq!(texts(owned(warned())), [(OLD, text.to_owned())]);
+    let text = "您的客户 陈女士 将于 2026/3/3 21:05:00 回收到公海，请及时跟进";
+    assert_eq!(texts_in(owned(warned()), chrono_tz::America::New_York), [(OLD, text.to_owned())]);
 }
 
 #[test]
@@ -191,6 +214,9 @@ fn a_follow_up_that_is_due_is_told_with_the_days_since_the_last_one() {
     };
     check(happened(), &[(OLD, kinds::CUSTOMER_FOLLOW_UP_DUE, INBOX)]);
     assert_eq!(texts(happened()), [(OLD, "客户 陈女士 已 3 天未跟进，请及时联系".to_owned())]);
+    // Ten in the morning of the first of March there is still the last of February in America.
+    let there = texts_in(happened(), chrono_tz::America::New_York);
+    assert_eq!(there, [(OLD, "客户 陈女士 已 2 天未跟进，请及时联系".to_owned())]);
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl Settings {
             wecom_app: self.wecom_app.as_ref().map(|set| set.channel.clone()),
             wecom_robot: self.wecom_robot.as_ref().map(|set| set.channel.clone()),
             routes: self.routes.clone(),
+            zone: self.limits.limits.zone,
         }
     }
 }
