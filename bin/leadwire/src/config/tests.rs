@@ -41,9 +41,17 @@ fn defaults_are_enough_but_for_the_secret() {
     assert!(found[0].starts_with("auth.jwt_secret: is needed, with at least 32 bytes"), "{found:?}");
 }
 
+/// A setting, a wrong value, and how its mistake begins to be told.
+fn each_is_named(cases: &[(&str, &str, &str)]) {
+    for &(name, value, expected) in cases {
+        let found = problems(&with_secret(&[(name, value)]));
+        assert!(found[0].starts_with(expected), "{name}={value}: {found:?}");
+    }
+}
+
 #[test]
-fn every_mistake_is_named_with_its_rule() {
-    let cases = [
+fn mistakes_about_the_doors_are_named_with_their_rule() {
+    each_is_named(&[
         ("LEADWIRE_SERVER__LISTEN", "here", "server.listen: is not an address"),
         ("LEADWIRE_SERVER__BODY_BYTES_MAX", "1", "server.body_bytes_max: is 1024 to 67108864 bytes, not 1"),
         ("LEADWIRE_SERVER__BODY_BYTES_MAX", "big", "LEADWIRE_SERVER__BODY_BYTES_MAX: is not a whole number"),
@@ -65,6 +73,12 @@ fn every_mistake_is_named_with_its_rule() {
             "protection.login_per_minute: is 1 to 100000 requests a minute, not 0",
         ),
         ("LEADWIRE_AUTH__TOKEN_SECONDS", "5", "auth.token_seconds: is 60 to 2592000 seconds, not 5"),
+    ]);
+}
+
+#[test]
+fn mistakes_about_deliveries_are_named_with_their_rule() {
+    each_is_named(&[
         (
             "LEADWIRE_DELIVERY__RETRY_SECONDS",
             "1,x",
@@ -82,6 +96,12 @@ fn every_mistake_is_named_with_its_rule() {
             "sms=at_most_once",
             "delivery.unknown: sms is not an external channel",
         ),
+    ]);
+}
+
+#[test]
+fn mistakes_about_limits_and_jobs_are_named_with_their_rule() {
+    each_is_named(&[
         ("LEADWIRE_LIMITS__HOLDING_CAP", "0", "limits.holding_cap: is 1 to 1000000 leads, not 0"),
         (
             "LEADWIRE_LIMITS__HOLDING_CAP_BY_ROLE",
@@ -96,6 +116,9 @@ fn every_mistake_is_named_with_its_rule() {
         ("LEADWIRE_LIMITS__CAP_IGNORES_SIGNED", "true", "limits.cap_ignores_signed: is yes or no"),
         ("LEADWIRE_LIMITS__AWAITED_MOVES", "10001", "limits.awaited_moves: is 0 to 10000 leads, not 10001"),
         ("LEADWIRE_LIMITS__ASSIGNMENTS_HELD_TO_CAP", "maybe", "limits.assignments_held_to_cap: is yes or no"),
+        ("LEADWIRE_LIMITS__COOL_OFF_HOURS", "9000", "limits.cool_off_hours: is 0 to 8760 hours, not 9000"),
+        ("LEADWIRE_LIMITS__ZONE", "Mars", "limits.zone: is not a time zone such as Asia/Shanghai"),
+        ("LEADWIRE_LIMITS__WEBSITE_OWNER", "li lei", "limits.website_owner: is not a user name"),
         (
             "LEADWIRE_SCHEDULES__SELF_CHECK",
             "every night",
@@ -108,9 +131,12 @@ fn every_mistake_is_named_with_its_rule() {
             "schedules.lead_transfer: is not a cron expression of five fields (minute, hour, day, month, day of the \
              week), such as 0 * * * *",
         ),
-        ("LEADWIRE_LIMITS__COOL_OFF_HOURS", "9000", "limits.cool_off_hours: is 0 to 8760 hours, not 9000"),
-        ("LEADWIRE_LIMITS__ZONE", "Mars", "limits.zone: is not a time zone such as Asia/Shanghai"),
-        ("LEADWIRE_LIMITS__WEBSITE_OWNER", "li lei", "limits.website_owner: is not a user name"),
+    ]);
+}
+
+#[test]
+fn settings_that_there_are_not_are_named_with_what_is_meant() {
+    each_is_named(&[
         ("LEADWIRE_LOG__FORMAT", "xml", "log.format: is text or json"),
         (
             "LEADWIRE_SERVER__LISTN",
@@ -120,11 +146,7 @@ fn every_mistake_is_named_with_its_rule() {
         ("LEADWIRE_DB__URL", "x", "LEADWIRE_DB__URL: there is no such setting; is database.url meant?"),
         ("LEADWIRE_FOO__BARS", "x", "LEADWIRE_FOO__BARS: there is no such setting; `leadwire config check`"),
         ("MINIPROGRAM_APPID", "wx1", "wechat_subscribe.secret: is needed: appid, secret and template"),
-    ];
-    for (name, value, expected) in cases {
-        let found = problems(&with_secret(&[(name, value)]));
-        assert!(found[0].starts_with(expected), "{name}={value}: {found:?}");
-    }
+    ]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use infrastructure::clock::SystemClock;
 use leadwire::wiring::Role;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tests::kit::{Setup, TestApp, Wechat};
+use tests::kit::{CommandLine, Setup, TestApp, Wechat};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 use super::{NOBODY, finish};
@@ -123,14 +123,7 @@ async fn the_plan_that_is_shown_runs_once_and_every_run_explains_itself(
             assert!(of_rule.contains(run_id) && of_rule.contains("0 of the 0 leads"), "{of_rule}");
             assert!(line.done(&["transfer", "list"]).await.contains(RULE));
 
-            let unknown = line.refused(1, &["transfer", "run", RULE, "--plan-hash", &"0".repeat(64)]).await;
-            assert!(unknown.contains("transfer predict"), "{unknown}");
-            for arguments in [&["transfer", "run", "没有"][..], &["transfer", "explain", NOBODY]] {
-                let unknown = line.refused(1, arguments).await;
-                assert!(unknown.contains("transfer list"), "{unknown}");
-            }
-            line.refused(2, &["transfer", "run"]).await;
-            line.refused(2, &["transfer", "run", RULE, "--all"]).await;
+            what_is_no_run_is_refused(line).await;
             planned
         })
         .await;
@@ -140,6 +133,37 @@ async fn the_plan_that_is_shown_runs_once_and_every_run_explains_itself(
         assert_eq!(owner(&app, lead).await, to, "as it was planned");
     }
     finish(app).await;
+}
+
+async fn what_is_no_run_is_refused(line: &CommandLine) {
+    let unknown = line.refused(1, &["transfer", "run", RULE, "--plan-hash", &"0".repeat(64)]).await;
+    assert!(unknown.contains("transfer predict"), "{unknown}");
+    for arguments in [&["transfer", "run", "没有"][..], &["transfer", "explain", NOBODY]] {
+        let unknown = line.refused(1, arguments).await;
+        assert!(unknown.contains("transfer list"), "{unknown}");
+    }
+    line.refused(2, &["transfer", "run"]).await;
+    line.refused(2, &["transfer", "run", RULE, "--all"]).await;
+}
+
+fn file(line: &CommandLine, name: &str, body: &str) -> String {
+    let path = line.folder().join(name);
+    std::fs::write(&path, body).expect("a file");
+    path.to_str().expect("a path").to_owned()
+}
+
+/// `good`: a file with a rule.
+async fn what_is_no_question_is_refused(line: &CommandLine, good: &str) {
+    let missing = line.refused(1, &["transfer", "what-if", "--file", "none.json", "--days", "3"]).await;
+    assert!(missing.contains("none.json"), "{missing}");
+    for wrong in [
+        &["transfer", "what-if", RULE, "--days", "32"][..],
+        &["transfer", "what-if", RULE],
+        &["transfer", "what-if", "--days", "3"],
+        &["transfer", "what-if", RULE, "--file", good, "--days", "3"],
+    ] {
+        line.refused(2, wrong).await;
+    }
 }
 
 #[rstest]
@@ -159,11 +183,7 @@ async fn a_rule_is_tried_before_it_is_written_and_says_why_leads_stay(
     let candidate = rule(&app);
     app.while_stopped(async |line| {
         line.done(&["transfer", "predict", &id]).await; // the lists follow
-        let file = |name: &str, body: &str| {
-            let path = line.folder().join(name);
-            std::fs::write(&path, body).expect("a file");
-            path.to_str().expect("a path").to_owned()
-        };
+        let file = |name: &str, body: &str| file(line, name, body);
         let with = |pointer: &str, value: Value| {
             let mut body = candidate.clone();
             *body.pointer_mut(pointer).expect("a member") = value;
@@ -199,16 +219,7 @@ async fn a_rule_is_tried_before_it_is_written_and_says_why_leads_stay(
                 line.refused(1, &["transfer", "what-if", "--file", &file(name, &body), "--days", "3"]).await;
             assert!(parts.iter().all(|part| wrong.contains(part)), "{name}: {wrong}");
         }
-        let missing = line.refused(1, &["transfer", "what-if", "--file", "none.json", "--days", "3"]).await;
-        assert!(missing.contains("none.json"), "{missing}");
-        for wrong in [
-            &["transfer", "what-if", RULE, "--days", "32"][..],
-            &["transfer", "what-if", RULE],
-            &["transfer", "what-if", "--days", "3"],
-            &["transfer", "what-if", RULE, "--file", &good, "--days", "3"],
-        ] {
-            line.refused(2, wrong).await;
-        }
+        what_is_no_question_is_refused(line, &good).await;
 
         let explained = line.done(&["transfer", "explain", RULE]).await;
         let sentence = "2 of the 3 leads of the sources fit the rule (1: the lead is frozen).";

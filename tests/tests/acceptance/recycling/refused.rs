@@ -16,6 +16,7 @@ use tests::scratch::Backend::{self, Postgres, Sqlite};
 use super::{RULES, moment, token, two_days};
 
 const POOL: &str = "/api/pool-rules";
+const RUNS: &str = "/api/recycle-runs";
 const PREVIEW: &str = "/api/recycle-rules/preview";
 /// A rule that nobody knows.
 const NOBODY: &str = "0190a1b2-0000-7000-8000-000000000000";
@@ -55,6 +56,10 @@ async fn routes_open_for_whom_the_table_says(#[values(Sqlite, Postgres)] on: Bac
             (see, app.get(&format!("{RULES}/none")), 404),
             (see, app.get(&format!("{RULES}/%FF")), 404),
             (see, app.post(PREVIEW, &json!({ "ruleId": NOBODY })), 404),
+            (see, app.get(RUNS), 200),
+            (see, app.get(&format!("{RUNS}?limit=51")), 400),
+            (see, app.get(&format!("{RUNS}/{NOBODY}")), 404),
+            (see, app.get(&format!("{RUNS}/none")), 404),
             (edit, app.post(RULES, &json!({})), 422),
             (edit, app.put(&unknown, &two_days()), 404),
             (edit, app.patch(&toggle, &json!({ "enabled": true })), 404),
@@ -70,16 +75,11 @@ async fn routes_open_for_whom_the_table_says(#[values(Sqlite, Postgres)] on: Bac
     app.finish().await;
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_rule_is_refused_at_its_place_and_changes_nothing(#[values(Sqlite, Postgres)] on: Backend) {
-    let app = start(on).await;
-    let team = app.team.clone();
-    let known = app.post(RULES, &two_days()).by(&team.admin).send().await.id();
-    let path = format!("{RULES}/{known}");
-    app.settle().await;
-    let head = app.head().await;
-    for (key, value, status, named, code, words) in [
+/// A member of a rule, what somebody may send there, status, place and code of the refusal, and words of it.
+type Wrong = (&'static str, Value, u16, &'static str, &'static str, &'static str);
+
+fn wrong_texts() -> Vec<Wrong> {
+    vec![
         ("name", json!(" "), 422, "name", "required", "规则名称不能为空"),
         ("name", json!("长".repeat(10_000)), 422, "name", "too_long", "规则名称不能超过100个字符"),
         ("name", json!("规\u{0}则"), 422, "name", "control_character", "规则名称不能包含控制字符"),
@@ -103,7 +103,19 @@ async fn a_wrong_rule_is_refused_at_its_place_and_changes_nothing(#[values(Sqlit
         ("warnBeforeHours", json!([24, 0]), 422, "warnBeforeHours[1]", "out_of_range", "必须在1到720之间"),
         ("warnBeforeHours", json!([1, 2, 3, 4, 5, 6]), 422, "warnBeforeHours", "too_many", "一次最多5个"),
         ("colour", json!("red"), 400, "colour", "unknown_field", "不支持的字段：colour"),
-    ] {
+    ]
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_rule_is_refused_at_its_place_and_changes_nothing(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = start(on).await;
+    let team = app.team.clone();
+    let known = app.post(RULES, &two_days()).by(&team.admin).send().await.id();
+    let path = format!("{RULES}/{known}");
+    app.settle().await;
+    let head = app.head().await;
+    for (key, value, status, named, code, words) in wrong_texts() {
         let wrong = with(two_days(), key, &value);
         let inside = format!("rule.{named}");
         let what = format!("{key} = {:.60}", value.to_string());
@@ -188,10 +200,9 @@ fn named(preview: &Value) -> BTreeSet<String> {
     leads.map(|lead| lead["_id"].as_str().expect("an id").to_owned()).collect()
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_a_preview_names_is_who_falls(#[values(Sqlite, Postgres)] on: Backend) {
-    let app = start(on).await;
+/// Four of the employee's and two of the colleague's. The first waits no more, the second is frozen, the third was referred
+/// by a customer, the fourth is signed.
+async fn six_leads(app: &TestApp) -> Vec<String> {
     let team = app.team.clone();
     let mut leads = vec![];
     for n in 0..6 {
@@ -210,6 +221,43 @@ async fn who_a_preview_names_is_who_falls(#[values(Sqlite, Postgres)] on: Backen
     let freeze = format!("/api/customers/{}/freeze", leads[1]);
     assert_eq!(app.patch(&freeze, &json!({})).by(&team.admin).send().await.status, 200);
     app.settle().await;
+    leads
+}
+
+/// Which of the leads fell, when so many did.
+async fn fallen(app: &TestApp, leads: &[String], count: usize) -> BTreeSet<String> {
+    eventually("they fall", async || {
+        let mut fallen = BTreeSet::new();
+        for lead in leads {
+            if types(&app.history(lead).await).contains(&"CustomerRecycled") {
+                fallen.insert(lead.clone());
+            }
+        }
+        (fallen.len() >= count).then_some(fallen)
+    })
+    .await
+}
+
+/// Why leads are in the pool.
+async fn reasons(app: &TestApp) -> BTreeSet<(String, String)> {
+    let admin = token(app, &app.team.admin, Role::Admin);
+    let pool = app.get("/api/customers/public-pool").token(&admin).send().await;
+    pool.data()["customers"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .filter_map(|row| {
+            Some((row["_id"].as_str()?.to_owned(), row["publicPoolEntryReason"].as_str()?.to_owned()))
+        })
+        .collect()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_a_preview_names_is_who_falls(#[values(Sqlite, Postgres)] on: Backend) {
+    let app = start(on).await;
+    let team = app.team.clone();
+    let leads = six_leads(&app).await;
     let until = app.now() + TimeDelta::days(4);
     let preview = async |draft: Value| {
         let body = json!({ "rule": draft, "until": until.to_rfc3339() });
@@ -246,31 +294,12 @@ async fn who_a_preview_names_is_who_falls(#[values(Sqlite, Postgres)] on: Backen
 
     app.advance(TimeDelta::hours(4 * 24 - 1));
     let expected: BTreeSet<String> = named(&first).union(&named(&second)).cloned().collect();
-    let fallen = eventually("they fall", async || {
-        let mut fallen = BTreeSet::new();
-        for lead in &leads {
-            if types(&app.history(lead).await).contains(&"CustomerRecycled") {
-                fallen.insert(lead.clone());
-            }
-        }
-        (fallen.len() >= expected.len()).then_some(fallen)
-    });
-    assert_eq!(fallen.await, expected, "exactly those");
+    assert_eq!(fallen(&app, &leads, expected.len()).await, expected, "exactly those");
     app.settle().await;
-    let admin = token(&app, &team.admin, Role::Admin);
-    let pool = app.get("/api/customers/public-pool").token(&admin).send().await;
-    let reasons: BTreeSet<_> = pool.data()["customers"]
-        .as_array()
-        .expect("rows")
-        .iter()
-        .filter_map(|row| {
-            Some((row["_id"].as_str()?.to_owned(), row["publicPoolEntryReason"].as_str()?.to_owned()))
-        })
-        .collect();
     let reason = |n: usize, words: &str| (leads[n].clone(), words.to_owned());
     let waited = "超过2天未跟进，自动回收";
     assert_eq!(
-        reasons,
+        reasons(&app).await,
         BTreeSet::from([reason(0, "3天内未签约，自动回收"), reason(4, waited), reason(5, waited)])
     );
     app.finish().await;
