@@ -9,6 +9,7 @@ pub mod callbacks;
 pub mod channels;
 pub mod customers;
 pub mod delivery;
+pub mod fates;
 pub mod forms;
 pub mod history;
 pub mod imports;

@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod member;
 pub mod notice_order;
 pub mod notification;
+pub mod planned_leads;
 pub mod pool_rules;
 pub mod preferences;
 pub mod recycle_rule;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use application::bus::ExecuteError;
 use application::customers::Limits;
+use application::fates::UNREADABLE;
 use application::ports::Clock;
 use application::recycling::limits_in_force;
 use application::schedules::{Grid, Job, Misfire, Period};
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use domain::transfer_rule::TargetModule;
 use domain::transfer_rule::plan::Nothing;
+use domain::transfer_rule::run::TransferRunCompleted;
 use domain::{TransferRuleId, TransferRunId};
 use infrastructure::bus::Bus;
 use infrastructure::scheduler::{JobError, ScheduledJob};
@@ -37,7 +39,7 @@ pub const LEFT: &str = "transfer_runs";
 
 /// A run that began so long before the period is taken for left: whoever asked for it works on it no more, or so slowly
 /// that help does no harm, because the fate of a lead is decided once.
-const LEFT_AFTER: TimeDelta = TimeDelta::minutes(2);
+pub const LEFT_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 /// When the rules run.
 pub fn job(grid: Grid) -> Job {
@@ -72,16 +74,35 @@ struct Tally {
     /// Rules that were outside their hours.
     resting: usize,
     resumed: usize,
+    /// Leads that stayed because they cannot be read.
+    unreadable: usize,
     failed: usize,
 }
 
 impl Tally {
+    fn take_in(&mut self, ended: &TransferRunCompleted) {
+        self.moved += ended.moved.len();
+        self.unreadable += ended.skipped.iter().filter(|one| one.reason == UNREADABLE).count();
+    }
+
     fn sentence(&self) -> String {
-        let Self { moved, runs, resting, resumed, .. } = self;
+        let Self { moved, runs, resting, resumed, unreadable, .. } = self;
         let moved = Some(format!("{moved} leads moved by {runs} rules"));
         let resting = (*resting > 0).then(|| format!("{resting} rules were outside their hours"));
         let resumed = (*resumed > 0).then(|| format!("{resumed} unfinished runs carried on"));
-        [moved, resting, resumed].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let unreadable = (*unreadable > 0).then(|| format!("{unreadable} leads stayed that cannot be read"));
+        [moved, resting, resumed, unreadable].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    /// The same of the runs that were left.
+    fn left_sentence(&self) -> String {
+        let Self { resumed, unreadable, .. } = self;
+        match unreadable {
+            0 => format!("{resumed} unfinished runs carried on"),
+            _ => {
+                format!("{resumed} unfinished runs carried on; {unreadable} leads stayed that cannot be read")
+            }
+        }
     }
 
     /// The sentence, or the failure if anything failed.
@@ -121,9 +142,9 @@ impl LeadTransfer {
         rules.reverse();
         for row in rules {
             match run_rule(stores, row.id, period).await {
-                Ok(Done::Moved(moved)) => {
+                Ok(Done::Ended(ended)) => {
                     tally.runs += 1;
-                    tally.moved += moved;
+                    tally.take_in(&ended);
                 }
                 Ok(Done::Rested) => tally.resting += 1,
                 Ok(Done::Gone) => {}
@@ -141,9 +162,9 @@ impl LeadTransfer {
         let mut tally = Tally::default();
         for run in transfers::unfinished(self.projections.log.db(), period.0 - LEFT_AFTER).await? {
             match finish(stores, run).await {
-                Ok(moved) => {
+                Ok(ended) => {
                     tally.resumed += 1;
-                    tally.moved += moved;
+                    tally.take_in(&ended);
                 }
                 Err(error) => {
                     tally.failed += 1;
@@ -157,8 +178,8 @@ impl LeadTransfer {
 
 /// What a rule did in a period.
 enum Done {
-    /// It ran, and moved so many leads.
-    Moved(usize),
+    /// It ran; this is what came of it.
+    Ended(Box<TransferRunCompleted>),
     /// It was outside its hours.
     Rested,
     /// It was switched off or taken away since the list was read.
@@ -181,14 +202,13 @@ async fn run_rule(
     if begun.nothing == Some(Nothing::WindowClosed) {
         return Ok(Done::Rested);
     }
-    finish(stores, begun.run).await.map(Done::Moved)
+    finish(stores, begun.run).await.map(|ended| Done::Ended(Box::new(ended)))
 }
 
 /// Carries a run to its end, from wherever it is.
-async fn finish(stores: Stores<'_, Bus>, run: TransferRunId) -> Result<usize, TransferError> {
+async fn finish(stores: Stores<'_, Bus>, run: TransferRunId) -> Result<TransferRunCompleted, TransferError> {
     let outcome = continue_run(stores, run).await?;
-    let ended = complete_run(stores, run, outcome).await?;
-    Ok(ended.moved.len())
+    complete_run(stores, run, outcome).await
 }
 
 #[async_trait]
@@ -215,6 +235,6 @@ impl ScheduledJob for LeftRuns {
             () = stop.cancelled() => return Err(JobError::Stopped),
             tally = self.0.finish_left(self.0.stores(&limits), period) => tally?,
         };
-        tally.told(format!("{} unfinished runs carried on", tally.resumed))
+        tally.told(tally.left_sentence())
     }
 }

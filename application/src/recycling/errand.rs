@@ -10,7 +10,6 @@ use domain::recycle_rule::RecyclePolicy;
 use domain::recycle_rule::run::PlannedFall;
 use domain::{Actor, Aggregate, CommandId, CustomerId, Metadata, RecycleRunId, StreamId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde::{Deserialize, Serialize};
 
 use super::{RecycleError, Reminder, Stores, Warning};
 use crate::bus::{
@@ -18,6 +17,7 @@ use crate::bus::{
     Versioned,
 };
 use crate::customers::{Holding, after, recounted};
+use crate::fates::{self, UNREADABLE, keep, load_each, load_readable};
 
 /// Leads that are read and asked together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
@@ -47,18 +47,18 @@ pub(super) enum Fate {
     Known,
     /// It was written to so often at that moment that there was no getting through.
     Contended,
-}
-
-/// What the receipt of a planned lead that stayed holds; that of one that fell holds nothing.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    skipped: String,
+    /// What is stored about it cannot be read by this program.
+    Unreadable,
 }
 
 impl Fate {
     /// Why a planned lead stayed, with the codes that the end of a run says.
-    const STAYED: [(Self, &'static str); 3] =
-        [(Self::Touched, "touched"), (Self::Gone, "gone"), (Self::Contended, "contended")];
+    const STAYED: [(Self, &'static str); 4] = [
+        (Self::Touched, "touched"),
+        (Self::Gone, "gone"),
+        (Self::Contended, "contended"),
+        (Self::Unreadable, UNREADABLE),
+    ];
 
     /// Why the lead stayed, as a code.
     pub(super) fn code(self) -> Option<&'static str> {
@@ -72,8 +72,16 @@ impl Fate {
 
     /// What was decided before, by whoever it was.
     fn of(receipt: Receipt) -> Self {
-        let kept = serde_json::from_value(receipt.result);
-        kept.map_or(Self::Done, |Kept { skipped }| Self::of_code(&skipped))
+        fates::Fate::of(receipt).into()
+    }
+}
+
+impl From<fates::Fate> for Fate {
+    fn from(decided: fates::Fate) -> Self {
+        match decided {
+            fates::Fate::Done => Self::Done,
+            fates::Fate::Stayed(code) => Self::of_code(&code),
+        }
     }
 }
 
@@ -133,7 +141,7 @@ pub(super) async fn run_page<B: CommandBus>(
     page: Vec<Errand>,
 ) -> Result<Vec<Fate>, RecycleError> {
     let streams: Vec<StreamId> = page.iter().map(|errand| StreamId::from(errand.customer())).collect();
-    let found = stores.bus.load_many::<Customer>(&streams).await?;
+    let found = load_each(stores.bus, &streams).await?;
     let errands = page.into_iter().zip(found);
     let errands = errands.map(|(errand, found)| run_one(stores, errand, found));
     stream::iter(errands).buffered(LEADS_AT_ONCE).try_collect().await
@@ -142,11 +150,12 @@ pub(super) async fn run_page<B: CommandBus>(
 async fn run_one<B: CommandBus>(
     stores: Stores<'_, B>,
     errand: Errand,
-    found: Versioned<Customer>,
+    found: Option<Versioned<Customer>>,
 ) -> Result<Fate, RecycleError> {
     let mut found = found;
     for _ in 0..=CONFLICT_RETRIES_MAX {
-        let draft = match decide(stores, &errand, &found)? {
+        let Some(lead) = &found else { return settled(stores, &errand, Fate::Unreadable).await };
+        let draft = match decide(stores, &errand, lead)? {
             Ok(draft) => draft,
             Err(fate) => return settled(stores, &errand, fate).await,
         };
@@ -155,7 +164,7 @@ async fn run_one<B: CommandBus>(
             Ok(Appended::Replayed(receipt)) => return Ok(Fate::of(receipt)),
             // Somebody did something with the lead in between: whether it still is to be done is asked again.
             Err(AppendError::Conflict { .. }) => {
-                found = stores.bus.load::<Customer>(&StreamId::from(errand.customer())).await?;
+                found = load_readable(stores.bus, &StreamId::from(errand.customer())).await?;
             }
             Err(error) => return Err(ExecuteError::Append(error)),
         }
@@ -209,16 +218,5 @@ async fn settled<B: CommandBus>(
         return Ok(receipt.map_or(fate, Fate::of));
     };
     let fingerprint = metadata.command.to_string();
-    let kept = serde_json::to_value(Kept { skipped: code.to_owned() })?;
-    let draft = Draft {
-        metadata,
-        recorded_at: stores.clock.now(),
-        streams: vec![],
-        guards: vec![],
-        receipt: Some((fingerprint, kept)),
-    };
-    match stores.bus.append(draft).await.map_err(ExecuteError::Append)? {
-        Appended::Committed { .. } => Ok(fate),
-        Appended::Replayed(receipt) => Ok(Fate::of(receipt)),
-    }
+    keep(stores.bus, (metadata, fingerprint), code, stores.clock.now()).await.map(Fate::from)
 }

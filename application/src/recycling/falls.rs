@@ -2,17 +2,19 @@
 //!
 //! What a crash leaves behind: a run with its plan, and some leads whose fate is decided. The fate of a lead, fallen or
 //! not, is a command whose id follows from run and lead, and leaves a receipt: it is decided once, however many
-//! processes go on with the run, and whatever happens to the lead afterwards. The end is one append, written once.
+//! processes go on with the run, and whatever happens to the lead afterwards (`crate::fates`). The end is one append, written
+//! once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::customer::RECYCLE_RULE;
+use domain::planned_leads::RUN_LEADS_MAX;
 use domain::recycle_rule::RecyclePolicy;
 use domain::recycle_rule::run::{
-    NamedRule, PlannedFall, RUN_LEADS_MAX, RecycleRun, RecycleRunCommand, RecycleRunCompleted,
-    RecycleRunError, RecycleRunStarted, Stayed,
+    NamedRule, PlannedFall, RecycleRun, RecycleRunCommand, RecycleRunCompleted, RecycleRunError,
+    RecycleRunStarted, Stayed,
 };
 use domain::{Actor, Aggregate, CommandId, Metadata, RecycleRunId, StreamId};
 
@@ -36,6 +38,11 @@ pub(super) async fn begin<B: CommandBus>(
         return Ok(0);
     }
     let now = stores.clock.now();
+    if stores.leads.falling(terms, None, now, 1).await?.is_empty() {
+        return Ok(0);
+    }
+    // The list may be late. What fell a moment ago, by a run that was carried on, is not planned once more.
+    stores.leads.caught_up().await?;
     let falling = stores.leads.falling(terms, None, now, RUN_LEADS_MAX).await?;
     if falling.is_empty() {
         return Ok(0);

@@ -21,6 +21,8 @@ pub struct Reminded {
     pub reminded: u64,
     /// Leads that were followed up or given away between scan and append.
     pub passed_over: u64,
+    /// Leads that cannot be read.
+    pub unreadable: u64,
 }
 
 /// Reminds the owners of every lead whose next follow-up is due.
@@ -35,6 +37,7 @@ pub async fn remind<B: CommandBus>(stores: Stores<'_, B>) -> Result<Reminded, Re
                 Fate::Done => outcome.reminded += 1,
                 Fate::Known => {}
                 Fate::Touched | Fate::Gone | Fate::Contended => outcome.passed_over += 1,
+                Fate::Unreadable => outcome.unreadable += 1,
             }
         }
     }
@@ -44,8 +47,11 @@ pub async fn remind<B: CommandBus>(stores: Stores<'_, B>) -> Result<Reminded, Re
 /// One sentence for the list of jobs.
 impl fmt::Display for Reminded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reminded, passed_over } = self;
+        let Self { reminded, passed_over, unreadable } = self;
         write!(f, "{reminded} owners were reminded of follow-ups")?;
-        if *passed_over > 0 { write!(f, "; {passed_over} were not due any more") } else { Ok(()) }
+        if *passed_over > 0 {
+            write!(f, "; {passed_over} were not due any more")?;
+        }
+        if *unreadable > 0 { write!(f, "; {unreadable} leads cannot be read") } else { Ok(()) }
     }
 }

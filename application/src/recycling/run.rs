@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::RecycleRunId;
-use domain::recycle_rule::run::{RUN_LEADS_MAX, RecycleRunCompleted};
+use domain::planned_leads::RUN_LEADS_MAX;
+use domain::recycle_rule::run::{RecycleRun, RecycleRunCompleted};
+use domain::{RecycleRunId, StreamId};
 
 use super::errand::{Errand, Fate, LEADS_AT_ONCE, run_page};
 use super::falls::{begin, finish};
@@ -28,6 +29,8 @@ pub struct Outcome {
     pub gone: u64,
     /// Leads that were written to so often that there was no getting through; the next run asks again.
     pub contended: u64,
+    /// Leads that cannot be read; each run asks again.
+    pub unreadable: u64,
     /// Runs of earlier periods that nobody had ended.
     pub resumed: usize,
     /// Whether there may be more for the next run.
@@ -40,21 +43,55 @@ pub async fn recycle<B: CommandBus>(
     stores: Stores<'_, B>,
     period: DateTime<Utc>,
 ) -> Result<Outcome, RecycleError> {
-    let mut outcome = Outcome::default();
-    let run = RecycleRunId::of_period(period);
-    let mut failed = None;
-    for left in stores.leads.unfinished().await?.into_iter().filter(|left| *left != run) {
-        match finish(stores, left).await {
-            Ok(ended) => {
+    let own_run = RecycleRunId::of_period(period);
+    let (mut outcome, failed) = carry_on(stores, |run, _| run != own_run).await?;
+    own(stores, period, &mut outcome).await?;
+    failed.map_or(Ok(outcome), Err)
+}
+
+/// Carries the runs to their ends that began before `begun_before` and that nobody ended: whoever began one works on it
+/// no more, or so slowly that help does no harm, because the fate of a lead is decided once. Nobody waits for the next
+/// period, which may be hours away.
+pub async fn finish_left<B: CommandBus>(
+    stores: Stores<'_, B>,
+    begun_before: DateTime<Utc>,
+) -> Result<Outcome, RecycleError> {
+    let (outcome, failed) = carry_on(stores, |_, begun_at| begun_at < begun_before).await?;
+    failed.map_or(Ok(outcome), Err)
+}
+
+/// Carries on the unfinished runs that `ours` picks, by the moment they began. One that fails holds up nobody else's
+/// leads: the first failure stands beside what came of the others.
+async fn carry_on<B: CommandBus>(
+    stores: Stores<'_, B>,
+    ours: impl Fn(RecycleRunId, DateTime<Utc>) -> bool,
+) -> Result<(Outcome, Option<RecycleError>), RecycleError> {
+    let (mut outcome, mut failed) = (Outcome::default(), None);
+    for run in stores.leads.unfinished().await? {
+        match carry_on_one(stores, run, &ours).await {
+            Ok(Some(ended)) => {
                 outcome.take_in(&ended);
                 outcome.resumed += 1;
             }
-            // It holds up nobody else's leads; in the end the job fails with it.
+            Ok(None) => {}
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    own(stores, period, &mut outcome).await?;
-    failed.map_or(Ok(outcome), Err)
+    Ok((outcome, failed))
+}
+
+/// The end of the run, when it was really left: the list of unfinished runs may be late.
+async fn carry_on_one<B: CommandBus>(
+    stores: Stores<'_, B>,
+    run: RecycleRunId,
+    ours: impl Fn(RecycleRunId, DateTime<Utc>) -> bool,
+) -> Result<Option<RecycleRunCompleted>, RecycleError> {
+    let found = stores.bus.load::<RecycleRun>(&StreamId::from(run)).await?.state;
+    let is_ours = found.started.as_ref().is_none_or(|started| ours(run, started.at));
+    if found.completed.is_some() || !is_ours {
+        return Ok(None);
+    }
+    finish(stores, run).await.map(Some)
 }
 
 /// The falls and warnings of the period itself.
@@ -102,6 +139,7 @@ impl Outcome {
                 Fate::Touched => self.touched += 1,
                 Fate::Gone => self.gone += 1,
                 Fate::Contended => self.contended += 1,
+                Fate::Unreadable => self.unreadable += 1,
                 Fate::Known => {}
             }
         }
@@ -112,7 +150,7 @@ impl Outcome {
 /// One sentence for the list of jobs.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rules, recycled, warned, touched, gone, contended, resumed, more } = self;
+        let Self { rules, recycled, warned, touched, gone, contended, unreadable, resumed, more } = self;
         if *rules == 0 && *resumed == 0 {
             return f.write_str("no recycle rule is on");
         }
@@ -120,6 +158,7 @@ impl fmt::Display for Outcome {
             ("touched meanwhile", touched),
             ("nobody's any more", gone),
             ("written to too often", contended),
+            ("whose record cannot be read", unreadable),
         ]);
         let stayed: Vec<_> =
             stayed.into_iter().filter(|(_, n)| **n > 0).map(|(why, n)| format!("{n} {why}")).collect();

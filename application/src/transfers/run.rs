@@ -17,16 +17,16 @@ use domain::transfer_rule::{Criteria, Ineligible, TransferRule};
 use domain::{Aggregate, StaffId, StreamId, TransferRunId};
 use futures_util::future::try_join;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde::{Deserialize, Serialize};
 
 use super::gather::cap_of;
 use super::steps::{move_of, step};
 use super::{SkipReason, Stores, TransferError, TransferRefusal};
 use crate::bus::{
-    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, Plan, Receipt,
-    StreamAppend, Versioned, execute,
+    AppendError, Appended, CONFLICT_RETRIES_MAX, CommandBus, Draft, ExecuteError, Plan, StreamAppend,
+    Versioned, execute,
 };
 use crate::customers::{Cap, Holding, after, recounted};
+use crate::fates::{Fate, keep, load_each, load_readable};
 
 /// Leads that are read and moved together. Their commands commit in shared batches; more at once would make everybody
 /// else's commands wait behind them.
@@ -39,26 +39,6 @@ pub struct Outcome {
     pub moved: Vec<PlannedMove>,
     /// What stayed, and why.
     pub skipped: Vec<Skipped>,
-}
-
-/// What became of one planned lead.
-enum Fate {
-    Moved,
-    /// It stayed, for the reason with this code.
-    Skipped(String),
-}
-
-/// What the receipt of a lead that stayed holds; that of one that moved holds the move.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    skipped: String,
-}
-
-impl Fate {
-    /// What was decided before, by whoever it was.
-    fn of(receipt: Receipt) -> Self {
-        serde_json::from_value(receipt.result).map_or(Self::Moved, |Kept { skipped }| Self::Skipped(skipped))
-    }
 }
 
 /// Moves what was planned and is still as the rule wants it. A failure of the store on the way leaves what moved; the
@@ -91,8 +71,8 @@ pub async fn continue_run_told<B: CommandBus>(
         next = following;
         for (planned, fate) in page.moves.iter().zip(fates) {
             match fate {
-                Fate::Moved => outcome.moved.push(*planned),
-                Fate::Skipped(reason) => {
+                Fate::Done => outcome.moved.push(*planned),
+                Fate::Stayed(reason) => {
                     outcome.skipped.push(Skipped { customer: planned.customer, reason });
                 }
             }
@@ -136,6 +116,8 @@ fn nothing_moved(skipped: &[Skipped]) -> Nothing {
         Nothing::RuleRevised
     } else if all(&[SkipReason::TargetFull, SkipReason::TargetInactive]) {
         Nothing::NoPlace { because: vec![] }
+    } else if all(&[SkipReason::Unreadable]) {
+        Nothing::AllUnreadable { leads: skipped.len() as u64 }
     } else {
         Nothing::AllTouched { leads: skipped.len() as u64 }
     }
@@ -156,7 +138,8 @@ struct Mover<'s, B> {
 /// Leads that move together, as they were read.
 struct Page<'p> {
     moves: &'p [PlannedMove],
-    leads: Vec<Versioned<Customer>>,
+    /// In the order of the moves; `None`: it cannot be read.
+    leads: Vec<Option<Versioned<Customer>>>,
     moment: Moment,
 }
 
@@ -164,8 +147,8 @@ struct Page<'p> {
 struct Moment {
     /// Why no further lead of this run moves, whatever it is like.
     over: Option<SkipReason>,
-    /// The cap of each target that may get leads.
-    caps: HashMap<StaffId, Cap>,
+    /// The cap of each target, or why it may get no lead.
+    caps: HashMap<StaffId, Result<Cap, SkipReason>>,
 }
 
 impl<B: CommandBus> Mover<'_, B> {
@@ -173,7 +156,7 @@ impl<B: CommandBus> Mover<'_, B> {
     async fn read<'p>(&self, moves: Option<&'p [PlannedMove]>) -> Result<Option<Page<'p>>, TransferError> {
         let Some(moves) = moves else { return Ok(None) };
         let streams: Vec<StreamId> = moves.iter().map(|one| StreamId::from(one.customer)).collect();
-        let leads = self.stores.bus.load_many::<Customer>(&streams).await?;
+        let leads = load_each(self.stores.bus, &streams).await?;
         let moment = self.moment(moves).await?;
         Ok(Some(Page { moves, leads, moment }))
     }
@@ -192,9 +175,12 @@ impl<B: CommandBus> Mover<'_, B> {
         targets.sort_unstable();
         targets.dedup();
         let streams: Vec<StreamId> = targets.iter().map(|staff| StreamId::from(*staff)).collect();
-        let found = self.stores.bus.load_many::<Staff>(&streams).await?;
-        let caps = targets.into_iter().zip(found);
-        let caps = caps.filter_map(|(staff, found)| Some((staff, cap_of(self.stores, &found.state)?)));
+        let found = load_each::<_, Staff>(self.stores.bus, &streams).await?;
+        let cap = |found: Option<Versioned<Staff>>| match found {
+            Some(found) => cap_of(self.stores, &found.state).ok_or(SkipReason::TargetInactive),
+            None => Err(SkipReason::Unreadable),
+        };
+        let caps = targets.into_iter().zip(found.into_iter().map(cap));
         Ok(Moment { over: self.over(&rule), caps: caps.collect() })
     }
 
@@ -211,21 +197,22 @@ impl<B: CommandBus> Mover<'_, B> {
     async fn move_one(
         &self,
         planned: PlannedMove,
-        found: Versioned<Customer>,
+        found: Option<Versioned<Customer>>,
         moment: &Moment,
     ) -> Result<Fate, TransferError> {
         let mut found = found;
         for _ in 0..=CONFLICT_RETRIES_MAX {
-            let draft = match self.decide(planned, &found, moment)? {
+            let Some(lead) = &found else { return self.keep(planned, SkipReason::Unreadable).await };
+            let draft = match self.decide(planned, lead, moment)? {
                 Ok(draft) => draft,
                 Err(reason) => return self.keep(planned, reason).await,
             };
             match self.stores.bus.append(draft).await {
-                Ok(Appended::Committed { .. }) => return Ok(Fate::Moved),
+                Ok(Appended::Committed { .. }) => return Ok(Fate::Done),
                 Ok(Appended::Replayed(receipt)) => return Ok(Fate::of(receipt)),
                 // Somebody did something with the lead in between: whether it may still go is asked again.
                 Err(AppendError::Conflict { .. }) => {
-                    found = self.stores.bus.load::<Customer>(&StreamId::from(planned.customer)).await?;
+                    found = load_readable(self.stores.bus, &StreamId::from(planned.customer)).await?;
                 }
                 Err(AppendError::LimitReached { .. }) => {
                     return self.keep(planned, SkipReason::TargetFull).await;
@@ -246,7 +233,11 @@ impl<B: CommandBus> Mover<'_, B> {
         if let Some(over) = moment.over {
             return Ok(Err(over));
         }
-        let Some(cap) = moment.caps.get(&planned.to) else { return Ok(Err(SkipReason::TargetInactive)) };
+        let cap = match moment.caps.get(&planned.to) {
+            Some(Ok(cap)) => *cap,
+            Some(Err(reason)) => return Ok(Err(*reason)),
+            None => return Ok(Err(SkipReason::TargetInactive)),
+        };
         let at = self.stores.clock.now();
         let rule_run = RuleRun { rule: self.started.rule, run: self.run };
         let command = CustomerCommand::AutoTransfer {
@@ -271,7 +262,7 @@ impl<B: CommandBus> Mover<'_, B> {
             metadata: move_of(self.run, planned.customer),
             recorded_at: at,
             streams: vec![StreamAppend::of(planned.customer, found.sequence, &events)?],
-            guards: recounted(Holding::of(&found.state), now, Some(*cap)),
+            guards: recounted(Holding::of(&found.state), now, Some(cap)),
             receipt: Some((self.started.plan_hash.clone(), result)),
         }))
     }
@@ -280,19 +271,8 @@ impl<B: CommandBus> Mover<'_, B> {
     /// was interrupted. Another process on the same run may find a moment later that the target has room again; it then
     /// finds this, too, so that the end never says that a lead stayed which moved.
     async fn keep(&self, planned: PlannedMove, reason: SkipReason) -> Result<Fate, TransferError> {
-        let code = reason.code().to_owned();
-        let result = serde_json::to_value(Kept { skipped: code.clone() })?;
-        let draft = Draft {
-            metadata: move_of(self.run, planned.customer),
-            recorded_at: self.stores.clock.now(),
-            streams: vec![],
-            guards: vec![],
-            receipt: Some((self.started.plan_hash.clone(), result)),
-        };
-        match self.stores.bus.append(draft).await.map_err(ExecuteError::Append)? {
-            Appended::Committed { .. } => Ok(Fate::Skipped(code)),
-            Appended::Replayed(receipt) => Ok(Fate::of(receipt)),
-        }
+        let command = (move_of(self.run, planned.customer), self.started.plan_hash.clone());
+        keep(self.stores.bus, command, reason.code(), self.stores.clock.now()).await
     }
 }
 

@@ -116,6 +116,7 @@ self_check = "0 3 * * *"
 lead_transfer = "0 * * * *"
 transfer_runs = "* * * * *"
 recycle = "0 * * * *"
+recycle_runs = "* * * * *"
 follow_up_due = "* * * * *"
 
 [log]

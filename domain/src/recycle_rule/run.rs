@@ -4,19 +4,14 @@
 //! The plan is written down before the first lead falls. Whoever finds a run unfinished goes on with that very plan; its
 //! last fact tells every former owner, once. An hour in which nothing is due is no run.
 
-use std::collections::{HashMap, HashSet};
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CustomerId, RecycleRuleId, StaffId};
+use crate::planned_leads::{PLANNED_LEADS_MAX, PlanFlaw, PlannedLead, require_end, require_plan};
 use crate::{Aggregate, stored_events};
 
-/// Most leads of one run. More than these wait for the next period.
-pub const RUN_LEADS_MAX: usize = 10_000;
-
-/// Most leads of one event: a plan of a whole run would be a payload of megabytes.
-pub const PLANNED_FALLS_MAX: usize = 1000;
+pub use crate::planned_leads::Stayed;
 
 stored_events! {
     /// A fact about one run.
@@ -68,6 +63,12 @@ pub struct PlannedFall {
     pub rule: RecycleRuleId,
 }
 
+impl PlannedLead for PlannedFall {
+    fn customer(&self) -> CustomerId {
+        self.customer
+    }
+}
+
 /// A planned fall that happened.
 pub type Fallen = PlannedFall;
 
@@ -84,15 +85,6 @@ pub struct RecycleRunCompleted {
     pub skipped: Vec<Stayed>,
     /// When.
     pub at: DateTime<Utc>,
-}
-
-/// A planned lead that did not fall.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stayed {
-    /// The lead.
-    pub customer: CustomerId,
-    /// Why, as a code of `application::recycling`.
-    pub reason: String,
 }
 
 /// A run as its events left it.
@@ -134,21 +126,9 @@ pub enum RecycleRunError {
     /// It did not begin.
     #[error("回收执行不存在")]
     NotFound,
-    /// More leads than one run takes.
-    #[error("一次回收最多{max}条线索，计划了{found}条", max = RUN_LEADS_MAX)]
-    TooMany {
-        /// How many there are.
-        found: usize,
-    },
-    /// A lead stands in it twice.
-    #[error("线索{0}在计划中重复")]
-    Repeated(CustomerId),
-    /// What is said of a lead was not planned so.
-    #[error("线索{0}的回收不在计划中")]
-    NotPlanned(CustomerId),
-    /// Nothing is said of so many planned leads.
-    #[error("计划中有{0}条线索没有结果")]
-    Forgotten(usize),
+    /// Its plan or its end cannot be.
+    #[error(transparent)]
+    Flawed(#[from] PlanFlaw),
 }
 
 impl RecycleRun {
@@ -158,21 +138,7 @@ impl RecycleRun {
         (fallen, skipped): (Vec<Fallen>, Vec<Stayed>),
         at: DateTime<Utc>,
     ) -> Result<Vec<RecycleRunEvent>, RecycleRunError> {
-        require_distinct(
-            fallen.iter().map(|one| one.customer).chain(skipped.iter().map(|one| one.customer)),
-        )?;
-        let planned: HashMap<CustomerId, &PlannedFall> =
-            self.falls.iter().map(|one| (one.customer, one)).collect();
-        if let Some(other) = fallen.iter().find(|one| planned.get(&one.customer) != Some(one)) {
-            return Err(RecycleRunError::NotPlanned(other.customer));
-        }
-        if let Some(other) = skipped.iter().find(|one| !planned.contains_key(&one.customer)) {
-            return Err(RecycleRunError::NotPlanned(other.customer));
-        }
-        match self.falls.len() - fallen.len() - skipped.len() {
-            0 => {}
-            forgotten => return Err(RecycleRunError::Forgotten(forgotten)),
-        }
+        require_end(&self.falls, &fallen, &skipped)?;
         let RecycleRunStarted { period, rules, .. } = started.clone();
         Ok(vec![RecycleRunCompleted { period, rules, fallen, skipped, at }.into()])
     }
@@ -185,22 +151,9 @@ fn decide_start(
     if falls.is_empty() {
         return Ok(vec![]);
     }
-    if falls.len() > RUN_LEADS_MAX {
-        return Err(RecycleRunError::TooMany { found: falls.len() });
-    }
-    require_distinct(falls.iter().map(|one| one.customer))?;
-    let planned = falls.chunks(PLANNED_FALLS_MAX).map(|chunk| RecycleRunPlanned { falls: chunk.to_vec() });
+    require_plan(&falls.iter().map(|one| one.customer).collect::<Vec<_>>())?;
+    let planned = falls.chunks(PLANNED_LEADS_MAX).map(|chunk| RecycleRunPlanned { falls: chunk.to_vec() });
     Ok(std::iter::once(started.into()).chain(planned.map(Into::into)).collect())
-}
-
-fn require_distinct(leads: impl Iterator<Item = CustomerId>) -> Result<(), RecycleRunError> {
-    let mut seen = HashSet::new();
-    for lead in leads {
-        if !seen.insert(lead) {
-            return Err(RecycleRunError::Repeated(lead));
-        }
-    }
-    Ok(())
 }
 
 impl Aggregate for RecycleRun {

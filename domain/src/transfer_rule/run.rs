@@ -3,7 +3,7 @@
 //! The plan is written down before the first lead moves. Whoever finds a run unfinished goes on with that very plan;
 //! its last fact tells everybody it concerns, once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,17 +14,17 @@ use super::RuleText;
 use super::plan::Unplaced;
 use crate::envelope::Actor;
 use crate::ids::{CustomerId, StaffId, TransferRuleId};
+use crate::planned_leads::{PLANNED_LEADS_MAX, PlanFlaw, PlannedLead, require_end, require_plan};
 use crate::{Aggregate, code_table, stored_events};
 
-/// Most leads of one run. More than these wait for the next period.
-pub const RUN_LEADS_MAX: usize = 10_000;
+pub use crate::planned_leads::RUN_LEADS_MAX;
+/// A lead that stayed where it was. The reason is [`Ineligible::code`](super::Ineligible::code), that of a move, or
+/// [`NoPlace::as_str`](super::plan::NoPlace::as_str).
+pub use crate::planned_leads::Stayed as Skipped;
 
 /// Most leads that a run names although nobody was to get them; of the others it says how many they are. Where all
 /// targets are full the same thousands would otherwise be written down every hour.
 pub const UNPLACED_NAMED_MAX: usize = 100;
-
-/// Most leads of one event: a plan of a whole run would be a payload of megabytes.
-pub const PLANNED_MOVES_MAX: usize = 1000;
 
 code_table! {
     /// What began a run.
@@ -132,6 +132,12 @@ pub struct PlannedMove {
     pub to: StaffId,
 }
 
+impl PlannedLead for PlannedMove {
+    fn customer(&self) -> CustomerId {
+        self.customer
+    }
+}
+
 /// A planned move that happened.
 pub type Moved = PlannedMove;
 
@@ -163,16 +169,6 @@ impl TransferRunCompleted {
     pub fn stayed(&self) -> usize {
         self.skipped.len().saturating_add(usize::try_from(self.unplaced_more).unwrap_or(usize::MAX))
     }
-}
-
-/// A lead that stayed where it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// The lead.
-    pub customer: CustomerId,
-    /// Why, as a code: [`Ineligible::code`](super::Ineligible::code), that of a move, or
-    /// [`NoPlace::as_str`](super::plan::NoPlace::as_str).
-    pub reason: String,
 }
 
 /// One person's part in a run.
@@ -224,7 +220,7 @@ pub enum TransferRunCommand {
         /// The leads that nobody gets.
         unplaced: Vec<Unplaced>,
     },
-    /// End it.
+    /// End it: every planned lead moved or stayed.
     Complete {
         /// What moved, each as it was planned.
         moved: Vec<Moved>,
@@ -243,21 +239,12 @@ pub enum TransferRunError {
     /// It did not begin.
     #[error("流转执行不存在")]
     NotFound,
-    /// More leads than one run takes.
-    #[error("一次流转最多{max}条线索，计划了{found}条", max = RUN_LEADS_MAX)]
-    TooMany {
-        /// How many there are.
-        found: usize,
-    },
-    /// A lead stands in it twice.
-    #[error("线索{0}在计划中重复")]
-    Repeated(CustomerId),
+    /// Its plan or its end cannot be.
+    #[error(transparent)]
+    Flawed(#[from] PlanFlaw),
     /// A lead would go to whom it belongs.
     #[error("线索{0}不能流转给其负责人")]
     ToItsOwner(CustomerId),
-    /// What is said to have moved was not planned so.
-    #[error("线索{0}的流转不在计划中")]
-    NotPlanned(CustomerId),
 }
 
 impl TransferRun {
@@ -268,17 +255,12 @@ impl TransferRun {
         explanation: Option<String>,
         at: DateTime<Utc>,
     ) -> Result<Vec<TransferRunEvent>, TransferRunError> {
+        require_end(&self.moves, &moved, &skipped)?;
         let unplaced = self.unplaced.iter();
         skipped.extend(unplaced.map(|Unplaced { customer, reason, .. }| Skipped {
             customer: *customer,
             reason: reason.as_str().to_owned(),
         }));
-        require_distinct(moved.iter().map(|one| one.customer).chain(skipped.iter().map(|one| one.customer)))?;
-        let planned: HashMap<CustomerId, &PlannedMove> =
-            self.moves.iter().map(|one| (one.customer, one)).collect();
-        if let Some(other) = moved.iter().find(|one| planned.get(&one.customer) != Some(one)) {
-            return Err(TransferRunError::NotPlanned(other.customer));
-        }
         let completed = TransferRunCompleted {
             rule: started.rule,
             rule_name: started.text.name.clone(),
@@ -298,17 +280,14 @@ fn decide_start(
     moves: &[PlannedMove],
     unplaced: &[Unplaced],
 ) -> Result<Vec<TransferRunEvent>, TransferRunError> {
-    let found = moves.len() + unplaced.len();
-    if found > RUN_LEADS_MAX {
-        return Err(TransferRunError::TooMany { found });
-    }
-    require_distinct(moves.iter().map(|one| one.customer).chain(unplaced.iter().map(|one| one.customer)))?;
+    let leads = moves.iter().map(|one| one.customer).chain(unplaced.iter().map(|one| one.customer));
+    require_plan(&leads.collect::<Vec<_>>())?;
     if let Some(own) = moves.iter().find(|one| one.from == one.to) {
         return Err(TransferRunError::ToItsOwner(own.customer));
     }
     let planned = TransferRunPlanned::default;
     let moves = moves
-        .chunks(PLANNED_MOVES_MAX)
+        .chunks(PLANNED_LEADS_MAX)
         .map(|chunk| TransferRunPlanned { moves: chunk.to_vec(), ..planned() });
     let (named, others) = unplaced.split_at(unplaced.len().min(UNPLACED_NAMED_MAX));
     let unplaced = (!named.is_empty()).then(|| TransferRunPlanned {
@@ -317,16 +296,6 @@ fn decide_start(
         ..planned()
     });
     Ok(std::iter::once(started.into()).chain(moves.chain(unplaced).map(Into::into)).collect())
-}
-
-fn require_distinct(leads: impl Iterator<Item = CustomerId>) -> Result<(), TransferRunError> {
-    let mut seen = HashSet::new();
-    for lead in leads {
-        if !seen.insert(lead) {
-            return Err(TransferRunError::Repeated(lead));
-        }
-    }
-    Ok(())
 }
 
 impl Aggregate for TransferRun {

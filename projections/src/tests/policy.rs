@@ -11,4 +11,5 @@ mod pool;
 mod recall;
 mod repair;
 mod rules;
+mod unreadable;
 mod wishes;

@@ -43,7 +43,7 @@ async fn a_moment_that_was_over_when_it_was_named_takes_nobody_s_turn(#[case] ba
     world.append(customer(3), &[called(3, hour(1), hour(2)), reminded, called(4, hour(4), hour(2))]).await;
     world.append(customer(4), &[called(5, hour(1), hour(5))]).await;
     world.settle().await;
-    let port = RecyclingLeads(world.roster().clone());
+    let port = RecyclingLeads(world.projections.clone());
     let found = port.reminders(dawn(), hour(6), 1).await.unwrap();
     assert_eq!(found, [Reminder { customer: customer(4), due: hour(5) }], "the only one that is to be told");
 }

@@ -156,6 +156,44 @@ fn a_run_whose_period_never_comes_again_is_ended_by_the_next_one() {
 }
 
 #[test]
+fn what_a_run_that_was_carried_on_let_fall_is_not_planned_once_more() {
+    let office = Office::with(LEADS);
+    dies(&office, 3, Death::After);
+    office.left.lock().unwrap().push(due());
+    // The list is late: it shows the leads as they were before the rest of them fell.
+    office.look();
+    *office.catches_up.lock().unwrap() = true;
+    let outcome = office.run(day(8));
+    assert_eq!((outcome.resumed, outcome.recycled, outcome.gone), (1, 5, 0));
+    assert_eq!(office.bus.events(RecycleRunId::of_period(day(8))), [""; 0], "no run of leads that are gone");
+}
+
+#[test]
+fn within_minutes_somebody_goes_on_with_a_run_and_not_before_its_process_can_be_thought_dead() {
+    let office = Office::with(LEADS);
+    dies(&office, 3, Death::After);
+    office.left.lock().unwrap().push(due());
+    let left = |begun_before| {
+        let outcome = ready(finish_left(office.stores(), begun_before)).unwrap();
+        (outcome.resumed, outcome.recycled, fallen(&office).iter().sum::<usize>())
+    };
+    assert_eq!(left(day(7)), (0, 0, 3), "it began at this very moment");
+    assert_eq!(left(day(7) + chrono::TimeDelta::seconds(1)), (1, 5, 5));
+    assert_eq!(end(&office).fallen.len(), LEADS as usize);
+    assert_eq!(left(day(8)), (0, 0, 5), "however late the list of unfinished runs is");
+    assert_eq!(office.bus.events(due()), WHOLE);
+}
+
+#[test]
+fn a_run_that_cannot_be_carried_on_holds_up_no_other() {
+    let office = Office::with(LEADS);
+    dies(&office, 3, Death::After);
+    *office.left.lock().unwrap() = vec![RecycleRunId::of_period(day(1)), due()];
+    ready(finish_left(office.stores(), day(8))).expect_err("nothing began on the first day");
+    assert_eq!(end(&office).fallen.len(), LEADS as usize);
+}
+
+#[test]
 fn a_run_that_a_crash_left_is_ended_though_no_rule_is_on_and_takes_no_further_lead() {
     let office = Office::with(LEADS);
     dies(&office, 2, Death::After);

@@ -123,6 +123,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("schedules.lead_transfer", Kind::Text),
     ("schedules.transfer_runs", Kind::Text),
     ("schedules.recycle", Kind::Text),
+    ("schedules.recycle_runs", Kind::Text),
     ("schedules.follow_up_due", Kind::Text),
     ("log.format", Kind::Text),
     ("log.filter", Kind::Text),

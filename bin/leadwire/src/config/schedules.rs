@@ -16,6 +16,8 @@ pub struct ScheduleSettings {
     pub transfer_runs: Grid,
     /// The run of the recycle rules.
     pub recycle: Grid,
+    /// When recycle runs are carried on that nobody ended.
+    pub recycle_runs: Grid,
     /// The reminders of follow-ups.
     pub follow_up_due: Grid,
 }
@@ -31,6 +33,7 @@ pub(super) fn schedules(reader: &mut Reader) -> Option<ScheduleSettings> {
     let lead_transfer = grid("schedules.lead_transfer");
     let transfer_runs = grid("schedules.transfer_runs");
     let recycle = grid("schedules.recycle");
+    let recycle_runs = grid("schedules.recycle_runs");
     let follow_up_due = grid("schedules.follow_up_due");
     zone?;
     Some(ScheduleSettings {
@@ -38,6 +41,7 @@ pub(super) fn schedules(reader: &mut Reader) -> Option<ScheduleSettings> {
         lead_transfer: lead_transfer?,
         transfer_runs: transfer_runs?,
         recycle: recycle?,
+        recycle_runs: recycle_runs?,
         follow_up_due: follow_up_due?,
     })
 }

@@ -153,6 +153,7 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
             lead_transfer: Grid::parse(HOURLY, chrono_tz::Asia::Shanghai)?,
             transfer_runs: Grid::parse(EACH_MINUTE, chrono_tz::Asia::Shanghai)?,
             recycle: Grid::parse(HOURLY, chrono_tz::Asia::Shanghai)?,
+            recycle_runs: Grid::parse(EACH_MINUTE, chrono_tz::Asia::Shanghai)?,
             follow_up_due: Grid::parse(EACH_MINUTE, chrono_tz::Asia::Shanghai)?,
         },
         log: LogSettings { format: LogFormat::Text, filter: super::LOG_FILTER.to_owned() },

@@ -26,6 +26,7 @@ fn jobs(app: &SharedApp) -> Vec<(Job, Arc<dyn ScheduledJob>)> {
         (lead_transfer::job(schedules.lead_transfer.clone()), Arc::new(transfers())),
         (lead_transfer::left_job(schedules.transfer_runs.clone()), Arc::new(LeftRuns(transfers()))),
         (recycling::recycle_job(schedules.recycle.clone()), Arc::new(recycling::Recycle(app()))),
+        (recycling::left_job(schedules.recycle_runs.clone()), Arc::new(recycling::LeftRuns(app()))),
         (recycling::follow_up_job(schedules.follow_up_due.clone()), Arc::new(recycling::FollowUpsDue(app()))),
     ]
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::super::run::*;
 use super::*;
 use crate::ids::{CustomerId, RecycleRuleId};
+use crate::planned_leads::{PLANNED_LEADS_MAX, PlanFlaw, RUN_LEADS_MAX};
 use crate::testing::staff;
 
 fn by_rule(n: u128) -> RecycleRuleId {
@@ -51,7 +52,7 @@ fn over(fallen: Vec<Fallen>, skipped: Vec<Stayed>) -> RecycleRunEvent {
 #[test]
 fn a_run_begins_with_its_whole_plan_in_chunks() {
     given::<RecycleRun>(vec![]).when(start(falls())).then_expect_events(under_way());
-    let many: Vec<_> = (0..=PLANNED_FALLS_MAX as u128).map(|n| one(n, 1)).collect();
+    let many: Vec<_> = (0..=PLANNED_LEADS_MAX as u128).map(|n| one(n, 1)).collect();
     let events = RecycleRun::default().decide(start(many.clone())).unwrap();
     assert_eq!(events.len(), 3);
     assert_eq!(after::<RecycleRun>(&events).falls, many, "in the order of the plan");
@@ -70,9 +71,9 @@ fn who_comes_second_finds_the_plan_of_the_first() {
 #[test]
 fn a_plan_that_cannot_be_is_refused() {
     let error = |falls| RecycleRun::default().decide(start(falls)).unwrap_err();
-    assert_eq!(error(vec![one(1, 1), one(1, 2)]), RecycleRunError::Repeated(lead(1)));
+    assert_eq!(error(vec![one(1, 1), one(1, 2)]), PlanFlaw::Repeated(lead(1)).into());
     let many: Vec<_> = (0..=RUN_LEADS_MAX as u128).map(|n| one(n, 1)).collect();
-    assert_eq!(error(many), RecycleRunError::TooMany { found: RUN_LEADS_MAX + 1 });
+    assert_eq!(error(many), PlanFlaw::TooMany { found: RUN_LEADS_MAX + 1 }.into());
 }
 
 #[test]
@@ -86,10 +87,10 @@ fn the_end_names_what_fell_and_what_stayed() {
 fn the_end_says_of_every_planned_lead_once_what_became_of_it() {
     let run: RecycleRun = after(&under_way());
     let error = |fallen, skipped| run.decide(complete(fallen, skipped)).unwrap_err();
-    assert_eq!(error(falls(), vec![stays(1)]), RecycleRunError::Repeated(lead(1)));
-    assert_eq!(error(vec![one(1, 2)], vec![]), RecycleRunError::NotPlanned(lead(1)), "it was another's");
-    assert_eq!(error(vec![], vec![stays(9)]), RecycleRunError::NotPlanned(lead(9)));
-    assert_eq!(error(vec![one(1, 1)], vec![stays(2)]), RecycleRunError::Forgotten(1));
+    assert_eq!(error(falls(), vec![stays(1)]), PlanFlaw::Repeated(lead(1)).into());
+    assert_eq!(error(vec![one(1, 2)], vec![]), PlanFlaw::NotPlanned(lead(1)).into(), "it was another's");
+    assert_eq!(error(vec![], vec![stays(9)]), PlanFlaw::NotPlanned(lead(9)).into());
+    assert_eq!(error(vec![one(1, 1)], vec![stays(2)]), PlanFlaw::Forgotten(1).into());
 }
 
 #[test]

@@ -59,6 +59,11 @@ pub enum Nothing {
         /// How many.
         leads: u64,
     },
+    /// What is stored about the planned leads cannot be read.
+    AllUnreadable {
+        /// How many.
+        leads: u64,
+    },
 }
 
 impl Scene {
@@ -103,6 +108,7 @@ impl Nothing {
             Self::NoneFits { .. } => "none_fits",
             Self::NoPlace { .. } => "no_place",
             Self::AllTouched { .. } => "all_touched",
+            Self::AllUnreadable { .. } => "all_unreadable",
         }
     }
 
@@ -120,6 +126,9 @@ impl Nothing {
             "no_place" => ("符合规则的线索无人可接", "nobody could get the leads that fitted"),
             "all_touched" => {
                 ("计划流转的线索在执行前都已变动", "every planned lead changed before it could be moved")
+            }
+            "all_unreadable" => {
+                ("计划流转的线索的记录都无法读取", "the records of the planned leads could not be read")
             }
             _ => return None,
         })
@@ -143,6 +152,9 @@ impl Nothing {
                 format!("符合规则的线索无人可接：{reasons}")
             }
             Self::AllTouched { leads } => format!("计划流转的{leads}条线索在执行前都已变动，因此保持不变"),
+            Self::AllUnreadable { leads } => {
+                format!("计划流转的{leads}条线索的记录都无法读取，因此保持不变，请联系管理员")
+            }
         }
     }
 
@@ -165,6 +177,11 @@ impl Nothing {
             }
             Self::AllTouched { leads } => {
                 format!("Nothing moved: all {leads} planned leads changed before they could be moved")
+            }
+            Self::AllUnreadable { leads } => {
+                format!(
+                    "Nothing moved: the records of all {leads} planned leads cannot be read; ask an administrator"
+                )
             }
         }
     }

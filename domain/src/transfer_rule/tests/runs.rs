@@ -4,6 +4,7 @@ use super::super::plan::{NoPlace, Unplaced};
 use super::super::run::*;
 use super::*;
 use crate::ids::TransferRuleId;
+use crate::planned_leads::{PLANNED_LEADS_MAX, PlanFlaw};
 
 fn rule() -> TransferRuleId {
     TransferRuleId(Uuid::from_u128(77))
@@ -59,7 +60,7 @@ fn stays(n: u128) -> Skipped {
 #[test]
 fn a_run_begins_with_its_whole_plan_in_chunks() {
     given::<TransferRun>(vec![]).when(start(moves())).then_expect_events(under_way());
-    let many: Vec<_> = (0..=PLANNED_MOVES_MAX as u128).map(|n| one(n, 1, 2)).collect();
+    let many: Vec<_> = (0..=PLANNED_LEADS_MAX as u128).map(|n| one(n, 1, 2)).collect();
     let events = TransferRun::default().decide(start(many.clone())).unwrap();
     assert_eq!(events.len(), 3);
     assert_eq!(after::<TransferRun>(&events).moves, many, "in the order of the plan");
@@ -75,16 +76,16 @@ fn who_comes_second_finds_the_plan_of_the_first() {
 #[test]
 fn a_plan_that_cannot_be_is_refused() {
     let error = |moves| TransferRun::default().decide(start(moves)).unwrap_err();
-    assert_eq!(error(vec![one(1, 1, 2), one(1, 1, 3)]), TransferRunError::Repeated(lead(1)));
+    assert_eq!(error(vec![one(1, 1, 2), one(1, 1, 3)]), PlanFlaw::Repeated(lead(1)).into());
     assert_eq!(error(vec![one(1, 2, 2)]), TransferRunError::ToItsOwner(lead(1)));
     let found = RUN_LEADS_MAX + 1;
     let many = (0..found as u128).map(|n| one(n, 1, 2)).collect();
-    assert_eq!(error(many), TransferRunError::TooMany { found });
+    assert_eq!(error(many), PlanFlaw::TooMany { found }.into());
     let error = |moves, unplaced| TransferRun::default().decide(start_without(moves, unplaced)).unwrap_err();
     let stays = unplaced(1, NoPlace::NoRoom);
-    assert_eq!(error(vec![one(1, 1, 2)], vec![stays]), TransferRunError::Repeated(lead(1)));
+    assert_eq!(error(vec![one(1, 1, 2)], vec![stays]), PlanFlaw::Repeated(lead(1)).into());
     let many = (0..RUN_LEADS_MAX as u128).map(|n| one(n + 2, 1, 2)).collect();
-    assert_eq!(error(many, vec![stays]), TransferRunError::TooMany { found });
+    assert_eq!(error(many, vec![stays]), PlanFlaw::TooMany { found }.into());
 }
 
 #[test]
@@ -101,7 +102,8 @@ fn what_nobody_gets_is_written_down_with_the_plan_and_told_at_the_end() {
     let expected = [(lead(2), "active"), (lead(3), "active")].into_iter();
     let expected = expected.chain(stay.iter().map(|one| (one.customer, "no_room")));
     assert_eq!(told, expected.collect::<Vec<_>>());
-    assert_eq!(run.decide(complete(vec![], vec![stays(100)])), Err(TransferRunError::Repeated(lead(100))));
+    let claims = run.decide(complete(moves(), vec![stays(100)]));
+    assert_eq!(claims, Err(PlanFlaw::NotPlanned(lead(100)).into()), "of those the run speaks itself");
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn of_thousands_that_nobody_gets_some_are_named_and_all_are_counted() {
 
 #[test]
 fn the_end_names_what_moved_what_stayed_and_each_persons_part() {
-    let (moved, skipped) = (vec![one(1, 1, 2), one(3, 2, 3)], vec![stays(2), stays(8)]);
+    let (moved, skipped) = (vec![one(1, 1, 2), one(3, 2, 3)], vec![stays(2)]);
     let person = |n, moved_out, moved_in| PersonMoves { staff: staff(n), moved_out, moved_in };
     let completed = TransferRunCompleted {
         rule: rule(),
@@ -137,13 +139,14 @@ fn the_end_names_what_moved_what_stayed_and_each_persons_part() {
 
 #[test]
 fn only_an_end_without_moves_is_explained() {
-    let decide = |moved| after::<TransferRun>(&under_way()).decide(complete(moved, vec![])).unwrap();
+    let decide =
+        |moved, skipped| after::<TransferRun>(&under_way()).decide(complete(moved, skipped)).unwrap();
     let explanation = |events: Vec<TransferRunEvent>| match &events[..] {
         [TransferRunEvent::Completed(completed)] => completed.explanation.clone(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(explanation(decide(vec![])), Some("all_ineligible".to_owned()));
-    assert_eq!(explanation(decide(vec![one(1, 1, 2)])), None);
+    assert_eq!(explanation(decide(vec![], [1, 2, 3].map(stays).to_vec())), Some("all_ineligible".to_owned()));
+    assert_eq!(explanation(decide(vec![one(1, 1, 2)], [2, 3].map(stays).to_vec())), None);
 }
 
 #[test]
@@ -165,9 +168,11 @@ fn a_run_ends_once() {
 fn nothing_can_have_moved_that_was_not_planned_so() {
     let run: TransferRun = after(&under_way());
     let refused = |moved, skipped| run.decide(complete(moved, skipped)).unwrap_err();
-    assert_eq!(refused(vec![one(8, 1, 2)], vec![]), TransferRunError::NotPlanned(lead(8)));
-    assert_eq!(refused(vec![one(1, 1, 3)], vec![]), TransferRunError::NotPlanned(lead(1)));
-    assert_eq!(refused(vec![one(1, 1, 2)], vec![stays(1)]), TransferRunError::Repeated(lead(1)));
+    assert_eq!(refused(vec![one(8, 1, 2)], vec![]), PlanFlaw::NotPlanned(lead(8)).into());
+    assert_eq!(refused(vec![one(1, 1, 3)], vec![]), PlanFlaw::NotPlanned(lead(1)).into());
+    assert_eq!(refused(vec![], vec![stays(8)]), PlanFlaw::NotPlanned(lead(8)).into());
+    assert_eq!(refused(vec![one(1, 1, 2)], vec![stays(2)]), PlanFlaw::Forgotten(1).into());
+    assert_eq!(refused(vec![one(1, 1, 2)], vec![stays(1)]), PlanFlaw::Repeated(lead(1)).into());
 }
 
 #[test]

@@ -34,10 +34,10 @@ use crate::Projections;
 use crate::lead_transfer::{self, LeadTransfer, LeftRuns};
 use crate::queries::transfers::{self, LeadCandidates};
 
-const LEADS: u128 = 6;
+pub(super) const LEADS: u128 = 6;
 
 /// The moment of the grid that the stories are about.
-fn period() -> DateTime<Utc> {
+pub(super) fn period() -> DateTime<Utc> {
     dawn() + TimeDelta::days(3)
 }
 
@@ -55,7 +55,7 @@ fn text(name: &str) -> RuleText {
 }
 
 /// Leads that lie about since the beginning, and a rule for them; a minute past the period.
-async fn open(backend: Backend) -> Office {
+pub(super) async fn open(backend: Backend) -> Office {
     let office = Office::open(backend).await;
     for n in 1..=LEADS {
         let given = assigned(ZHANG, ADMIN, domain::customer::AssignmentSource::Manual);
@@ -67,7 +67,7 @@ async fn open(backend: Backend) -> Office {
     office
 }
 
-fn work(office: &Office, projections: &Projections) -> LeadTransfer {
+pub(super) fn work(office: &Office, projections: &Projections) -> LeadTransfer {
     let bus = Bus::new(office.world.log.clone(), Arc::new(Upcasters::none()));
     LeadTransfer::new(bus, projections.clone(), Limits::default(), office.world.clock.clone())
 }
@@ -82,7 +82,7 @@ async fn process(office: &Office) -> Runner {
     runner
 }
 
-async fn events<E: StoredEvent>(office: &Office, kind: &str) -> Vec<(RecordedRaw, E)> {
+pub(super) async fn events<E: StoredEvent>(office: &Office, kind: &str) -> Vec<(RecordedRaw, E)> {
     let page = office.world.log.page(0, 4096, Filter::StreamType(kind)).await.unwrap();
     let decoded = page.into_iter().map(|raw| {
         let event = Upcasters::none().decode::<E>(raw.clone()).unwrap();

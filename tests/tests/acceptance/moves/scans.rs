@@ -56,6 +56,10 @@ impl Leads for LateScan {
         Ok(vec![self.falling])
     }
 
+    async fn caught_up(&self) -> Result<(), LoadError> {
+        Ok(()) // it stays late, however long one waits
+    }
+
     async fn unfinished(&self) -> Result<Vec<RecycleRunId>, LoadError> {
         Ok(vec![])
     }
