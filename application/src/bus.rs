@@ -347,6 +347,21 @@ pub trait CommandBus: Send + Sync {
     /// A count as it is now; it may be another one by the time of the append, which checks it again.
     fn count(&self, kind: CountKind, key: &str) -> impl Future<Output = Result<i64, LoadError>> + Send;
 
+    /// The counts of many keys as they are now, in the order asked. A store reads them set-wise.
+    fn counts(
+        &self,
+        kind: CountKind,
+        keys: &[String],
+    ) -> impl Future<Output = Result<Vec<i64>, LoadError>> + Send {
+        async move {
+            let mut counts = Vec::with_capacity(keys.len());
+            for key in keys {
+                counts.push(self.count(kind, key).await?);
+            }
+            Ok(counts)
+        }
+    }
+
     /// Commits a draft: all of it or nothing.
     fn append(&self, draft: Draft) -> impl Future<Output = Result<Appended, AppendError>> + Send;
 }

@@ -296,6 +296,11 @@ impl CommandBus for Bus {
         self.log.count(kind, key).await.map_err(unavailable)
     }
 
+    async fn counts(&self, kind: CountKind, keys: &[String]) -> Result<Vec<i64>, LoadError> {
+        let known = self.log.counts(kind, keys).await.map_err(unavailable)?;
+        Ok(keys.iter().map(|key| known.get(key).copied().unwrap_or_default()).collect())
+    }
+
     async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         self.append_with(draft, Vec::new()).await
     }

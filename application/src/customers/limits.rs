@@ -221,6 +221,25 @@ pub async fn held_under<B: CommandBus>(bus: &B, staff: StaffId, cap: Cap) -> Res
     bus.count(cap.kind(), &staff.to_string()).await
 }
 
+/// The same of many people at once, in the order asked: one question for each kind of cap, however many they are.
+pub(crate) async fn all_held_under<B: CommandBus>(
+    bus: &B,
+    people: &[(StaffId, Cap)],
+) -> Result<Vec<i64>, LoadError> {
+    let mut by_kind: BTreeMap<CountKind, Vec<usize>> = BTreeMap::new();
+    for (place, (_, cap)) in people.iter().enumerate() {
+        by_kind.entry(cap.kind()).or_default().push(place);
+    }
+    let mut held = vec![0; people.len()];
+    for (kind, places) in by_kind {
+        let keys: Vec<String> = places.iter().map(|place| people[*place].0.to_string()).collect();
+        for (place, count) in places.into_iter().zip(bus.counts(kind, &keys).await?) {
+            held[place] = count;
+        }
+    }
+    Ok(held)
+}
+
 /// The counts when one command leaves a lead otherwise than it was: with somebody else, signed, or not signed any more.
 /// A new owner is held to the cap; whoever only loses a signature is not.
 pub(crate) fn recounted(

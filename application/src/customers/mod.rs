@@ -32,7 +32,7 @@ pub use claim::claim;
 pub use create::{Create, create};
 pub use items::{BatchItemRefusal, BatchReceipt};
 pub use limits::{Cap, HOLDING_CAP, Holding, Limits, held_under, holding};
-pub(crate) use limits::{recounted, recounted_all};
+pub(crate) use limits::{all_held_under, recounted, recounted_all};
 pub use release::{Release, release};
 pub use treat::{FollowUp, Treat, Treatment, treat};
 pub use update::{Update, update};

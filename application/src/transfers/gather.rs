@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::planned_leads::RUN_LEADS_MAX;
 use domain::staff::Staff;
-use domain::transfer_rule::plan::{PlanInputs, Scene, Target, Unplaced};
-use domain::transfer_rule::run::{RUN_LEADS_MAX, Seed};
-use domain::transfer_rule::{RuleText, TargetModule, TransferRule};
+use domain::transfer_rule::plan::{Candidate, PlanInputs, Scene, Target, Unplaced, sole_taker};
+use domain::transfer_rule::run::Seed;
+use domain::transfer_rule::{Criteria, RuleText, TargetModule, TransferRule};
 use domain::{StaffId, StreamId, TransferRuleId};
 
 use super::{Stores, TransferError, TransferRefusal};
 use crate::access;
 use crate::bus::{CommandBus, ExecuteError, LoadError};
-use crate::customers::{Cap, held_under};
+use crate::customers::{Cap, all_held_under};
+use crate::fates::load_each;
 
 /// A rule that is there and hands customers on.
 pub(super) struct Rule {
@@ -41,8 +43,8 @@ impl Rule {
         seed: Seed,
         at: DateTime<Utc>,
     ) -> Result<PlanInputs, LoadError> {
-        let candidates = stores.candidates.eligible(&self.text.criteria(), at, RUN_LEADS_MAX).await?;
         let targets = targets(stores, self.id, &self.text.targets).await?;
+        let candidates = candidates(stores, &self.text.criteria(), &targets, (at, RUN_LEADS_MAX)).await?;
         let text = self.text.clone();
         Ok(PlanInputs { rule: self.id, revision: self.revision, text, candidates, targets, seed, at })
     }
@@ -73,24 +75,43 @@ impl Rule {
 }
 
 /// The people who may get leads now: active ones only (fault A-26d), in the rule's order, each with the room that the
-/// holding cap leaves.
+/// holding cap leaves. Whose account cannot be read gets none.
 async fn targets<B: CommandBus>(
     stores: Stores<'_, B>,
     rule: TransferRuleId,
     people: &[StaffId],
 ) -> Result<Vec<Target>, LoadError> {
     let streams: Vec<StreamId> = people.iter().map(|person| StreamId::from(*person)).collect();
-    let found = stores.bus.load_many::<Staff>(&streams).await?;
+    let found = load_each::<_, Staff>(stores.bus, &streams).await?;
     let balances = stores.candidates.balances(rule).await?;
-    let mut targets = Vec::with_capacity(people.len());
-    for (staff, found) in people.iter().copied().zip(found) {
-        let Some(cap) = cap_of(stores, &found.state) else { continue };
-        let room =
-            u32::try_from((cap.max - held_under(stores.bus, staff, cap).await?).max(0)).unwrap_or(u32::MAX);
-        let balance = balances.get(&staff).copied().unwrap_or_default();
-        targets.push(Target { staff, room: Some(room), balance });
+    let able = people.iter().copied().zip(found);
+    let able = able.filter_map(|(staff, found)| Some((staff, cap_of(stores, &found?.state)?)));
+    let able: Vec<(StaffId, Cap)> = able.collect();
+    let held = all_held_under(stores.bus, &able).await?;
+    let target = |((staff, cap), held): ((StaffId, Cap), i64)| Target {
+        staff,
+        room: Some(u32::try_from((cap.max - held).max(0)).unwrap_or(u32::MAX)),
+        balance: balances.get(&staff).copied().unwrap_or_default(),
+    };
+    Ok(able.into_iter().zip(held).map(target).collect())
+}
+
+/// The leads of a plan, the longest idle first, at most `most`. Those of the only one who may get any stand behind the
+/// others: they can go nowhere, and as many as a run takes would keep everybody else's from being looked at for ever.
+pub(super) async fn candidates<B>(
+    stores: Stores<'_, B>,
+    criteria: &Criteria,
+    targets: &[Target],
+    (at, most): (DateTime<Utc>, usize),
+) -> Result<Vec<Candidate>, LoadError> {
+    let mut others = criteria.clone();
+    let sole = sole_taker(targets).filter(|sole| others.sources.remove(sole));
+    let mut found = stores.candidates.eligible(&others, at, most).await?;
+    if let Some(sole) = sole {
+        let own = Criteria { sources: [sole].into(), ..others };
+        found.extend(stores.candidates.eligible(&own, at, most.saturating_sub(found.len())).await?);
     }
-    Ok(targets)
+    Ok(found)
 }
 
 /// How many leads the person may own; `None` when the person may get none at all.

@@ -133,6 +133,14 @@ pub fn plan(candidates: &[Candidate], targets: &[Target], distribution: &Distrib
     plan
 }
 
+/// The only person who has room, when there is just one. Nobody gets a lead of their own, so this person's leads can go
+/// nowhere: whoever takes candidates up to a limit takes those of the others first, or they would never have their turn.
+pub fn sole_taker(targets: &[Target]) -> Option<StaffId> {
+    let mut with_room = targets.iter().filter(|target| target.room != Some(0)).map(|target| target.staff);
+    let first = with_room.next()?;
+    with_room.all(|other| other == first).then_some(first)
+}
+
 /// Each lead once, by id: the order in which a store found them must not show in the plan.
 fn each_once(candidates: &[Candidate]) -> Vec<Candidate> {
     let mut leads = BTreeMap::new();

@@ -60,6 +60,10 @@ pub(super) const STREAMS_SQLITE: &str = select!(
 );
 pub(super) const EVENT: &str = select!("FROM events e WHERE e.event_id = $1");
 pub(super) const COUNT: &str = "SELECT value FROM counts WHERE kind = $1 AND key = $2";
+pub(super) const COUNTS_POSTGRES: &str =
+    "SELECT key, value FROM counts WHERE kind = $1 AND key = ANY($2::text[])";
+pub(super) const COUNTS_SQLITE: &str =
+    "SELECT key, value FROM counts WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))";
 pub(super) const RECEIPT: &str =
     "SELECT fingerprint, position, result FROM command_receipts WHERE command_id = $1";
 
@@ -246,6 +250,21 @@ impl EventLog {
             .fetch_optional(pool)
             .await)?;
         Ok(value.unwrap_or(0))
+    }
+
+    /// The counts of these keys; what nobody ever counted is missing.
+    pub async fn counts(&self, kind: CountKind, keys: &[String]) -> Result<HashMap<String, i64>, DbError> {
+        let rows: Vec<(String, i64)> = match self.db() {
+            Db::Postgres(pool) => {
+                let query = sqlx::query_as(COUNTS_POSTGRES).bind(kind.as_str()).bind(keys);
+                query.fetch_all(pool).await?
+            }
+            Db::Sqlite(sqlite) => {
+                let query = sqlx::query_as(COUNTS_SQLITE).bind(kind.as_str()).bind(json!(keys).to_string());
+                query.fetch_all(sqlite.reader()).await?
+            }
+        };
+        Ok(rows.into_iter().collect())
     }
 }
 

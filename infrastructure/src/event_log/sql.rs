@@ -87,6 +87,7 @@ pub const POSTGRES_STATEMENTS: &[&str] = &[
     super::read::STREAMS_POSTGRES,
     super::read::RECEIPT,
     super::read::COUNT,
+    super::read::COUNTS_POSTGRES,
     super::read::EVENT,
 ];
 
@@ -107,6 +108,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     super::read::STREAMS_SQLITE,
     super::read::RECEIPT,
     super::read::COUNT,
+    super::read::COUNTS_SQLITE,
     super::read::EVENT,
 ];
 

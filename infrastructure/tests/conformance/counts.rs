@@ -74,6 +74,23 @@ async fn one_command_may_change_a_count_several_times(
 
 #[rstest]
 #[tokio::test]
+async fn many_counts_are_read_at_once_in_the_order_asked(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let test = TestDb::fresh(backend).await;
+    let bus = Bus::new(EventLog::start(test.db.clone()), Arc::new(Upcasters::none()));
+    let of = |kind, key: &str, by| GuardChange::Count { kind, key: key.to_owned(), by, max: None };
+    let (owned, claims) = (CountKind::OwnedLeads, CountKind::ClaimsOfDay);
+    for change in [of(owned, "a", 3), of(owned, "b", 4), of(owned, "c", 5), of(claims, "a", 9)] {
+        bus.append(with(vec![change])).await.unwrap();
+    }
+    let keys = ["b", "nobody", "a", "b"].map(str::to_owned);
+    assert_eq!(bus.counts(owned, &keys).await.unwrap(), [4, 0, 3, 4]);
+    assert_eq!(bus.counts(owned, &[]).await.unwrap(), Vec::<i64>::new());
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_pace_is_kept(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let test = TestDb::fresh(backend).await;
     let log = EventLog::start(test.db.clone());

@@ -4,10 +4,11 @@ use chrono::TimeDelta;
 use domain::Actor;
 use domain::customer::LeadSource;
 use domain::transfer_rule::RuleText;
-use domain::transfer_rule::plan::Change;
+use domain::transfer_rule::plan::{Change, Target};
 use domain::transfer_rule::run::Seed;
 
 use super::*;
+use crate::transfers::gather::candidates;
 
 fn previewed(office: &Office) -> Preview {
     ready(predict(office.stores(), office, &caller(Role::Operator), rule(), Seed(7))).unwrap()
@@ -136,4 +137,32 @@ fn the_same_request_again_finds_its_run_though_its_leads_have_moved() {
     let refusal = refused(ready(start_planned(office.stores(), &office, &asked(), &hash)));
     let TransferRefusal::PlanChanged(changes) = refusal else { panic!("{refusal:?}") };
     assert_eq!(changes.len(), 3, "another request for the same plan comes too late: {changes:?}");
+}
+
+/// Whose leads a plan of at most three takes, and which they are, when these people may get some.
+fn taken(takers: &[u128], room: Option<u32>) -> Vec<u128> {
+    let rule_text = RuleText { sources: vec![staff(GIVER), staff(TAKERS[0])], ..text() };
+    let mut office = Office::under(rule_text.clone(), 0);
+    for n in 0..5 {
+        // The first taker's leads lie about the longest.
+        office.lead(n, if n < 3 { TAKERS[0] } else { GIVER }, LeadSource::Other);
+    }
+    let targets: Vec<_> =
+        takers.iter().map(|n| Target { staff: staff(*n), room: None, balance: 0 }).collect();
+    let full = Target { staff: staff(TAKERS[1]), room, balance: 0 };
+    let targets = [targets, vec![full]].concat();
+    let criteria = rule_text.criteria();
+    let found = ready(candidates(office.stores(), &criteria, &targets, (period(), 3))).unwrap();
+    found.iter().map(|one| one.customer.0.as_u128() - lead(0).0.as_u128()).collect()
+}
+
+#[test]
+fn leads_that_can_go_nowhere_keep_no_others_from_being_looked_at() {
+    assert_eq!(
+        taken(&[TAKERS[0]], Some(0)),
+        [3, 4, 0],
+        "of the only one who has room, when there is room in the plan"
+    );
+    assert_eq!(taken(&[TAKERS[0]], Some(1)), [0, 1, 2], "two have room");
+    assert_eq!(taken(&[COLLEAGUE], Some(0)), [0, 1, 2], "whoever takes them all has none");
 }

@@ -114,3 +114,23 @@ fn nobody_and_nothing_make_an_empty_plan() {
         assert_eq!(plan(&[], &[], &distribution, 1), Plan::default());
     }
 }
+
+#[test]
+fn the_only_one_who_has_room_takes_no_lead_of_their_own() {
+    let full = |n| Target { room: Some(0), ..target(n) };
+    let rows = [
+        (vec![], None),
+        (vec![target(1)], Some(staff(1))),
+        (vec![target(1), target(1)], Some(staff(1))),
+        (vec![full(1), target(2), full(3)], Some(staff(2))),
+        (vec![target(1), target(2)], None),
+        (vec![full(1)], None),
+    ];
+    for (targets, sole) in rows {
+        assert_eq!(sole_taker(&targets), sole, "{targets:?}");
+        if let Some(sole) = sole {
+            let own = [Candidate { customer: lead(1), owner: sole, sequence: 1 }];
+            assert!(plan(&own, &targets, &round_robin(), 0).moves.is_empty(), "{targets:?}");
+        }
+    }
+}
