@@ -20,6 +20,7 @@ mod table;
 mod tests;
 mod wishes;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
@@ -133,6 +134,16 @@ impl Fact {
     }
 }
 
+impl Fact {
+    /// The leads that its summaries call by name, though the event is not theirs: those of people who lost just one.
+    pub fn named(&self) -> Vec<CustomerId> {
+        match self {
+            Self::RecycleRun(_, event) => rules::named(event),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// The owner that a creation's command went on to name, and the event that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstOwner {
@@ -147,6 +158,8 @@ pub struct FirstOwner {
 pub struct View<'v> {
     /// The event's customer right after it; `None` for events of other aggregates.
     pub customer: Option<&'v Customer>,
+    /// The leads of [`Fact::named`] right after it. One that could not be read is counted, as those of others are.
+    pub named: &'v HashMap<CustomerId, Customer>,
     /// The customer's owner once the whole command was through: a lead created with an owner has none right after
     /// its creation, and yet its owner is told of the assignment only.
     pub owner_after_command: Option<FirstOwner>,

@@ -13,6 +13,8 @@ mod rules;
 mod table;
 mod wishes;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::batch::{BatchAssignmentCompleted, MovedCustomer};
 use domain::contact::{OpenId, Phone};
@@ -152,6 +154,7 @@ impl From<Fact> for Happened {
 /// Everything an answer is given with besides the event's own customer.
 #[derive(Default)]
 struct Backdrop {
+    named: HashMap<CustomerId, Customer>,
     staff: StaffDirectory,
     preferences: PreferenceBook,
     templates: TemplateBook,
@@ -167,6 +170,7 @@ impl Backdrop {
     fn view<'v>(&'v self, happened: &'v Happened, at: DateTime<Utc>) -> View<'v> {
         View {
             customer: happened.customer.as_ref(),
+            named: &self.named,
             owner_after_command: happened.owner_after_command,
             at,
             staff: &self.staff,

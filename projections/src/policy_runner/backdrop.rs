@@ -1,7 +1,7 @@
 //! What every event is answered with besides its own customer: the staff, what everybody wishes for, the words people
 //! read, and what left for whom lately, all as of one position.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use application::channels::ChannelSettings;
@@ -13,7 +13,7 @@ use domain::preferences::PreferencesSet;
 use domain::preferences::{Digest, PreferencesEvent, Whose};
 use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
-use domain::{Position, StaffId, StoredEvent};
+use domain::{Aggregate, CustomerId, Position, StaffId, StoredEvent, StreamId};
 use infrastructure::bus::Bus;
 use infrastructure::db::DbError;
 use infrastructure::event_log::{Filter, PAGE_MAX, RecordedRaw};
@@ -34,6 +34,8 @@ pub(super) struct Backdrop {
     pub(super) preferences: PreferenceBook,
     templates: TemplateBook,
     recent: Recent,
+    /// The leads that summaries call by name, as of the events that do.
+    named: HashMap<Position, HashMap<CustomerId, Customer>>,
     /// Whose past is in `recent` back to the beginning. What leaves from now on is noted for everybody, and only of
     /// those whose bursts are collected anybody asks.
     remembered: HashSet<StaffId>,
@@ -60,6 +62,30 @@ impl Backdrop {
         self.remember(bus, page).await
     }
 
+    /// Reads the leads that the summaries of these events call by name, set-wise, as of each event.
+    pub(super) async fn name<'k>(
+        &mut self,
+        bus: &Bus,
+        events: impl Iterator<Item = (Position, &'k Known)>,
+    ) -> Result<(), DbError> {
+        self.named.clear();
+        for (position, known) in events {
+            let Known::Fact(fact) = known else { continue };
+            let leads = fact.named();
+            if leads.is_empty() {
+                continue;
+            }
+            let wanted: Vec<_> = leads.iter().map(|lead| (StreamId::from(*lead), 0)).collect();
+            let past = bus.log().streams_many(&wanted).await?;
+            let known = leads.into_iter().filter_map(|lead| {
+                let events = past.get(&StreamId::from(lead))?;
+                Some((lead, as_of(bus, events, position)?))
+            });
+            self.named.insert(position, known.collect());
+        }
+        Ok(())
+    }
+
     /// Everything up to `position` was answered and committed.
     pub(super) fn reached(&mut self, position: Position) {
         self.to = self.to.max(position);
@@ -70,6 +96,7 @@ impl Backdrop {
         let mut backdrop = Self::default();
         backdrop.fold(bus, position - 1).await?;
         backdrop.remember(bus, std::slice::from_ref(event)).await?;
+        backdrop.name(bus, std::iter::once((position, event))).await?;
         backdrop.take_in(position, event);
         Ok(backdrop)
     }
@@ -106,8 +133,10 @@ impl Backdrop {
         at: DateTime<Utc>,
         channels: &'v ChannelSettings,
     ) -> View<'v> {
-        let Self { staff, preferences, templates, recent, .. } = self;
-        View { customer, owner_after_command, at, staff, preferences, templates, recent, channels }
+        static NOBODY: LazyLock<HashMap<CustomerId, Customer>> = LazyLock::new(HashMap::new);
+        let Self { staff, preferences, templates, recent, named, to, .. } = self;
+        let named = named.get(to).unwrap_or(&NOBODY);
+        View { customer, named, owner_after_command, at, staff, preferences, templates, recent, channels }
     }
 
     /// Folds what lies between, the last position included.
@@ -153,6 +182,16 @@ impl Backdrop {
         self.remembered.extend(wanted);
         Ok(())
     }
+}
+
+/// The lead right after the event at `position`; `None` when its past cannot be read.
+fn as_of(bus: &Bus, events: &[RecordedRaw], position: Position) -> Option<Customer> {
+    let mut customer = Customer::default();
+    for event in events.iter().take_while(|event| event.position <= position) {
+        let Known::Fact(Fact::Customer(_, change)) = read(bus.upcasters(), event) else { return None };
+        customer.evolve(&change);
+    }
+    Some(customer)
 }
 
 /// Whose bursts are collected from this event on.

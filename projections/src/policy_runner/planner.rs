@@ -148,6 +148,8 @@ impl Planner {
         let Some(first) = page.first() else { return Ok(Vec::new()) };
         let known: Vec<Known> = page.iter().map(|event| read(self.bus.upcasters(), event)).collect();
         self.backdrop.before(&self.bus, (after, first.position), &known).await?;
+        let positions = page.iter().map(|event| event.position);
+        self.backdrop.name(&self.bus, positions.zip(&known)).await?;
         let unreadable = self.customers.load(&self.bus, page, &known).await?;
         blocked.extend(unreadable);
         let last_owner = self.owner_behind(page, &known).await?;

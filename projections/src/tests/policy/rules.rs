@@ -237,7 +237,9 @@ async fn a_recycle_run_tells_each_former_owner_once_and_takes_back_lead_by_lead(
         let told: Vec<_> = notices.into_iter().filter(|notice| !before.contains(notice)).collect();
         let text = |n| format!("您的 {n} 个客户已被回收到公海，原因：七天未跟进，自动回收");
         let summary = |who, n| (staff(who).0, "CUSTOMER_RECLAIMED".to_owned(), text(n));
-        assert_eq!(told, [summary(ZHANG, 2), summary(LI, 1)]);
+        let named = "您的客户 客户3 已被回收到公海，原因：七天未跟进，自动回收".to_owned();
+        let one = (staff(LI).0, "CUSTOMER_RECLAIMED".to_owned(), named);
+        assert_eq!(told, [summary(ZHANG, 2), one], "a single lead is called by its name");
     }
     assert!(office.reconciled().await.is_clean());
 }
