@@ -73,6 +73,33 @@ impl ReadModel {
         self.as_str()
     }
 
+    /// Its rebuild's, which is a consumer of its own.
+    pub(crate) fn rebuild_name(self) -> String {
+        format!("{self}.rebuild")
+    }
+
+    /// The revision of its fold. Rows that another one made are dropped on start and folded anew; what raises it, says
+    /// CONTRIBUTING.md ("Change a read model").
+    pub(crate) fn revision(self) -> i64 {
+        match self {
+            Self::CustomerList => customer_list::REVISION,
+            Self::AssignmentLog => assignment_log::REVISION,
+            Self::FollowUps => follow_ups::REVISION,
+            Self::PoolLog => pool_log::REVISION,
+            Self::StaffDirectory => staff_directory::REVISION,
+            Self::Inbox => inbox::REVISION,
+            Self::Deliveries => deliveries::REVISION,
+            Self::Consents => consents::REVISION,
+            Self::OpenImports => open_imports::REVISION,
+            Self::OpenRecycleRuns => open_recycle_runs::REVISION,
+            Self::RecycleRules => recycle_rules::REVISION,
+            Self::NextFollowUps => next_follow_ups::REVISION,
+            Self::TransferRules => transfer_rules::REVISION,
+            Self::TransferRecords => transfer_records::REVISION,
+            Self::TransferQuotas => transfer_quotas::REVISION,
+        }
+    }
+
     /// Which events it wants.
     pub(crate) fn filter(self) -> Filter<'static> {
         match self {

@@ -1,5 +1,5 @@
 //! Creating the tables of this crate. They hold nothing that the log does not, so there are no migrations: tables of
-//! another shape, left by an earlier program, are dropped and folded anew from the first event.
+//! another shape, and rows of another fold, left by another program, are dropped and folded anew from the first event.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,9 @@ use crate::table::{Dialect, Indexes, Target};
 /// The generation a read model begins with.
 pub(crate) const FIRST_VERSION: i64 = 1;
 
+/// The revision that a fold begins with. Rows of before there were revisions count as its rows.
+pub(crate) const FIRST_REVISION: i64 = 1;
+
 /// Two processes that start at once must not create the same table at once: `IF NOT EXISTS` does not help there.
 const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(7810756212872016486)";
 
@@ -25,9 +28,18 @@ SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attn
 
 const COLUMNS_SQLITE: &str = "SELECT name FROM pragma_table_info($1)";
 
+const FOLDED_BY: &str = "SELECT revision FROM read_model_revisions WHERE name = $1";
+
+const REMEMBER_FOLD: &str = "
+INSERT INTO read_model_revisions (name, revision) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET revision = excluded.revision";
+
 const RETIRED: &str = "SELECT version FROM read_model_generations WHERE name = $1";
 
 const FORGET_RETIRED: &str = "DELETE FROM read_model_generations WHERE name = $1";
+
+/// A rebuild that another program has begun would put its own rows in the place of ours: without its row it is overtaken.
+const END_REBUILD: &str = "DELETE FROM consumers WHERE name = $1";
 
 /// Back to the first event. The epoch rises, so that whoever is writing a page at this moment writes nothing; a
 /// consumer that was paused stays so.
@@ -47,8 +59,17 @@ CREATE TABLE IF NOT EXISTS read_model_generations (
   PRIMARY KEY (name, version)
 )";
 
+/// Which revision of its fold ([`ReadModel::revision`]) made the rows of a read model, those of generations that were
+/// replaced too: whenever it changes, they are dropped.
+const CREATE_REVISIONS: &str = "
+CREATE TABLE IF NOT EXISTS read_model_revisions (
+  name     TEXT NOT NULL PRIMARY KEY,
+  revision BIGINT NOT NULL
+)";
+
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[KNOWN, RETIRED, FORGET_RETIRED, BEGIN_ANEW];
+pub(crate) const STATEMENTS: &[&str] =
+    &[KNOWN, FOLDED_BY, REMEMBER_FOLD, RETIRED, FORGET_RETIRED, END_REBUILD, BEGIN_ANEW];
 #[cfg(test)]
 pub(crate) const STATEMENTS_POSTGRES: &[&str] = &[COLUMNS_POSTGRES];
 #[cfg(test)]
@@ -62,6 +83,7 @@ pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
     }
     consumer::create_table(&mut tx).await?;
     run(&mut tx, CREATE_GENERATIONS.to_owned()).await?;
+    run(&mut tx, CREATE_REVISIONS.to_owned()).await?;
     for model in ReadModel::ALL.iter().copied() {
         let known: Option<i64> = with_tx!(&mut tx, conn => sqlx::query_scalar(KNOWN).bind(model.name()).fetch_optional(conn).await)?;
         match known {
@@ -70,14 +92,30 @@ pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
                 index(&mut tx, model, Target::Live, FIRST_VERSION, Indexes::All).await?;
                 consumer::register(&mut tx, model.name(), 0, clock.now()).await?;
             }
-            Some(version) if !is_in_shape(&mut tx, model).await? => {
-                tracing::warn!(read_model.name = %model, "tables of another shape are dropped and folded anew");
-                begin_anew(&mut tx, model, version, clock).await?;
+            Some(version) => {
+                if let Some(other) = difference(&mut tx, model).await? {
+                    tracing::warn!(read_model.name = %model, "{other} are dropped and folded anew");
+                    begin_anew(&mut tx, model, version, clock).await?;
+                }
             }
-            Some(_) => {}
         }
+        with_tx!(&mut tx, conn => sqlx::query(REMEMBER_FOLD)
+            .bind(model.name()).bind(model.revision())
+            .execute(conn).await.map(drop))?;
     }
     tx.commit().await
+}
+
+/// What of the live tables is not as this program would have made it, if anything.
+async fn difference(tx: &mut Tx<'_>, model: ReadModel) -> Result<Option<&'static str>, DbError> {
+    if !is_in_shape(tx, model).await? {
+        return Ok(Some("tables of another shape"));
+    }
+    let revision: Option<i64> =
+        with_tx!(tx, conn => sqlx::query_scalar(FOLDED_BY).bind(model.name()).fetch_optional(conn).await)?;
+    // A newer program's rows are as wrong to an older one as the other way round.
+    let same = revision.unwrap_or(FIRST_REVISION) == model.revision();
+    Ok((!same).then_some("rows of another fold"))
 }
 
 /// Whether the live tables have the columns that this program writes.
@@ -97,7 +135,7 @@ async fn is_in_shape(tx: &mut Tx<'_>, model: ReadModel) -> Result<bool, DbError>
 }
 
 /// Makes the tables of a known read model again, empty, and sends its consumer back to the first event. Generations
-/// that were replaced have the old shape too, so nobody can go back to them.
+/// that were replaced have the old shape and fold too, so nobody can go back to them.
 async fn begin_anew(
     tx: &mut Tx<'_>,
     model: ReadModel,
@@ -113,6 +151,7 @@ async fn begin_anew(
     drop_tables(tx, model, Target::Live).await?;
     create(tx, model, Target::Live).await?;
     index(tx, model, Target::Live, version, Indexes::All).await?;
+    with_tx!(tx, conn => sqlx::query(END_REBUILD).bind(model.rebuild_name()).execute(conn).await.map(drop))?;
     with_tx!(tx, conn => sqlx::query(BEGIN_ANEW)
         .bind(model.name()).bind(clock.now())
         .execute(conn).await.map(drop))?;

@@ -14,6 +14,7 @@ mod pool;
 mod rebuilds;
 mod recycling;
 mod reminders;
+mod revisions;
 mod roster;
 mod scans;
 mod statements;

@@ -8,7 +8,10 @@ use infrastructure::event_log::Filter;
 
 use super::Fact;
 use crate::consumer::HandleError;
+use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Kind, Table, Target, index, may, must, upsert};
+
+pub(crate) const REVISION: i64 = FIRST_REVISION;
 
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&["CreditsGranted", "CreditsZeroed"]);
 

@@ -18,8 +18,11 @@ use uuid::Uuid;
 use super::Fact;
 use super::folded::poison;
 use crate::consumer::HandleError;
+use crate::schema::FIRST_REVISION;
 use crate::table::{Dialect, Kind, Table, Target, fetch_in, index, may, must, upsert};
 use rows::{Attempt, Row};
+
+pub(crate) const REVISION: i64 = FIRST_REVISION;
 
 pub(crate) const FILTER: Filter<'static> = Filter::StreamType("notification");
 

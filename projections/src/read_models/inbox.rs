@@ -18,7 +18,10 @@ use uuid::Uuid;
 use super::Fact;
 use super::folded::poison;
 use crate::consumer::HandleError;
+use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Dialect, Index, Kind, Table, Target, among, fetch_in, may, must, upsert};
+
+pub(crate) const REVISION: i64 = FIRST_REVISION;
 
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&[
     "NotificationRequested",

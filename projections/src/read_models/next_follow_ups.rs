@@ -16,6 +16,9 @@ use super::Fact;
 use crate::consumer::HandleError;
 use crate::table::{Cell, Index, Kind, Table, Target, may, must, upsert};
 
+/// 2: a moment that was over when it was named is never open.
+pub(crate) const REVISION: i64 = 2;
+
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&["FollowUpRecorded", "FollowUpDue"]);
 
 pub(crate) const TABLE: Table = Table {

@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use super::Fact;
 use crate::consumer::HandleError;
+use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Index, Kind, Table, Target, must, upsert};
+
+pub(crate) const REVISION: i64 = FIRST_REVISION;
 
 pub(crate) const FILTER: Filter<'static> =
     Filter::Types(&["ImportStarted", "ImportChunkStored", "ImportCompleted"]);

@@ -14,7 +14,10 @@ use uuid::Uuid;
 
 use super::Fact;
 use crate::consumer::HandleError;
+use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Dialect, Kind, Table, Target, fetch_in, index, must, upsert};
+
+pub(crate) const REVISION: i64 = FIRST_REVISION;
 
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&["TransferRunCompleted"]);
 

@@ -23,6 +23,9 @@ use super::folded::poison;
 use crate::consumer::HandleError;
 use crate::table::{Cell, Dialect, Kind, Table, Target, fetch_in, may, must, upsert};
 
+/// 2: an hour outside the rule's window is no run.
+pub(crate) const REVISION: i64 = 2;
+
 pub(crate) const FILTER: Filter<'static> = Filter::Types(&[
     "TransferRuleCreated",
     "TransferRuleRevised",

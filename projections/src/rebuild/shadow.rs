@@ -42,7 +42,7 @@ impl Shadow {
     /// Takes the rebuild's lease and creates empty tables.
     pub(super) async fn begin(projections: &Projections, model: ReadModel) -> Result<Self, RebuildError> {
         let consumers = projections.for_rebuild();
-        let name = format!("{model}.rebuild");
+        let name = model.rebuild_name();
         let replaces = live_version(consumers.db(), model).await?;
         consumers.register(&name, 0).await?;
         let mut lease = consumers.acquire(&name).await?.ok_or(RebuildError::Running(model))?;
