@@ -3,13 +3,20 @@
 //! Nothing above `infrastructure` may take these from the machine itself, so that a test can replay any moment.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 /// The time of day.
 pub trait Clock: Send + Sync {
     /// Now, UTC, whole microseconds: what both databases can store without loss.
     fn now(&self) -> DateTime<Utc>;
+
+    /// What a stopwatch shows that nobody sets: the time between two readings in this process really went by, whatever
+    /// became of the time of day. Two processes' stopwatches have nothing to do with one another. A clock that only
+    /// tests move measures by its own hands.
+    fn stopwatch(&self) -> TimeDelta {
+        self.now() - DateTime::UNIX_EPOCH
+    }
 }
 
 /// Fresh ids.

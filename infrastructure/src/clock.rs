@@ -1,9 +1,13 @@
 //! The one place that reads the machine's clock.
 
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
+use std::time::Instant;
 
 use application::ports::Clock;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+
+/// Where the stopwatch of this process began.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's clock, cut to microseconds: PostgreSQL keeps no more, and a value must read back as it was.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,6 +17,10 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the adapter of the Clock port")]
     fn now(&self) -> DateTime<Utc> {
         whole_microseconds(Utc::now())
+    }
+
+    fn stopwatch(&self) -> TimeDelta {
+        TimeDelta::from_std(STARTED.elapsed()).unwrap_or(TimeDelta::MAX)
     }
 }
 
@@ -61,6 +69,16 @@ mod tests {
         let at = DateTime::from_timestamp_nanos(1_700_000_000_123_456_789);
         assert_eq!(TestClock::at(at).now().timestamp_subsec_nanos(), 123_456_000);
         assert_eq!(SystemClock.now().timestamp_subsec_nanos() % 1000, 0);
+    }
+
+    #[test]
+    fn a_stopwatch_never_goes_back() {
+        let readings: Vec<_> = (0..100).map(|_| SystemClock.stopwatch()).collect();
+        assert!(readings.is_sorted() && readings[0] >= TimeDelta::zero(), "{readings:?}");
+        let clock = TestClock::at(DateTime::UNIX_EPOCH);
+        let begun = clock.stopwatch();
+        clock.advance(TimeDelta::seconds(7));
+        assert_eq!(clock.stopwatch() - begun, TimeDelta::seconds(7), "moved by hand, it measures by hand");
     }
 
     #[test]

@@ -16,19 +16,21 @@ mod rest;
 mod running;
 mod slots;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use application::delivery::{Contract, Outcome, RetrySchedule};
 use application::ports::{Clock, Ids, Randomness};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{Channel, DeliveryState, Failure};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::bus::Bus;
 use crate::db::{Db, DbError};
 use crate::outbox::lease::{self, Tenant, Wanted};
+use crate::signs::Signs;
 use attempt::Engine;
 use running::Running;
 use slots::SHARES;
@@ -41,7 +43,8 @@ pub const STATEMENTS: &[&str] = &[health::PUBLISH];
 
 /// Deliveries in flight at the same time, in this process and channel.
 pub const CONCURRENCY: usize = 64;
-/// How long a row stays ours without a heartbeat: after a kill another process goes on within 20 s. Shorter than a
+/// How long a row stays ours without a heartbeat: after a kill another process, which looks every second, goes on within
+/// 20 s. Shorter than a
 /// slow send, which the heartbeat carries; if that fails too, the row is taken over as unknown, and its
 /// contract says what follows.
 const LEASE: Duration = Duration::from_secs(15);
@@ -51,6 +54,8 @@ const HEARTBEATS_PER_LEASE: u32 = 4;
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// How often to look for what other processes wrote.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often to look who else lives.
+const WATCH_PERIOD: TimeDelta = TimeDelta::seconds(1);
 /// Least time between two looks that were caused by the doorbell: it rings for every commit.
 const DOORBELL_PAUSE: Duration = Duration::from_millis(5);
 /// How long the database is left alone after it failed.
@@ -134,6 +139,10 @@ impl Default for Options {
 pub struct Dispatcher {
     engine: Arc<Engine>,
     options: Options,
+    /// Who else works on the channel's rows.
+    signs: Signs<Uuid, DateTime<Utc>>,
+    /// When this was looked at last, by the stopwatch.
+    looked: Mutex<Option<TimeDelta>>,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -152,17 +161,15 @@ impl Dispatcher {
             lease: options.lease,
         };
         let engine = Engine::new(bus, provider, ports, tenant, &options);
-        Self { engine: Arc::new(engine), options }
+        Self { engine: Arc::new(engine), options, signs: Signs::default(), looked: Mutex::default() }
     }
 
     /// Works until told to stop, then lets running sends finish. What does not finish in time shows as unknown.
     /// Dropping the future is a crash: nothing is sent any more, and what was being sent shows as unknown.
     pub async fn run(&self, stop: CancellationToken) {
         tracing::info!(channel = %self.engine.tenant.channel, "dispatcher starts: {}", self.engine.schedule);
-        if matches!(self.db(), Db::Sqlite(_))
-            && let Err(error) = lease::end_all_others(self.db(), &self.engine.tenant, self.now()).await
-        {
-            tracing::error!(%error, "leases of an earlier process could not be ended; they end by themselves");
+        if let Err(error) = self.enter().await {
+            tracing::error!(%error, "leases of earlier processes could not be looked at; they end later");
         }
         tokio::select! {
             () = self.work(&stop) => {}
@@ -217,10 +224,11 @@ impl Dispatcher {
 
     /// Takes what is due and free slots allow. Answers when to look again if nothing happens before.
     async fn pass(&self, running: &mut Running) -> Result<Duration, DbError> {
+        self.watch().await?;
         let now = self.now();
         let next = lease::next_due(self.db(), &self.engine.tenant, now).await?;
         let is_due = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at <= now);
-        if is_due(next.started_lease) {
+        if next.is_abandoned() {
             self.give_up_abandoned(running, now).await?;
         }
         if next.is_paused() {
@@ -245,9 +253,42 @@ impl Dispatcher {
         Ok(wait.unwrap_or(PERIOD).min(PERIOD))
     }
 
+    /// What a process does once before it works: it looks who else works on this channel's rows, so that its stopwatch runs
+    /// from now on. On SQLite there is one process only, and what others left is abandoned.
+    pub async fn enter(&self) -> Result<(), DbError> {
+        if matches!(self.db(), Db::Sqlite(_)) {
+            lease::end_all_others(self.db(), &self.engine.tenant).await?;
+        }
+        self.watch().await
+    }
+
+    /// Ends the leases of whoever gave no sign of life for a whole lease.
+    async fn watch(&self) -> Result<(), DbError> {
+        let tenant = &self.engine.tenant;
+        let lease = TimeDelta::from_std(tenant.lease).unwrap_or(TimeDelta::MAX);
+        let stopwatch = self.engine.ports.clock.stopwatch();
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if looked.is_some_and(|looked| stopwatch - looked < WATCH_PERIOD) {
+                return Ok(());
+            }
+            *looked = Some(stopwatch);
+        }
+        let others = lease::others(self.db(), tenant).await?;
+        self.signs.keep(|owner| others.iter().any(|(other, _)| other == owner));
+        for (owner, until) in others {
+            if self.signs.still_for(owner, until, stopwatch) >= lease {
+                tracing::warn!(channel = %tenant.channel, "a dispatcher that died is replaced");
+                lease::end_dead(self.db(), tenant, owner, until).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn give_up_abandoned(&self, running: &mut Running, now: DateTime<Utc>) -> Result<(), DbError> {
         let token = self.engine.ports.ids.next();
-        for row in lease::take_over(self.db(), &self.engine.tenant, token, now).await? {
+        let busy = running.recipients();
+        for row in lease::take_over(self.db(), &self.engine.tenant, &busy, token, now).await? {
             let engine = Arc::clone(&self.engine);
             running.start(row, |row| async move { engine.give_up(&row).await });
         }

@@ -43,6 +43,8 @@ pub const STATEMENTS: &[&str] = &[
     lease_sql::RELEASE,
     lease_sql::EXTEND,
     lease_sql::END_ALL_OTHERS,
+    lease_sql::OTHERS,
+    lease_sql::END_DEAD,
     lease_sql::NEXT_DUE,
     fences::START,
     fences::CLOSE,

@@ -145,6 +145,10 @@ impl Leadwire {
         let app = app(settings, &store, &ports, metrics)?;
         let tasks = Tasks::new(app.stop.clone(), app.health.clone());
         if roles.contains(&Role::Worker) {
+            store.projections.consumers().enter().await?;
+            for (_, dispatcher) in &dispatchers {
+                dispatcher.enter().await?;
+            }
             schedules::start(schedules::register(&app).await?, &tasks, &app);
             start_workers(&tasks, &app, policy.clone(), &dispatchers);
             upkeep.start(&tasks, &app);

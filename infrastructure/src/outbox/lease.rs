@@ -3,6 +3,11 @@
 //! A lease is a token and an end. Leases are given out one process after the other (a lock for the few milliseconds
 //! of the statement), because "nobody is sending to this recipient" is a statement about other rows than the one
 //! taken. A row whose lease ended is free again unless bytes may have left: then only [`take_over`] may have it.
+//!
+//! Nobody looks at the clock to find out whether another owner lives (docs/adr/0022). Its leases are renewed while it does,
+//! so the latest end of them moves; whoever sees it stand still for longer than a lease ends them all ([`end_dead`]), and
+//! only then bytes that may have left are taken over. A waiting row is less: a clock that is ahead may take it from the
+//! living, who then cannot start it.
 
 use std::time::Duration;
 
@@ -11,14 +16,18 @@ use domain::notification::{Channel, DeliveryState};
 use uuid::Uuid;
 
 use super::lease_sql::{
-    BEGIN_LEASES, DEFER, DEFER_RECEIVER, END_ALL_OTHERS, EXTEND, LATE_POSTGRES, LATE_SQLITE, LEASE_POSTGRES,
-    LEASE_SQLITE, NEXT_DUE, RELEASE, RENEW_POSTGRES, RENEW_SQLITE, TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
+    BEGIN_LEASES, DEFER, DEFER_RECEIVER, END_ALL_OTHERS, END_DEAD, EXTEND, LATE_POSTGRES, LATE_SQLITE,
+    LEASE_POSTGRES, LEASE_SQLITE, NEXT_DUE, OTHERS, RELEASE, RENEW_POSTGRES, RENEW_SQLITE,
+    TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
 };
 use super::leased::{Row, in_order};
 use crate::db::{Db, DbError, Tx};
 use crate::{with_pool, with_tx};
 
 pub use super::leased::Leased;
+
+/// The end of a lease that somebody else ended: before every moment that a clock shows.
+const ENDED: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// Rows looked at for each row that is wanted, and at least.
 const CANDIDATES_PER_ROW: i64 = 8;
@@ -99,14 +108,40 @@ pub async fn lease(
     in_order(rows)
 }
 
-/// Takes rows whose process died while bytes may have left, of any app of the channel.
+/// The bindings of what is taken without being asked for.
+macro_rules! take {
+    ($sql:expr, $tenant:expr, $token:expr, $now:expr, $until:expr) => {
+        sqlx::query_as($sql)
+            .bind($tenant.owner)
+            .bind($token)
+            .bind($tenant.lease_end($now))
+            .bind($tenant.channel.as_str())
+            .bind($until)
+            .bind(TAKE_OVER_MAX)
+    };
+}
+
+/// Takes rows whose process died while bytes may have left, of any app of the channel. This process lives: what it sends
+/// to `busy` recipients is its own, whoever ended its leases.
 pub async fn take_over(
     db: &Db,
     tenant: &Tenant,
+    busy: &[String],
     token: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Vec<Leased>, DbError> {
-    take(db, tenant, (TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE), token, now).await
+    let mut tx = locked(db).await?;
+    let rows: Vec<Row> = match &mut tx {
+        Tx::Postgres(tx) => {
+            take!(TAKE_OVER_POSTGRES, tenant, token, now, ENDED).bind(busy).fetch_all(&mut **tx).await?
+        }
+        Tx::Sqlite(tx) => {
+            let busy = serde_json::json!(busy).to_string();
+            take!(TAKE_OVER_SQLITE, tenant, token, now, ENDED).bind(busy).fetch_all(&mut **tx).await?
+        }
+    };
+    tx.commit().await?;
+    in_order(rows)
 }
 
 /// Takes waiting rows whose time is over, of any app of the channel.
@@ -116,27 +151,10 @@ pub async fn take_late(
     token: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Vec<Leased>, DbError> {
-    take(db, tenant, (LATE_POSTGRES, LATE_SQLITE), token, now).await
-}
-
-async fn take(
-    db: &Db,
-    tenant: &Tenant,
-    (postgres, sqlite): (&'static str, &'static str),
-    token: Uuid,
-    now: DateTime<Utc>,
-) -> Result<Vec<Leased>, DbError> {
     let mut tx = locked(db).await?;
-    let sql = if matches!(tx, Tx::Postgres(_)) { postgres } else { sqlite };
-    let rows: Vec<Row> = with_tx!(&mut tx, conn => sqlx::query_as(sql)
-        .bind(tenant.owner)
-        .bind(token)
-        .bind(tenant.lease_end(now))
-        .bind(tenant.channel.as_str())
-        .bind(now)
-        .bind(TAKE_OVER_MAX)
-        .fetch_all(conn)
-        .await)?;
+    let sql = if matches!(tx, Tx::Postgres(_)) { LATE_POSTGRES } else { LATE_SQLITE };
+    let rows: Vec<Row> =
+        with_tx!(&mut tx, conn => take!(sql, tenant, token, now, now).fetch_all(conn).await)?;
     tx.commit().await?;
     in_order(rows)
 }
@@ -155,7 +173,7 @@ pub async fn renew(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), D
     with_tx!(&mut tx, conn => sqlx::query(sql)
         .bind(tenant.lease_end(now))
         .bind(tenant.owner)
-        .bind(now)
+        .bind(ENDED)
         .execute(conn)
         .await
         .map(drop))?;
@@ -210,12 +228,36 @@ pub async fn extend(db: &Db, row: &Leased, attempt: i64, until: DateTime<Utc>) -
 }
 
 /// Ends the leases of every other owner. Only for the one process of a SQLite file, at its start.
-pub async fn end_all_others(db: &Db, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn end_all_others(db: &Db, tenant: &Tenant) -> Result<(), DbError> {
     let mut tx = db.begin_write().await?;
     with_tx!(&mut tx, conn => sqlx::query(END_ALL_OTHERS)
-        .bind(now)
+        .bind(ENDED)
         .bind(tenant.channel.as_str())
         .bind(tenant.owner)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    tx.commit().await
+}
+
+/// Everybody else who works on rows of the tenant's channel, with the latest end of their leases.
+pub async fn others(db: &Db, tenant: &Tenant) -> Result<Vec<(Uuid, DateTime<Utc>)>, DbError> {
+    Ok(with_pool!(db, pool => sqlx::query_as(OTHERS)
+        .bind(tenant.channel.as_str())
+        .bind(tenant.owner)
+        .bind(ENDED)
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// Ends the leases of an owner that is dead; not those that it took or renewed since `until` was the latest end.
+pub async fn end_dead(db: &Db, tenant: &Tenant, dead: Uuid, until: DateTime<Utc>) -> Result<(), DbError> {
+    let mut tx = db.begin_write().await?;
+    with_tx!(&mut tx, conn => sqlx::query(END_DEAD)
+        .bind(ENDED)
+        .bind(tenant.channel.as_str())
+        .bind(dead)
+        .bind(until)
         .execute(conn)
         .await
         .map(drop))?;
@@ -231,7 +273,7 @@ pub struct NextDue {
     pub retry: Option<DateTime<Utc>>,
     /// The lease of a waiting row ends.
     pub waiting_lease: Option<DateTime<Utc>>,
-    /// The lease of a started row ends: its process may be dead.
+    /// The earliest end of the lease of a started row.
     pub started_lease: Option<DateTime<Utc>>,
     /// The time of a row is over: the next channel of its route speaks.
     pub late: Option<DateTime<Utc>>,
@@ -245,9 +287,14 @@ impl NextDue {
         self.pauses > 0
     }
 
-    /// The earliest of them.
+    /// Whether the process of a started row is dead.
+    pub fn is_abandoned(&self) -> bool {
+        self.started_lease.is_some_and(|until| until <= ENDED)
+    }
+
+    /// The earliest of the moments.
     pub fn earliest(&self) -> Option<DateTime<Utc>> {
-        let moments = [self.fresh, self.retry, self.waiting_lease, self.started_lease, self.late];
+        let moments = [self.fresh, self.retry, self.waiting_lease, self.late];
         moments.into_iter().flatten().min()
     }
 }

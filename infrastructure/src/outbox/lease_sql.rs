@@ -76,15 +76,18 @@ pub(super) const LEASE_POSTGRES: &str = lease!(
 pub(super) const LEASE_SQLITE: &str =
     lease!("o.recipient_key NOT IN (SELECT value FROM json_each($9))", "", "");
 
-/// Rows whose process died after bytes may have left.
+/// Rows whose process died after bytes may have left: somebody has ended their leases, for no clock may say that. The
+/// recipients this process is sending to are left out: it lives.
 macro_rules! take_over {
-    ($lock:literal) => {
+    ($busy:literal, $lock:literal) => {
         concat!(
             "
 UPDATE outbox SET lease_owner = $1, lease_token = $2, lease_expires_at = $3
  WHERE state = 'in_flight' AND lease_expires_at <= $5 AND delivery_id IN (
    SELECT o.delivery_id FROM outbox o
-    WHERE o.channel = $4 AND o.state = 'in_flight' AND o.lease_expires_at <= $5
+    WHERE o.channel = $4 AND o.state = 'in_flight' AND o.lease_expires_at <= $5 AND ",
+            $busy,
+            "
     ORDER BY o.lease_expires_at
     LIMIT $6 ",
             $lock,
@@ -119,10 +122,12 @@ RETURNING ",
 pub(super) const LATE_POSTGRES: &str = late!("FOR UPDATE SKIP LOCKED");
 pub(super) const LATE_SQLITE: &str = late!("");
 
-pub(super) const TAKE_OVER_POSTGRES: &str = take_over!("FOR UPDATE SKIP LOCKED");
-pub(super) const TAKE_OVER_SQLITE: &str = take_over!("");
+pub(super) const TAKE_OVER_POSTGRES: &str =
+    take_over!("o.recipient_key <> ALL($7)", "FOR UPDATE SKIP LOCKED");
+pub(super) const TAKE_OVER_SQLITE: &str =
+    take_over!("o.recipient_key NOT IN (SELECT value FROM json_each($7))", "");
 
-/// Longer leases for everything an owner still works on. A lease that ended is not brought back: somebody may have
+/// Longer leases for everything an owner still works on. A lease that was ended is not brought back: somebody may have
 /// decided on it. Rows that a commit holds at this moment are skipped, or two batches could wait for one another.
 macro_rules! renew {
     ($lock:literal) => {
@@ -161,6 +166,18 @@ UPDATE outbox SET due_at = $3
 pub(super) const EXTEND: &str = "
 UPDATE outbox SET lease_expires_at = $3 WHERE delivery_id = $1 AND lease_token = $2 AND state = 'in_flight'
    AND attempt = $4";
+
+/// Everybody else who works on rows of a channel, and the latest end of their leases: it moves while they live.
+pub(super) const OTHERS: &str = "
+SELECT lease_owner, max(lease_expires_at) AS until FROM outbox
+ WHERE lease_token IS NOT NULL AND channel = $1 AND lease_owner <> $2 AND lease_expires_at > $3
+ GROUP BY lease_owner";
+
+/// Nobody has seen a sign of life of that owner for longer than a lease.
+pub(super) const END_DEAD: &str = "
+UPDATE outbox SET lease_expires_at = $1
+ WHERE lease_token IS NOT NULL AND channel = $2 AND lease_owner = $3 AND lease_expires_at > $1
+   AND lease_expires_at <= $4";
 
 /// Where there is one process only, leases of others belong to the dead.
 pub(super) const END_ALL_OTHERS: &str = "

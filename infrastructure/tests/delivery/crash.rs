@@ -1,7 +1,13 @@
 //! A process that dies, or only seems to, between two steps of an attempt.
 
+use std::sync::Arc;
+
+use application::ports::Clock;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::DeliveryState::{Accepted, Pending, Unknown};
+use infrastructure::clock::TestClock;
 use rstest::rstest;
+use tokio_util::sync::CancellationToken;
 use wechat_simulator::{Endpoint, Fault, FaultRule};
 
 use crate::database::Backend;
@@ -84,8 +90,10 @@ async fn who_lost_the_lease_cannot_finish(#[case] backend: Backend) {
     let slow = world.dispatcher();
     let thief = async {
         world.wechat().until_waiting(1).await;
+        let successor = world.successor();
+        successor.drain_once().await.unwrap();
         world.advance(PAST_EVERY_LEASE);
-        world.successor().drain_once().await.unwrap();
+        successor.drain_once().await.unwrap();
         assert_eq!(world.state(notice).await, Unknown);
         let head = world.process.bus.log().head().await.unwrap();
         world.wechat().wake();
@@ -97,4 +105,56 @@ async fn who_lost_the_lease_cannot_finish(#[case] backend: Backend) {
     assert_eq!(world.state(notice).await, Unknown, "the answer came too late");
     assert_eq!(world.credits("li").await, (1, 1));
     assert_eq!(world.process.bus.log().head().await.unwrap(), head, "a refused commit left events");
+}
+
+/// A clock with wrong hands; its stopwatch is right.
+struct Wrong(Arc<TestClock>, TimeDelta);
+
+impl Clock for Wrong {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now() + self.1
+    }
+
+    fn stopwatch(&self) -> TimeDelta {
+        self.0.stopwatch()
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_sends_is_taken_for_dead_after_its_lease_whatever_the_clocks_say(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(-5, 5)] minutes: i64,
+) {
+    const LEASE: i64 = 15;
+    let world = World::new(backend).await;
+    world.grant("li", 1).await;
+    let hang = Fault::Hang { process: true };
+    world.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, hang)).unwrap();
+    let process = |off| {
+        let clock = Arc::new(Wrong(Arc::clone(&world.clock), TimeDelta::minutes(off)));
+        world.process.dispatcher_by(clock)
+    };
+    let (doomed, heir, notice) = (process(minutes), process(-minutes), world.request("li").await);
+    // Whoever is behind finds nothing due yet.
+    world.advance(10 * 60);
+    let stop = CancellationToken::new();
+    let living = async {
+        world.wechat().until_waiting(1).await;
+        heir.drain_once().await.unwrap();
+        assert_eq!(world.row(notice).await.0, "in_flight", "its clock is {} minutes apart", 2 * minutes);
+        world.advance(LEASE - 1);
+        heir.drain_once().await.unwrap();
+        assert_eq!(world.row(notice).await.0, "in_flight", "it may still live");
+    };
+    tokio::select! {
+        () = doomed.run(stop.clone()) => panic!("nobody told it to stop"),
+        () = living => {} // and it dies
+    }
+    drop(doomed);
+    // It may have given a last sign in between.
+    heir.drain_once().await.unwrap();
+    world.advance(LEASE);
+    heir.drain_once().await.unwrap();
+    assert_eq!(world.state(notice).await, Unknown, "after its lease, and not after minutes");
 }

@@ -36,6 +36,41 @@ async fn a_commit_wakes_it_and_a_stop_lets_it_finish(#[case] backend: Backend) {
     assert_eq!(world.state(second).await, Accepted, "a running send was not finished");
 }
 
+/// Longer than any lease of these tests.
+const PAST_EVERY_LEASE: i64 = 600;
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn a_clock_that_leaps_takes_nothing_from_whoever_is_sending(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    for person in ["li", "wang"] {
+        world.grant(person, 1).await;
+    }
+    let hang = Fault::Hang { process: true };
+    world.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, hang)).unwrap();
+    let (stop, dispatcher) = (CancellationToken::new(), world.dispatcher());
+    let story = async {
+        let slow = world.request("li").await;
+        world.wechat().until_waiting(1).await;
+        world.advance(PAST_EVERY_LEASE);
+        // It looks around again, finds its own lease over, and sends to somebody else.
+        let other = world.request("wang").await;
+        while world.wechat().received_by("wang").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        world.wechat().wake();
+        stop.cancel();
+        (slow, other)
+    };
+    let ((), (slow, other)) = tokio::join!(dispatcher.run(stop.clone()), story);
+    for notice in [slow, other] {
+        assert_eq!((world.state(notice).await, world.row(notice).await.0.as_str()), (Accepted, "accepted"));
+    }
+    assert_eq!(world.wechat().received_by("li").len(), 1);
+}
+
 #[tokio::test]
 async fn after_a_restart_on_sqlite_abandoned_sends_show_at_once() {
     let world = World::new(Backend::Sqlite).await;

@@ -240,18 +240,27 @@ impl Process {
         self.dispatcher_with(Options::default())
     }
 
+    /// A dispatcher with a clock of its own.
+    pub(crate) fn dispatcher_by(&self, clock: Arc<dyn Clock>) -> Dispatcher {
+        self.dispatcher_of(Ports { clock, ..self.ports() }, Options::default())
+    }
+
     pub(crate) fn dispatcher_with(&self, options: Options) -> Dispatcher {
+        self.dispatcher_of(self.ports(), options)
+    }
+
+    fn dispatcher_of(&self, ports: Ports, options: Options) -> Dispatcher {
         let settings = WechatSettings {
             base_url: self.base_url.parse().unwrap(),
             app: DEMO_APPID.to_owned(),
             secret: DEMO_SECRET.to_owned().into(),
             timeouts: self.timeouts,
         };
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let clock = Arc::clone(&ports.clock);
         let db = self.bus.log().db().clone();
         let tokens = TokenStore::new(db, settings.clone(), Arc::clone(&clock), &TimeOrderedIds).unwrap();
         let provider = WechatSubscribe::new(settings, Arc::new(tokens), Arc::clone(&clock)).unwrap();
-        Dispatcher::new(self.bus.clone(), Arc::new(provider), self.ports(), options)
+        Dispatcher::new(self.bus.clone(), Arc::new(provider), ports, options)
     }
 
     /// Time, ids and dice of a test.

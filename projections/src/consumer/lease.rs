@@ -1,7 +1,12 @@
 //! The table `consumers`: who owns a consumer, and how far it is.
 //!
-//! The expiry is compared with the asking process's clock. A clock that runs ahead can take a lease early; that
-//! costs the former owner one rolled-back page and never a double effect, because the fence is owner and epoch.
+//! Nobody compares clocks to find out who lives (docs/adr/0022). Every sign of life writes another `lease_expires_at`;
+//! others only look whether it moves, and take the owner for dead when it stood still for [`LEASE_SECONDS`] of their own
+//! stopwatch. An owner that was merely slow loses one rolled-back page and never doubles an effect, because the fence is
+//! owner and epoch.
+
+mod sign;
+mod sql;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +16,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::Position;
 use domain::codes::UnknownCode;
 use infrastructure::db::{Db, DbError, Tx};
+use infrastructure::signs::Signs;
 use infrastructure::{with_pool, with_tx};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// How long a lease holds without a sign of life. With `ACQUIRE_PERIOD_MS` this is
-/// the time until another process goes on after a kill: 12 s at most.
+use sign::{Ends, Sign};
+use sql::{
+    ACQUIRE, ADVANCE, CREATE, END_ALL_OTHERS, FAIL, HALT, REGISTER, RELEASE, REMOVE, RENEW, RESUME, SIGN,
+    SIGNS, STATUS,
+};
+
+pub(crate) use sql::POSITION;
+pub use sql::STATEMENTS;
+
+/// How long a lease holds without a sign of life, as somebody else measures it. With twice `ACQUIRE_PERIOD_MS`, the look
+/// that saw the last sign and the one that finds it unchanged, another process goes on 14 s after a kill at most.
 pub const LEASE_SECONDS: i64 = 10;
 
 /// How often an owner gives a sign of life while it has nothing to write.
@@ -24,73 +39,6 @@ pub const RENEW_SECONDS: u64 = 3;
 
 /// Most characters kept of an error's text.
 const ERROR_CHARS_MAX: usize = 1000;
-
-/// The table. Valid on both databases.
-pub(crate) const CREATE: &str = "
-CREATE TABLE IF NOT EXISTS consumers (
-  name             TEXT NOT NULL PRIMARY KEY,
-  version          BIGINT NOT NULL,
-  position         BIGINT NOT NULL,
-  state            TEXT NOT NULL,
-  lease_owner      UUID,
-  lease_epoch      BIGINT NOT NULL,
-  lease_expires_at TIMESTAMPTZ,
-  error            TEXT,
-  updated_at       TIMESTAMPTZ NOT NULL
-)";
-
-/// The first generation of a consumer's tables is 1 (`schema::FIRST_VERSION`).
-const REGISTER: &str = "
-INSERT INTO consumers (name, version, position, state, lease_epoch, updated_at)
-VALUES ($1, 1, $2, 'new', 0, $3) ON CONFLICT (name) DO NOTHING";
-
-const ACQUIRE: &str = "
-UPDATE consumers
-   SET lease_owner = $2, lease_epoch = lease_epoch + 1, lease_expires_at = $3, updated_at = $4,
-       state = CASE WHEN state = 'new' THEN 'booting' ELSE state END
- WHERE name = $1 AND state NOT IN ('paused', 'error', 'detached')
-   AND (lease_owner IS NULL OR lease_owner = $2 OR lease_expires_at < $4)
-RETURNING version, position, lease_epoch";
-
-const RENEW: &str = "
-UPDATE consumers SET lease_expires_at = $4, updated_at = $5
- WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
-
-const RELEASE: &str = "
-UPDATE consumers SET lease_owner = NULL, lease_expires_at = NULL, updated_at = $4
- WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
-
-/// The fence. Also gives a sign of life.
-const ADVANCE: &str = "
-UPDATE consumers SET position = $5, lease_expires_at = $6, updated_at = $7, state = $8
- WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3 AND position = $4";
-
-const FAIL: &str = "
-UPDATE consumers SET state = 'error', error = $4, lease_owner = NULL, lease_expires_at = NULL, updated_at = $5
- WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
-
-/// Raises the epoch, so that whoever works at this moment writes nothing more.
-const HALT: &str = "
-UPDATE consumers
-   SET state = $2, lease_epoch = lease_epoch + 1, lease_owner = NULL, lease_expires_at = NULL, updated_at = $3
- WHERE name = $1 AND state NOT IN ('rebuilding')";
-
-const RESUME: &str = "
-UPDATE consumers SET state = 'booting', error = NULL, updated_at = $2
- WHERE name = $1 AND state IN ('paused', 'error', 'detached')";
-
-/// The end of a consumer that is done for good.
-const REMOVE: &str = "DELETE FROM consumers WHERE name = $1 AND lease_owner = $2 AND lease_epoch = $3";
-
-pub(crate) const POSITION: &str = "SELECT position FROM consumers WHERE name = $1";
-
-const STATUS: &str = "
-SELECT name, version, position, state, lease_owner, lease_expires_at, error, updated_at
-  FROM consumers ORDER BY name";
-
-/// Every statement of this table; prepared on both databases by a test.
-pub const STATEMENTS: &[&str] =
-    &[REGISTER, ACQUIRE, RENEW, RELEASE, ADVANCE, FAIL, HALT, RESUME, REMOVE, POSITION, STATUS];
 
 /// Creates the table when it is missing. Part of [`crate::migrate`].
 pub async fn create_table(tx: &mut Tx<'_>) -> Result<(), DbError> {
@@ -160,7 +108,7 @@ pub struct ConsumerStatus {
     pub lag: i64,
     /// What it is doing.
     pub state: ConsumerState,
-    /// The process that owns it, while its lease holds.
+    /// The process that owns it. One that died is named until another one takes over.
     pub owner: Option<Uuid>,
     /// Why it stopped.
     pub error: Option<String>,
@@ -187,6 +135,9 @@ pub struct Consumers {
     db: Db,
     clock: Arc<dyn Clock>,
     owner: Uuid,
+    ends: Ends,
+    /// The leases of others, by consumer.
+    signs: Signs<String, Sign>,
 }
 
 impl fmt::Debug for Consumers {
@@ -198,7 +149,27 @@ impl fmt::Debug for Consumers {
 impl Consumers {
     /// `owner` is this process: a fresh id for every start.
     pub fn new(db: Db, clock: Arc<dyn Clock>, owner: Uuid) -> Self {
-        Self { db, clock, owner }
+        Self { db, clock, owner, ends: Ends::default(), signs: Signs::default() }
+    }
+
+    /// What a process does once before it works on any consumer: it looks at everybody's lease, so that its stopwatch
+    /// runs from now on. On SQLite there is one process only, and what others left is free.
+    pub async fn enter(&self) -> Result<(), DbError> {
+        if matches!(self.db, Db::Sqlite(_)) {
+            committed!(self, END_ALL_OTHERS, self.owner, self.now());
+            return Ok(());
+        }
+        #[derive(sqlx::FromRow)]
+        struct Named {
+            name: String,
+            #[sqlx(flatten)]
+            sign: Sign,
+        }
+        let leases: Vec<Named> = with_pool!(&self.db, pool => sqlx::query_as(SIGNS).fetch_all(pool).await)?;
+        for Named { name, sign } in leases {
+            self.is_dead(&name, sign);
+        }
+        Ok(())
     }
 
     /// The same consumers under another owner's name, derived from this one and a number.
@@ -215,8 +186,15 @@ impl Consumers {
         self.clock.now()
     }
 
+    /// The end of a lease that is taken or renewed now.
     fn expiry(&self) -> DateTime<Utc> {
-        self.now() + TimeDelta::seconds(LEASE_SECONDS)
+        self.ends.next(self.now() + TimeDelta::seconds(LEASE_SECONDS))
+    }
+
+    /// Looks at the lease of somebody else: whether its owner gave no sign of life for too long.
+    fn is_dead(&self, consumer: &str, sign: Sign) -> bool {
+        let still = self.signs.still_for(consumer.to_owned(), sign, self.clock.stopwatch());
+        still >= TimeDelta::seconds(LEASE_SECONDS)
     }
 
     /// Makes a consumer known; it begins after `start`. Nothing happens when it is known already.
@@ -236,11 +214,19 @@ impl Consumers {
         register(tx, consumer, start, self.now()).await
     }
 
-    /// Takes the lease, when it is free, expired or ours, and the consumer may work.
+    /// Looks once, and takes the lease when it is free or ours or its owner is dead, and the consumer may work.
     pub async fn acquire(&self, consumer: &str) -> Result<Option<Lease>, DbError> {
+        let sign: Option<Sign> =
+            with_pool!(&self.db, pool => sqlx::query_as(SIGN).bind(consumer).fetch_optional(pool).await)?;
+        let Some(sign) = sign else { return Ok(None) };
+        let is_free = sign.owner.is_none_or(|owner| owner == self.owner) || self.is_dead(consumer, sign);
+        if !is_free {
+            return Ok(None);
+        }
         let mut tx = self.db.begin_write().await?;
         let row: Option<(i64, i64, i64)> = with_tx!(&mut tx, conn => sqlx::query_as(ACQUIRE)
             .bind(consumer).bind(self.owner).bind(self.expiry()).bind(self.now())
+            .bind(sign.epoch).bind(sign.expires_at)
             .fetch_optional(conn).await)?;
         tx.commit().await?;
         Ok(row.map(|(version, position, epoch)| Lease {
@@ -338,18 +324,15 @@ impl Consumers {
 
     /// Every consumer, by name. `head` is the log's last position.
     pub async fn status(&self, head: Position) -> Result<Vec<ConsumerStatus>, DbError> {
-        type Row =
-            (String, i64, i64, String, Option<Uuid>, Option<DateTime<Utc>>, Option<String>, DateTime<Utc>);
+        type Row = (String, i64, i64, String, Option<Uuid>, Option<String>, DateTime<Utc>);
         let rows: Vec<Row> = with_pool!(&self.db, pool => sqlx::query_as(STATUS).fetch_all(pool).await)?;
-        let now = self.now();
         rows.into_iter()
-            .map(|(name, version, position, state, owner, expires, error, updated_at)| {
+            .map(|(name, version, position, state, owner, error, updated_at)| {
                 let state = state.parse().map_err(|UnknownCode| DbError::Corrupt {
                     table: "consumers",
                     at: name.clone(),
                     reason: "unknown state".to_owned(),
                 })?;
-                let owner = owner.filter(|_| expires.is_some_and(|expires| expires >= now));
                 let lag = (head - position).max(0);
                 Ok(ConsumerStatus { name, version, position, lag, state, owner, error, updated_at })
             })

@@ -9,7 +9,7 @@ mod transfers;
 use std::sync::Arc;
 
 use application::bus::{Appended, Draft, StreamAppend};
-use application::ports::Ids;
+use application::ports::{Clock, Ids};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::Profile;
 use domain::{Actor, BatchId, CommandId, CustomerId, Metadata, Position, StaffId, StoredEvent, StreamId};
@@ -127,6 +127,11 @@ impl World {
     /// Another process on the same database.
     pub(super) fn another_process(&self) -> Projections {
         projections(&self.log, &self.clock)
+    }
+
+    /// Another process with a clock of its own.
+    pub(super) fn process_with(&self, clock: Arc<dyn Clock>) -> Projections {
+        Projections::new(self.log.clone(), clock, TimeOrderedIds.next(), Arc::new(Upcasters::none()))
     }
 
     pub(super) async fn append<E: StoredEvent>(&self, stream: impl Into<StreamId>, events: &[E]) -> Position {

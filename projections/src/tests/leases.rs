@@ -1,9 +1,12 @@
 //! One owner at a time, and what becomes of a consumer that cannot go on.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use application::ports::Clock;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{StoredEvent, StreamId};
+use infrastructure::clock::TestClock;
 use infrastructure::event_log::RecordedRaw;
 use infrastructure::with_tx;
 use rstest::rstest;
@@ -65,12 +68,87 @@ async fn an_owner_that_is_alive_keeps_its_lease(#[case] backend: Backend) {
     let world = World::new(backend).await;
     let other = world.another_process();
     let lease = world.projections.consumers().acquire(MODEL.name()).await.unwrap().unwrap();
-    world.clock.advance(TimeDelta::seconds(LEASE_SECONDS - 1));
-    assert!(world.projections.consumers().renew(&lease).await.unwrap());
-    world.clock.advance(TimeDelta::seconds(LEASE_SECONDS - 1));
-    assert_eq!(other.consumers().acquire(MODEL.name()).await.unwrap(), None);
+    for _ in 0..5 {
+        assert_eq!(other.consumers().acquire(MODEL.name()).await.unwrap(), None, "it gives signs of life");
+        world.clock.advance(TimeDelta::seconds(LEASE_SECONDS - 1));
+        assert!(world.projections.consumers().renew(&lease).await.unwrap());
+    }
     world.projections.consumers().release(&lease).await.unwrap();
     assert!(other.consumers().acquire(MODEL.name()).await.unwrap().is_some(), "given back, no wait");
+}
+
+/// A clock with wrong hands; its stopwatch is right.
+struct Wrong {
+    right: Arc<TestClock>,
+    off: Mutex<TimeDelta>,
+}
+
+impl Wrong {
+    fn set(&self, off: TimeDelta) {
+        *self.off.lock().unwrap() = off;
+    }
+}
+
+impl Clock for Wrong {
+    fn now(&self) -> DateTime<Utc> {
+        self.right.now() + *self.off.lock().unwrap()
+    }
+
+    fn stopwatch(&self) -> TimeDelta {
+        self.right.stopwatch()
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_dies_is_replaced_after_its_lease_whatever_the_clocks_say(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(-5, 0, 5)] owner_minutes: i64,
+    #[values(-5, 0, 5)] heir_minutes: i64,
+) {
+    let world = World::new(backend).await;
+    let process = |minutes: i64| {
+        let off = Mutex::new(TimeDelta::minutes(minutes));
+        let clock = Arc::new(Wrong { right: world.clock.clone(), off });
+        (world.process_with(clock.clone()), clock)
+    };
+    let ((owner, owners_clock), (heir, heirs_clock)) = (process(owner_minutes), process(heir_minutes));
+    let look = async || heir.consumers().acquire(MODEL.name()).await.unwrap();
+    let lease = owner.consumers().acquire(MODEL.name()).await.unwrap().unwrap();
+    // It lives, wherever the hands of either clock go.
+    for leap in [0, 60, -60, 0, 24 * 60, -24 * 60] {
+        assert_eq!(look().await, None, "{leap}");
+        owners_clock.set(TimeDelta::minutes(owner_minutes + leap));
+        heirs_clock.set(TimeDelta::minutes(heir_minutes - leap));
+        assert_eq!(look().await, None, "{leap}");
+        world.clock.advance(TimeDelta::seconds(LEASE_SECONDS - 1));
+        assert!(owner.consumers().renew(&lease).await.unwrap(), "nobody took it: {leap}");
+    }
+    // It dies.
+    assert_eq!(look().await, None);
+    world.clock.advance(TimeDelta::seconds(LEASE_SECONDS) - TimeDelta::microseconds(1));
+    assert_eq!(look().await, None, "the lease holds");
+    world.clock.advance(TimeDelta::microseconds(1));
+    assert!(look().await.is_some(), "after its lease, and not after minutes");
+    assert!(!owner.consumers().renew(&lease).await.unwrap(), "whoever comes back is fenced");
+}
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn a_process_that_starts_watches_what_it_finds_at_once(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let dead = world.projections.consumers().acquire(MODEL.name()).await.unwrap().unwrap();
+    let next = world.another_process();
+    next.consumers().enter().await.unwrap();
+    if backend == Backend::Postgres {
+        assert_eq!(next.consumers().acquire(MODEL.name()).await.unwrap(), None, "it may still live");
+        world.clock.advance(TimeDelta::seconds(LEASE_SECONDS));
+    }
+    let taken = next.consumers().acquire(MODEL.name()).await.unwrap();
+    assert!(taken.is_some(), "a file of SQLite has one process: what another one left is free at once");
+    assert!(!world.projections.consumers().renew(&dead).await.unwrap());
 }
 
 /// An event of a customer whose payload nobody can read.

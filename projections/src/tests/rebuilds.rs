@@ -288,10 +288,14 @@ async fn a_rebuild_taken_for_dead_ends_without_harm(#[case] backend: Backend) {
     let slow =
         rebuild(&world.projections, MODEL, RebuildOptions::default(), &CancellationToken::new(), |_| {
             if !std::mem::replace(&mut overtaken, true) {
+                let overtake = || {
+                    let faster = again(&other, MODEL);
+                    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(faster))
+                };
+                let early = overtake().unwrap_err();
+                assert!(matches!(early, RebuildError::Running(_)), "it may still live: {early:?}");
                 clock.advance(TimeDelta::seconds(LEASE_SECONDS + 1));
-                let faster = again(&other, MODEL);
-                let done = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(faster));
-                assert_eq!(done.unwrap().version, 2);
+                assert_eq!(overtake().unwrap().version, 2);
             }
         })
         .await;

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use application::policies::POLICY;
 use application::ports::Clock as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::notification::Channel;
+use domain::notification::{Channel, DeliveryState};
 use futures_util::future::join_all;
 use infrastructure::with_tx;
 use leadwire::config::{Settings, Sources};
 use leadwire::wiring::{Ports, Role};
+use projections::queries::deliveries::counts;
 use tokio::runtime::Runtime;
 use wechat_simulator::{
     DEMO_APPID, DEMO_SECRET, DEMO_TEMPLATE, RunningSimulator, Simulator, SimulatorConfig, SimulatorHandle,
@@ -181,6 +182,12 @@ impl TestApp {
         DoomedNode::start(self.settings(), Role::ALL.to_vec(), ports(&self.clock)).await
     }
 
+    /// Another process that the story kills, whose clock differs by so much.
+    pub async fn doomed_beside(&self, by: TimeDelta) -> DoomedNode {
+        let clock = Arc::new(MovingClock::beside(&self.clock, by));
+        DoomedNode::start(self.settings(), Role::ALL.to_vec(), ports(&clock)).await
+    }
+
     /// Nothing that should have been decided, asked for or queued is missing, and nothing is there twice.
     pub async fn is_reconciled(&self) {
         let found = self.reconcile().await;
@@ -239,6 +246,27 @@ impl TestApp {
         self.clock.advance(step);
         let seconds = u64::try_from(step.num_seconds()).expect("forward");
         self.wechat().advance(seconds).expect("the simulator's clock moves");
+    }
+
+    /// Moves the time of day forward like [`advance`](Self::advance), and lets whoever sends look at the clock at once
+    /// instead of after a second.
+    pub fn leap(&self, step: TimeDelta) {
+        self.advance(step);
+        self.app().bus.log().ring();
+    }
+
+    /// Lets so much time pass again and again until no delivery waits for its next attempt.
+    pub async fn outlast_retries(&self, step: TimeDelta) {
+        eventually("nothing waits for its next attempt", async || {
+            self.settle().await;
+            let counts = counts(&self.app().db).await.expect("deliveries");
+            let waits = counts.iter().any(|(_, state, n)| *state == DeliveryState::Retry && *n > 0);
+            if waits {
+                self.leap(step);
+            }
+            (!waits).then_some(())
+        })
+        .await;
     }
 
     /// Lets every configured channel reach these people, who have agreed to messages.

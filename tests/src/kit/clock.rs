@@ -37,6 +37,10 @@ impl MovingClock {
         Self { begins: Begins::With(Arc::clone(other)), ahead: Mutex::new(by) }
     }
 
+    fn ahead(&self) -> TimeDelta {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Moves the clock forward, or back by a negative step.
     pub fn advance(&self, step: TimeDelta) {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += step;
@@ -50,6 +54,16 @@ impl Clock for MovingClock {
             Begins::At(at) => *at,
             Begins::With(other) => other.now(),
         };
-        begun + *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+        begun + self.ahead()
+    }
+
+    /// What was waited for by moving the clock went by for a stopwatch too.
+    fn stopwatch(&self) -> TimeDelta {
+        let begun = match &self.begins {
+            Begins::Machine => SystemClock.stopwatch(),
+            Begins::At(_) => TimeDelta::zero(),
+            Begins::With(other) => other.stopwatch(),
+        };
+        begun + self.ahead()
     }
 }

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use domain::notification::DeliveryState;
 use futures_util::future::join_all;
 use leadwire::wiring::Role;
+use rstest::rstest;
 use serde_json::json;
 use tests::kit::{Node, Setup, TestApp, eventually, log};
 use tests::scratch::Backend::Postgres;
@@ -115,8 +116,8 @@ async fn one_that_stops_hands_over_and_one_that_dies_is_replaced() {
     first.wechat().until_none_waiting().await;
     first.wechat().clear_faults();
     first.lead_of(&team.manager, &team.admissions, 4).await;
-    first.advance(LONGER_THAN_LEASES);
     let heir = first.second().await;
+    first.advance(LONGER_THAN_LEASES);
     first.settle().await;
     let of_heir = owners(&first).await;
     assert!(of_heir.iter().zip(&of_doomed).all(|(now, before)| now.is_some() && now != before));
@@ -128,6 +129,44 @@ async fn one_that_stops_hands_over_and_one_that_dies_is_replaced() {
     assert_eq!(hanging.await.attempts, 1);
     assert_eq!(first.messages(&team.colleague).len(), 0);
     assert_eq!(first.told(&team.colleague).await.len(), 1);
+    heir.stop().await;
+    let last = first.second().await;
+    first.settle().await;
+    last.stop().await;
+    first.finish().await;
+}
+
+/// The one that dies may be five minutes ahead, and whoever is left five minutes behind: nobody waits for ten.
+#[rstest]
+#[case::ahead(5)]
+#[case::behind(-5)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_whose_clock_is_wrong_and_that_dies_is_replaced_as_soon(#[case] minutes: i64) {
+    let first = TestApp::start_with(Postgres, Setup { roles: vec![Role::Api], ..Setup::default() }).await;
+    let team = first.team.clone();
+    let doomed = first.doomed_beside(TimeDelta::minutes(minutes)).await;
+    first.lead_of(&team.manager, &team.employee, 1).await;
+    first.settle().await;
+    let of_doomed = owners(&first).await;
+    let heir = first.second_beside(TimeDelta::minutes(-minutes)).await;
+    first.lead_of(&team.manager, &team.colleague, 2).await;
+    first.settle().await;
+    assert_eq!(owners(&first).await, of_doomed, "whoever lives keeps what it has, whatever its clock says");
+
+    doomed.kill();
+    first.lead_of(&team.manager, &team.admissions, 3).await;
+    first.advance(TimeDelta::seconds(20));
+    first.settle().await;
+    let of_heir = owners(&first).await;
+    assert!(of_heir.iter().zip(&of_doomed).all(|(now, before)| now.is_some() && now != before));
+    for person in [&team.employee, &team.colleague, &team.admissions] {
+        assert_eq!(
+            (first.told(person).await.len(), first.messages(person).len()),
+            (1, 1),
+            "{}",
+            person.username
+        );
+    }
     heir.stop().await;
     let last = first.second().await;
     first.settle().await;

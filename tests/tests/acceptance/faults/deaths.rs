@@ -62,8 +62,8 @@ async fn a_process_that_dies_while_it_sends_neither_loses_nor_doubles_a_message(
     let arrived = app.received(&team.employee, channel).len();
     assert_eq!(arrived, usize::from(death == Death::AfterItWasProcessed));
 
-    app.advance(LONGER_THAN_LEASES);
     app.revive().await;
+    app.leap(LONGER_THAN_LEASES);
     if way.recognises() {
         let row = accepted(&app, &team.employee, channel).await;
         assert_eq!(row.attempts, 2);
@@ -104,7 +104,6 @@ async fn what_was_recorded_as_sent_is_not_sent_again(
     })
     .await;
     app.kill();
-    app.advance(LONGER_THAN_LEASES);
     app.revive().await;
     app.advance(MUCH_LATER);
     app.settle().await;
@@ -153,8 +152,8 @@ async fn whoever_wakes_after_a_second_worker_took_over_can_conclude_nothing(
     app.wechat().until_waiting(1).await;
     let frozen = freeze_between_transactions(&app, &first).await;
 
-    app.advance(LONGER_THAN_LEASES);
     let second = app.second().await;
+    app.advance(LONGER_THAN_LEASES);
     let expected = if way.recognises() { Accepted } else { Unknown };
     let taken_over = eventually("the second worker concludes", async || {
         let rows = app.sendings_through(&team.employee, channel).await;
