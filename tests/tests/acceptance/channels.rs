@@ -304,7 +304,7 @@ async fn a_channel_that_does_not_get_through_in_time_gives_way(#[values(Sqlite, 
     assert_eq!(sending(&app, &team.employee, Channel::WecomApp).await.state, Retry);
     assert_eq!(sending(&app, &team.employee, Channel::WechatOfficial).await.state, Held);
 
-    app.advance(AFTER_FALLBACK);
+    app.leap(AFTER_FALLBACK);
     let told = accepted(&app, &team.employee, Channel::WechatOfficial).await;
     assert!(!told.possibly_repeated, "a gateway's refusal reached nobody");
     assert_eq!(sending(&app, &team.employee, Channel::WecomApp).await.state, DeliveryState::Dead);

@@ -161,6 +161,7 @@ async fn of_a_hundred_claims_at_one_below_the_quota_one_passes(#[values(Sqlite, 
         assert_eq!(reply.problem(), (409, "CLAIM_QUOTA"), "{reply:?}");
     }
     // Another day, another quota; the refused ones used nothing up.
+    app.settle().await;
     app.advance(TimeDelta::hours(25));
     let next = json!({ "customerIds": leads[2..6] });
     let token = people::token(app.app(), claimer.id, &claimer.username, claimer.role).expect("a token");

@@ -61,7 +61,7 @@ async fn what_comes_at_night_is_one_message_in_the_morning(#[values(Sqlite, Post
     let told = frames.iter().filter(|frame| frame["type"] == "notification").count();
     assert_eq!(told, 2, "the inbox does not sleep: {frames:?}");
 
-    app.advance(MORNING);
+    app.leap(MORNING);
     eventually("the phone is told", async || (on_the_phone(&app, &team.employee) > 0).then_some(())).await;
     app.settle().await;
     assert_eq!(on_the_phone(&app, &team.employee), 1, "one message for both");
@@ -96,7 +96,7 @@ async fn a_single_notice_of_the_night_comes_as_itself(#[values(Sqlite, Postgres)
     app.lead_of(&team.manager, &team.colleague, 2).await;
     app.settle().await;
     assert_eq!([&team.employee, &team.colleague].map(|one| on_the_phone(&app, one)), [0, 1]);
-    app.advance(MORNING);
+    app.leap(MORNING);
     eventually("the phone is told", async || (on_the_phone(&app, &team.employee) > 0).then_some(())).await;
     app.settle().await;
     assert_eq!(states(&app, &team.employee).await, [Accepted]);

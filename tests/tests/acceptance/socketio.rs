@@ -155,8 +155,8 @@ async fn who_comes_back_misses_nothing_and_is_told_nothing_twice(
     console.close("desk").await;
     app.lead_of(&team.manager, &team.employee, 3).await;
     app.lead_of(&team.manager, &team.employee, 4).await;
-    app.advance(TimeDelta::minutes(1));
     app.settle().await;
+    app.advance(TimeDelta::minutes(1));
     console.connect("back", &app, &team.employee, transport, &json!({ "resume": true, "cursor": 2 })).await;
     assert_eq!(numbers(&console.complete_up_to("back", 4).await), [3, 4]);
 

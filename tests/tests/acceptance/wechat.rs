@@ -15,7 +15,7 @@ use tests::scratch::Backend::{self, Postgres, Sqlite};
 use wechat_simulator::{Endpoint, Fault, FaultRule};
 
 /// How long a call may take where a story waits until it is given up.
-const SHORT_TIMEOUT_MS: u64 = 250;
+const SHORT_TIMEOUT_MS: u64 = 1_000;
 
 fn send(fault: Fault) -> FaultRule {
     FaultRule::once(Endpoint::SubscribeSend, fault)
@@ -213,7 +213,7 @@ async fn every_answer_has_its_ending(
     let due =
         eventually("the next attempt has its time", async || only_sending(&app, &employee).await.due_at)
             .await;
-    app.advance((due - app.now()).max(TimeDelta::zero()) + TimeDelta::seconds(1));
+    app.leap((due - app.now()).max(TimeDelta::zero()) + TimeDelta::seconds(1));
     eventually("the message arrives", async || {
         (only_sending(&app, &employee).await.state == Accepted).then_some(())
     })
@@ -236,7 +236,7 @@ async fn a_quota_that_is_used_up_ends_with_the_day_in_china(#[values(Sqlite, Pos
     let due = sending.due_at.expect("a time") + TimeDelta::hours(8);
     let until_midnight = due.time().signed_duration_since(chrono::NaiveTime::MIN);
     assert!(until_midnight < TimeDelta::minutes(10), "due {due} in China");
-    app.advance(due - TimeDelta::hours(8) - app.now() + TimeDelta::seconds(1));
+    app.leap(due - TimeDelta::hours(8) - app.now() + TimeDelta::seconds(1));
     eventually("the message arrives", async || (app.messages(&employee).len() == 1).then_some(())).await;
     app.finish().await;
 }

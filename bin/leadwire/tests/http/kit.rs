@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// How long the service may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Largest answer a test reads.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;

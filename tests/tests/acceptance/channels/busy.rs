@@ -22,7 +22,7 @@ async fn a_busy_answer_with_a_hidden_effect_is_repeated_only_where_the_provider_
     app.wechat().add_fault(FaultRule::once(way.endpoint(), code(-1))).expect("a rule");
     app.lead_of(&team.manager, &team.employee, 1).await;
     app.settle().await;
-    app.advance(TimeDelta::seconds(40));
+    app.leap(TimeDelta::seconds(40));
     let row = accepted(&app, &team.employee, way.channel()).await;
     assert_eq!(row.attempts, 2);
     assert_eq!(app.received(&team.employee, way.channel()).len(), 1);

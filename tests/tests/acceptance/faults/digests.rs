@@ -59,7 +59,7 @@ async fn a_reader_who_was_cut_off_while_a_digest_was_made_misses_nothing_and_rea
 
     leads(&app, HEARD, MISSED).await;
     app.settle().await;
-    app.advance(COLLECTED);
+    app.leap(COLLECTED);
     let digest = eventually("the digest is on the phone", async || {
         let rows = app.deliveries(&person, Some(Channel::WecomApp)).await;
         let digest = rows.into_iter().find(|row| row.scene == "NOTICE_DIGEST")?;

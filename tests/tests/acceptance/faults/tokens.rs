@@ -102,7 +102,7 @@ async fn with_a_wrong_secret_the_channel_stops_says_so_and_storms_nobody(
 
     // Once the secret is right again and the rest is over, everything waiting goes out, once.
     set_secret(&app, way, None);
-    app.advance(TimeDelta::hours(1));
+    app.leap(TimeDelta::hours(1));
     eventually("everybody is told", async || {
         people.iter().all(|person| app.received(person, channel).len() == 1).then_some(())
     })

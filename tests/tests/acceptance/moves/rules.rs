@@ -252,6 +252,7 @@ async fn rules_and_people_who_reach_for_one_lead_come_one_after_the_other(
     for n in 0..PAIRS.len() {
         leads.push(app.lead_of(&app.team.manager, &app.team.employee, n).await);
     }
+    app.settle().await;
     app.advance(IDLE);
     app.settle().await;
     let (mut handed_on, mut runs) = (0, 0);
@@ -287,6 +288,7 @@ async fn of_two_hundred_who_claim_a_lead_as_it_falls_one_gets_it(#[values(Sqlite
     for n in 0..FALLING {
         leads.push(app.lead_of(&app.team.manager, &app.team.employee, n).await);
     }
+    app.settle().await;
     app.advance(IDLE);
     app.settle().await;
     for lead in &leads {

@@ -97,7 +97,7 @@ async fn what_waited_for_a_pause_does_not_ring_at_night_and_what_is_critical_doe
     let channels = app.get("/api/deliveries/channels").by(&app.team.admin).send().await;
     assert!(channels.data().to_string().contains("\"held\""), "it is no backlog: {}", channels.data());
 
-    app.advance(MORNING);
+    app.leap(MORNING);
     eventually("the lead is told", async || {
         (state("CUSTOMER_ASSIGNED").await == Some(Accepted)).then_some(())
     })
@@ -129,7 +129,7 @@ async fn the_channel_behind_one_that_fails_at_night_speaks_in_the_morning(
     assert_eq!(sending(&app, &person, Channel::WecomApp).await.state, Rejected);
     assert_eq!(app.received(&person, Channel::WechatOfficial).len(), 0, "the phone is silent");
 
-    app.advance(MORNING);
+    app.leap(MORNING);
     accepted(&app, &person, Channel::WechatOfficial).await;
     app.settle().await;
     assert_eq!(app.received(&person, Channel::WechatOfficial).len(), 1);
@@ -171,7 +171,7 @@ async fn a_digest_that_its_channel_refuses_goes_through_the_next_one(
     let rule = FaultRule::once(Endpoint::WecomSend, refuse).to(&person.wecom_user());
     app.wechat().add_fault(rule).expect("a rule");
 
-    app.advance(MORNING);
+    app.leap(MORNING);
     let digest = eventually("the digest is told", async || {
         let rows = app.deliveries(&person, Some(Channel::WechatOfficial)).await;
         rows.into_iter().find(|row| row.scene == "NOTICE_DIGEST" && row.state == Accepted)

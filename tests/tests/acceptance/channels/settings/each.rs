@@ -99,7 +99,7 @@ pub(super) async fn play(on: Backend, world: &World, official: Official) {
 /// so many messages came of it.
 async fn is_concluded(cast: &Cast, leads: usize, came: usize) {
     let app = &cast.app;
-    app.advance(NEXT_ATTEMPT);
+    app.leap(NEXT_ATTEMPT);
     for (way, person) in &cast.people {
         if way.recognises() {
             eventually("the message is accepted", async || {

@@ -108,11 +108,11 @@ pub(super) async fn wrong_secret(on: Backend, world: &World) {
     let asked = |app: &TestApp| app.wechat().calls().of(Endpoint::GetToken).calls;
     for _ in 0..4 {
         let before = asked(&app);
-        app.advance(NEXT_MINUTE);
+        app.leap(NEXT_MINUTE);
         eventually("the channel tries again", async || (asked(&app) > before).then_some(())).await;
     }
     secret(DEMO_WECOM_SECRET);
-    app.advance(TimeDelta::hours(2)); // longer than WeCom blocks who failed too often
+    app.leap(TimeDelta::hours(2)); // longer than WeCom blocks who failed too often
     let told = eventually("the member is told", async || {
         let row = sending(&app, &employee, Channel::WecomApp).await;
         (row.state == Accepted).then_some(row)

@@ -146,7 +146,7 @@ pub(super) async fn until_told(app: &TestApp, whom: &[(Person, Channel, usize)],
             break;
         }
         refused = refusals(app);
-        app.advance(match passing {
+        app.leap(match passing {
             Passing::Seconds => FEW_SECONDS,
             Passing::AfterRefusal(step) => step,
         });
