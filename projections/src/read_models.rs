@@ -11,6 +11,7 @@ mod fact;
 mod folded;
 mod follow_ups;
 pub(crate) mod inbox;
+pub(crate) mod members;
 mod next_follow_ups;
 mod open_imports;
 mod open_recycle_runs;
@@ -64,6 +65,8 @@ domain::code_table! {
         TransferRecords = "transfer_records",
         /// What each person lost and gained by each transfer rule.
         TransferQuotas = "transfer_quotas",
+        /// The members of system S.
+        Members = "members",
     }
 }
 
@@ -97,6 +100,7 @@ impl ReadModel {
             Self::TransferRules => transfer_rules::REVISION,
             Self::TransferRecords => transfer_records::REVISION,
             Self::TransferQuotas => transfer_quotas::REVISION,
+            Self::Members => members::REVISION,
         }
     }
 
@@ -118,6 +122,7 @@ impl ReadModel {
             Self::TransferRules => transfer_rules::FILTER,
             Self::TransferRecords => transfer_records::FILTER,
             Self::TransferQuotas => transfer_quotas::FILTER,
+            Self::Members => members::FILTER,
         }
     }
 
@@ -139,6 +144,7 @@ impl ReadModel {
             Self::TransferRules => &[&transfer_rules::TABLE],
             Self::TransferRecords => &[&transfer_records::TABLE, &transfer_records::RUNS],
             Self::TransferQuotas => &[&transfer_quotas::TABLE],
+            Self::Members => &[&members::TABLE],
         }
     }
 
@@ -165,6 +171,7 @@ impl ReadModel {
             Self::TransferRules => transfer_rules::apply(tx, target, page).await,
             Self::TransferRecords => transfer_records::apply(tx, target, page).await,
             Self::TransferQuotas => transfer_quotas::apply(tx, target, page).await,
+            Self::Members => members::apply(tx, target, page).await,
         }
     }
 }

@@ -8,6 +8,7 @@ mod inbox;
 mod kit;
 mod leases;
 mod lists;
+mod members;
 mod notices;
 mod policy;
 mod pool;

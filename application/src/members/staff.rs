@@ -36,7 +36,7 @@ pub struct Act {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Change fields.
-    Update(MemberPatch),
+    Update(Box<MemberPatch>),
     /// Let it take part.
     Activate,
     /// Write down that it paid for more.
@@ -73,7 +73,7 @@ impl Action {
     fn command(&self, context: &CommandContext) -> MemberCommand {
         let (by, at) = (context.metadata.actor.clone(), context.at);
         match self.clone() {
-            Self::Update(changes) => MemberCommand::Update { changes: Box::new(changes), by, at },
+            Self::Update(changes) => MemberCommand::Update { changes, by, at },
             Self::Activate => MemberCommand::Activate { by, at },
             Self::Upgrade(upgrade) => MemberCommand::Upgrade { upgrade, by, at },
             Self::Revoke { reason } => MemberCommand::Revoke { reason, by, at },

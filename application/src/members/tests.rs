@@ -73,9 +73,9 @@ fn state(bus: &Memory, id: MemberId) -> Member {
     ready(bus.load::<Member>(&StreamId::from(id))).unwrap().state
 }
 
-fn patch(columns: &[(&str, &str)]) -> MemberPatch {
+fn patch(columns: &[(&str, &str)]) -> Box<MemberPatch> {
     let wanted = fields(columns);
-    let mut patch = MemberPatch::default();
+    let mut patch = Box::<MemberPatch>::default();
     for (column, _) in columns {
         let field = column.parse().unwrap();
         patch.set(field, wanted.get(field).as_ref());

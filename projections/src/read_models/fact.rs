@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
 use domain::inbox::InboxEvent;
+use domain::member::{Member, MemberEvent};
 use domain::notification::NotificationEvent;
 use domain::recycle_rule::run::{RecycleRun, RecycleRunEvent};
 use domain::recycle_rule::{RecycleRule, RecycleRuleEvent};
@@ -33,6 +34,7 @@ pub(crate) enum Fact {
     RecycleRule(Box<Recorded<RecycleRuleEvent>>),
     RecycleRun(Box<Recorded<RecycleRunEvent>>),
     TransferRule(Box<Recorded<TransferRuleEvent>>),
+    Member(Box<Recorded<MemberEvent>>),
     /// With every lead of a plan, as it was when it was planned.
     TransferRun(Box<Recorded<TransferRunEvent>>, HashMap<CustomerId, Customer>),
 }
@@ -101,6 +103,7 @@ fn decode(upcasters: &Upcasters, event: &RecordedRaw) -> Result<Fact, HandleErro
         kind if kind == RecycleRule::TYPE => read!(RecycleRule),
         kind if kind == RecycleRun::TYPE => read!(RecycleRun),
         kind if kind == TransferRule::TYPE => read!(TransferRule),
+        kind if kind == Member::TYPE => read!(Member),
         kind if kind == TransferRun::TYPE => upcasters
             .decode(event.clone())
             .map(|decoded| Fact::TransferRun(Box::new(decoded), HashMap::new()))

@@ -176,6 +176,7 @@ pub(crate) async fn apply(tx: &mut Tx<'_>, target: Target, page: &[Fact]) -> Res
             | Fact::TransferRule(_)
             | Fact::TransferRun(..)
             | Fact::RecycleRule(_)
+            | Fact::Member(_)
             | Fact::RecycleRun(_) => {}
         }
     }

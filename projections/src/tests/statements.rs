@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 use super::kit::{Backend, World, customer, dawn, staff};
 use crate::queries::deliveries::{DeliveryCursor, DeliveryFilter};
 use crate::queries::inbox::{NoticeFilter, NoticeStatus};
+use crate::queries::members::MemberFilter;
 use crate::queries::transfers::{RecordFilter, RecordStatus};
 use crate::queries::{
     PageRequest, assignments, customers, deliveries, follow_ups, imports, inbox, pool, recycling, transfers,
@@ -49,6 +50,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         deliveries::STATEMENTS,
         queries::statistics::STATEMENTS,
         imports::STATEMENTS,
+        queries::members::STATEMENTS,
     ];
     let policy = match dialect {
         Dialect::Postgres => policy_runner::postgres_statements(),
@@ -101,6 +103,21 @@ fn assembled(dialect: Dialect) -> Vec<String> {
         until: Some(dawn()),
         reader: Some(me),
     };
+    let wanted = || Some("X".to_owned());
+    let members = MemberFilter {
+        search: wanted(),
+        by_contact: true,
+        status: wanted(),
+        kind: wanted(),
+        gender: wanted(),
+        education: wanted(),
+        province: wanted(),
+        city: wanted(),
+        source: wanted(),
+        from: Some(dawn()),
+        to: Some(dawn()),
+    };
+    statements.extend(queries::members::page_statements(dialect, &members, page).map(|built| built.sql));
     statements.push(transfers::statement(dialect, &moved, page).sql);
     statements.push(transfers::count_statement(dialect, &moved).sql);
     statements.push(transfers::statistics_statement(dialect, &moved).sql);

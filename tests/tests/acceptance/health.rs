@@ -44,6 +44,7 @@ async fn readiness_is_public_and_its_details_are_for_admins(#[values(Sqlite, Pos
         "deliveries",
         "follow_ups",
         "inbox",
+        "members",
         "next_follow_ups",
         "open_imports",
         "open_recycle_runs",

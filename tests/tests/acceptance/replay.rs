@@ -167,13 +167,14 @@ async fn every_moment_can_be_seen_again(#[values(Sqlite, Postgres)] on: Backend)
 }
 
 /// What the workload leaves nothing in: no import is open once it is through, and nobody writes a rule.
-const EMPTY: [ReadModel; 6] = [
+const EMPTY: [ReadModel; 7] = [
     ReadModel::OpenImports,
     ReadModel::OpenRecycleRuns,
     ReadModel::RecycleRules,
     ReadModel::TransferRules,
     ReadModel::TransferRecords,
     ReadModel::TransferQuotas,
+    ReadModel::Members,
 ];
 
 #[rstest]

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Members that are phones: masked, so that they can still be told apart.
 const PHONES: [&str; 3] = ["phone", "customerPhone", "customer_phone"];
 /// Members that are hidden as a whole.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 15] = [
     "openid",
     "openids",
     "email",
@@ -16,7 +16,18 @@ const HIDDEN: [&str; 9] = [
     "address",
     "needServiceAddress",
     "request_body",
+    "wechat",
+    "wechat_qrcode",
+    "id_card",
+    "real_name",
+    "sexual_orientation",
+    "user_id",
 ];
+
+/// A changed field of a member names itself beside its values.
+const FIELD: &str = "field";
+/// Its values, before and now.
+const VALUES: [&str; 2] = ["old", "new"];
 /// What stands for them.
 const STARS: &str = "***";
 
@@ -24,7 +35,12 @@ const STARS: &str = "***";
 pub(crate) fn hide(value: &mut Value) {
     match value {
         Value::Object(members) => {
+            let field = members.get(FIELD).and_then(Value::as_str).map(str::to_owned);
             for (name, member) in members.iter_mut() {
+                let name = match &field {
+                    Some(field) if VALUES.contains(&name.as_str()) => field,
+                    _ => name,
+                };
                 match member {
                     Value::String(text) if PHONES.contains(&name.as_str()) => *text = mask(text),
                     Value::String(text) if HIDDEN.contains(&name.as_str()) => STARS.clone_into(text),
@@ -56,6 +72,11 @@ mod tests {
             "message": { "content": "客户王女士（电话：13800008999）" },
             "list": ["13800008999", "x-13800008999"],
             "count": 13_800_008_999_i64,
+            "changed": [
+                { "field": "phone", "old": "13800008999" },
+                { "field": "id_card", "new": "110101199003070000" },
+                { "field": "city", "old": "北京", "new": "杭州" },
+            ],
         });
         hide(&mut value);
         assert_eq!(
@@ -67,6 +88,11 @@ mod tests {
                 "message": { "content": "客户王女士（电话：138****8999）" },
                 "list": ["138****8999", "x-13800008999"],
                 "count": 13_800_008_999_i64,
+                "changed": [
+                    { "field": "phone", "old": "138****8999" },
+                    { "field": "id_card", "new": "***" },
+                    { "field": "city", "old": "北京", "new": "杭州" },
+                ],
             })
         );
     }

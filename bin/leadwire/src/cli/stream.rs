@@ -5,6 +5,7 @@ use domain::batch::Batch;
 use domain::channel_control::ChannelControl;
 use domain::customer::{Customer, CustomerNumber};
 use domain::inbox::Inbox;
+use domain::member::Member;
 use domain::notice_order::NoticeOrder;
 use domain::notification::Notification;
 use domain::pool_rules::PoolRules;
@@ -22,7 +23,7 @@ use projections::queries;
 use uuid::Uuid;
 
 /// Every kind of stream.
-pub(crate) const KINDS: [&str; 15] = [
+pub(crate) const KINDS: [&str; 16] = [
     Customer::TYPE,
     Staff::TYPE,
     Notification::TYPE,
@@ -38,6 +39,7 @@ pub(crate) const KINDS: [&str; 15] = [
     RecycleRule::TYPE,
     RecycleRun::TYPE,
     PoolRules::TYPE,
+    Member::TYPE,
 ];
 
 /// Finds the stream; it has at least one event.

@@ -1,8 +1,10 @@
 //! A story with a little of everything in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::MemberId;
 use domain::batch::{BatchEvent, ImportChunkStored, ImportCompleted, ImportStarted, OwnedCustomer};
 use domain::customer::CustomerEvent;
+use domain::member::{MemberActivated, MemberEvent, MemberFields, MemberRegistered, MemberSource};
 
 use super::{
     World, assigned, batch, by, claimed, created, customer, dawn, deleted, fate, followed_up, notice,
@@ -45,6 +47,17 @@ impl World {
         self.append(batch(n), &events).await;
     }
 
+    /// Somebody who registers through the public form, and whom the staff lets take part.
+    async fn registers(&self, n: u128, at: DateTime<Utc>) {
+        let (nickname, source) = (Some(format!("会员{n}")), MemberSource::Public);
+        let fields = Box::new(MemberFields { nickname, ..MemberFields::default() });
+        let events: [MemberEvent; 2] = [
+            MemberRegistered { source, fields, row: None, registered_at: None, by: by(1), at }.into(),
+            MemberActivated { from: None, row: None, by: by(1), at }.into(),
+        ];
+        self.append(MemberId(customer(n).0), &events).await;
+    }
+
     /// The same with leads of other numbers.
     pub(in crate::tests) async fn story_from(&self, first: u128, leads: u128) {
         for n in 1..=3 {
@@ -73,6 +86,7 @@ impl World {
                 self.read_all(owner, 2, at).await;
             }
             if n % 4 == 0 {
+                self.registers(n, at).await;
                 self.handle(owner, n, at).await;
             }
         }

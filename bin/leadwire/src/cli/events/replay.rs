@@ -7,6 +7,7 @@ use domain::batch::Batch;
 use domain::channel_control::ChannelControl;
 use domain::customer::Customer;
 use domain::inbox::Inbox;
+use domain::member::Member;
 use domain::notice_order::NoticeOrder;
 use domain::notification::Notification;
 use domain::pool_rules::PoolRules;
@@ -80,6 +81,7 @@ fn steps(stream: &StreamId, upcasters: &Upcasters, events: Vec<RecordedRaw>) -> 
         RecycleRule::TYPE => fold::<RecycleRule>(upcasters, events),
         RecycleRun::TYPE => fold::<RecycleRun>(upcasters, events),
         PoolRules::TYPE => fold::<PoolRules>(upcasters, events),
+        Member::TYPE => fold::<Member>(upcasters, events),
         other => bail!("this program knows no streams of kind {other}; one of {}", stream::KINDS.join(", ")),
     }
 }

@@ -1,0 +1,228 @@
+//! The members: one of them, a page of them, and how many came from where.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::member::Member;
+use domain::{MemberId, Position, Sequence};
+use infrastructure::db::{Db, DbError};
+use infrastructure::with_pool;
+use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement};
+use serde::Serialize;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::statement::{Filters, Statement};
+use super::{Page, PageRequest, corrupt};
+use crate::read_models::members::{CODE_SEPARATOR, CODES_SEPARATOR};
+use crate::table::Dialect;
+
+/// Most members of one page.
+pub const PAGE_MEMBERS_MAX: u32 = 100;
+
+/// Members of one page when the caller does not say.
+pub const PAGE_MEMBERS: u32 = 20;
+
+/// Most distinct unknown codes in one answer: a column that is no code table at all must not flood it.
+pub const UNKNOWN_CODES_MAX: usize = 100;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, version, position, doc FROM members ", $rest)
+    };
+}
+
+const BY_ID: &str = select!("WHERE id = $1 AND NOT deleted");
+
+/// Numbers of captured members may stand twice: then it is the one that registered last.
+const BY_NUMBER: &str =
+    select!("WHERE member_no = $1 AND NOT deleted ORDER BY registered_at DESC, id DESC LIMIT 1");
+
+const SOURCES: &str = "
+SELECT source,
+       COUNT(*) AS total,
+       COALESCE(SUM(CASE WHEN active THEN 1 ELSE 0 END), 0) AS active,
+       COALESCE(SUM(CASE WHEN deleted THEN 1 ELSE 0 END), 0) AS deleted,
+       MAX(learnt_at) AS last_learnt_at
+  FROM members GROUP BY source ORDER BY source";
+
+const UNKNOWN: &str = "
+SELECT unknown_codes AS codes, COUNT(*) AS members
+  FROM members WHERE unknown_codes IS NOT NULL AND NOT deleted
+ GROUP BY unknown_codes ORDER BY COUNT(*) DESC, unknown_codes LIMIT $1";
+
+#[cfg(test)]
+pub(crate) const STATEMENTS: &[&str] = &[BY_ID, BY_NUMBER, SOURCES, UNKNOWN];
+
+/// A member as the read model has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MemberRow {
+    /// The member.
+    pub id: MemberId,
+    /// Sequence of the last event.
+    pub version: Sequence,
+    /// Position of the last event.
+    pub position: Position,
+    /// All that is known.
+    pub member: Member,
+}
+
+/// How many members came by one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+pub struct SourceCount {
+    /// The way: `staff`, `public`, or the source's name.
+    pub source: String,
+    /// All of them, the deleted ones too.
+    pub total: i64,
+    /// Those that take part.
+    pub active: i64,
+    /// Those that were deleted.
+    pub deleted: i64,
+    /// When Leadwire last learnt of one.
+    pub last_learnt_at: Option<DateTime<Utc>>,
+}
+
+/// How many members have a code that nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnknownCode {
+    /// The column.
+    pub field: String,
+    /// The code as it stands there.
+    pub code: String,
+    /// How many have it.
+    pub members: i64,
+}
+
+/// Which members are wanted; all of it must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemberFilter {
+    /// Literal part of the number or the nickname; of the phone or the WeChat id too where
+    /// [`by_contact`](Self::by_contact) allows it.
+    pub search: Option<String>,
+    /// Whether a search looks at phones and WeChat ids: whoever sees neither could find both out, digit by digit.
+    pub by_contact: bool,
+    /// The status, as its code.
+    pub status: Option<String>,
+    /// The type, as its code.
+    pub kind: Option<String>,
+    /// The gender, as its code.
+    pub gender: Option<String>,
+    /// The education, as its code.
+    pub education: Option<String>,
+    /// The province.
+    pub province: Option<String>,
+    /// The city.
+    pub city: Option<String>,
+    /// By which way it came.
+    pub source: Option<String>,
+    /// Registered then or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Registered then or earlier.
+    pub to: Option<DateTime<Utc>>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    version: i64,
+    position: i64,
+    doc: String,
+}
+
+impl Row {
+    fn read(self) -> Result<MemberRow, DbError> {
+        let member = serde_json::from_str(&self.doc)
+            .map_err(|_| corrupt("members", self.id, "the document cannot be read"))?;
+        let Self { id, version, position, .. } = self;
+        Ok(MemberRow { id: MemberId(id), version, position, member })
+    }
+}
+
+/// One member that is there.
+pub async fn by_id(db: &Db, id: MemberId) -> Result<Option<MemberRow>, DbError> {
+    let row: Option<Row> =
+        with_pool!(db, pool => sqlx::query_as(BY_ID).bind(id.0).fetch_optional(pool).await)?;
+    row.map(Row::read).transpose()
+}
+
+/// The member with this number, written as it stands in the member's row.
+pub async fn by_number(db: &Db, number: &str) -> Result<Option<MemberRow>, DbError> {
+    let row: Option<Row> =
+        with_pool!(db, pool => sqlx::query_as(BY_NUMBER).bind(number).fetch_optional(pool).await)?;
+    row.map(Row::read).transpose()
+}
+
+/// One page of the members, the last registered first.
+pub async fn page(db: &Db, filter: &MemberFilter, page: PageRequest) -> Result<Page<MemberRow>, DbError> {
+    let [rows, count] = page_statements(Dialect::of(db), filter, page);
+    let total = count.count(db).await?;
+    let rows: Vec<Row> = rows.fetch(db).await?;
+    let rows = rows.into_iter().map(Row::read).collect::<Result<_, _>>()?;
+    Ok(page.holds(rows, total))
+}
+
+/// How many members came by which way.
+pub async fn sources(db: &Db) -> Result<Vec<SourceCount>, DbError> {
+    Ok(with_pool!(db, pool => sqlx::query_as(SOURCES).fetch_all(pool).await)?)
+}
+
+/// The codes that nobody knows, the most frequent first; at most [`UNKNOWN_CODES_MAX`].
+pub async fn unknown_codes(db: &Db) -> Result<Vec<UnknownCode>, DbError> {
+    /// Combinations of unknown codes that are looked at.
+    const COMBINATIONS_MAX: i64 = 10_000;
+    let rows: Vec<(String, i64)> =
+        with_pool!(db, pool => sqlx::query_as(UNKNOWN).bind(COMBINATIONS_MAX).fetch_all(pool).await)?;
+    let mut counts: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for (codes, members) in &rows {
+        for (field, code) in codes.split(CODES_SEPARATOR).filter_map(|pair| pair.split_once(CODE_SEPARATOR)) {
+            *counts.entry((field, code)).or_default() += members;
+        }
+    }
+    let code = |((field, code), members): ((&str, &str), i64)| UnknownCode {
+        field: field.to_owned(),
+        code: code.to_owned(),
+        members,
+    };
+    let mut codes: Vec<UnknownCode> = counts.into_iter().map(code).collect();
+    codes.sort_by_key(|code| std::cmp::Reverse(code.members));
+    codes.truncate(UNKNOWN_CODES_MAX);
+    Ok(codes)
+}
+
+/// The columns in which a search looks, and those that it looks in besides when contacts may be searched.
+const SEARCHED: [&str; 2] = ["member_no", "nickname"];
+const SEARCHED_WITH_CONTACT: [&str; 4] = ["member_no", "nickname", "phone", "wechat"];
+
+pub(crate) fn page_statements(dialect: Dialect, filter: &MemberFilter, page: PageRequest) -> [Statement; 2] {
+    let mut filters = Filters::new(dialect);
+    filters.add(Expr::col("deleted").not());
+    let search = filter.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
+    if let Some(search) = search {
+        let columns: &[&'static str] = if filter.by_contact { &SEARCHED_WITH_CONTACT } else { &SEARCHED };
+        filters.contains_any(columns, search);
+    }
+    for (column, wanted) in [
+        ("status", &filter.status),
+        ("kind", &filter.kind),
+        ("gender", &filter.gender),
+        ("education", &filter.education),
+        ("province", &filter.province),
+        ("city", &filter.city),
+        ("source", &filter.source),
+    ] {
+        filters.text(column, wanted.as_deref());
+    }
+    filters.between("registered_at", filter.from, filter.to);
+    let select = |query: &mut SelectStatement| {
+        query.from("members").cond_where(filters.condition());
+    };
+    let mut rows = Query::select();
+    rows.columns(["id", "version", "position", "doc"]);
+    select(&mut rows);
+    rows.order_by("registered_at", Order::Desc).order_by("id", Order::Desc);
+    rows.limit(u64::from(page.limit)).offset(page.offset());
+    let mut count = Query::select();
+    count.expr(Func::count(Expr::col(sea_query::Asterisk)));
+    select(&mut count);
+    [Statement::of(dialect, &rows), Statement::of(dialect, &count)]
+}
