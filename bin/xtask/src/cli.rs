@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 /// One variant per command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Format, clippy, docs, and every test on SQLite and on PostgreSQL
+    /// Format, clippy, docs, and every test on SQLite, on PostgreSQL and with MariaDB
     Test(TestArguments),
     /// Build Leadwire and play its demo on loopback
     Demo(DemoArguments),
@@ -30,6 +30,8 @@ pub(crate) enum Task {
     Contract(ContractArguments),
     /// Run one command with a scratch PostgreSQL cluster
     Postgres(PostgresArguments),
+    /// Run one command with a scratch MariaDB server
+    Mariadb(MariadbArguments),
 }
 
 const TEST_EXAMPLES: &str = "Examples:
@@ -37,8 +39,8 @@ const TEST_EXAMPLES: &str = "Examples:
   cargo xtask test --only clippy
   cargo xtask test --only tests -- customer
 
-The PostgreSQL cluster is started here, in a temporary folder, and removed afterwards. \
-Where no server is installed, Debian's `postgresql` package is installed if this user may do so; \
+The PostgreSQL cluster and the MariaDB server are started here, in temporary folders, and removed afterwards. \
+Where one is not installed, Debian's `postgresql` or `mariadb-server-core` package is installed if this user may do so; \
 otherwise one line says what to install.";
 
 /// Flags of `cargo xtask test`.
@@ -160,6 +162,21 @@ The command finds the cluster in LEADWIRE_TEST_POSTGRES; its exit code becomes o
 #[derive(Debug, Args)]
 #[command(after_help = POSTGRES_EXAMPLES)]
 pub(crate) struct PostgresArguments {
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+const MARIADB_EXAMPLES: &str = "Examples:
+  cargo xtask mariadb -- cargo nextest run -p infrastructure intake::
+  cargo xtask postgres -- cargo xtask mariadb -- cargo nextest run -p infrastructure
+
+The command finds the server in LEADWIRE_TEST_MARIADB; its exit code becomes ours.";
+
+/// Flags of `cargo xtask mariadb`.
+#[derive(Debug, Args)]
+#[command(after_help = MARIADB_EXAMPLES)]
+pub(crate) struct MariadbArguments {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

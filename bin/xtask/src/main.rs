@@ -5,6 +5,7 @@
 
 mod cli;
 mod environment;
+mod mariadb;
 mod postgres;
 mod processes;
 mod say;
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
         Task::Crash(arguments) => with_processes(async |it| tasks::crash(it, &arguments).await).await,
         Task::Contract(arguments) => with_processes(async |it| tasks::contract(it, &arguments).await).await,
         Task::Postgres(arguments) => with_processes(async |it| tasks::postgres(it, &arguments).await).await,
+        Task::Mariadb(arguments) => with_processes(async |it| tasks::mariadb(it, &arguments).await).await,
     };
     outcome.unwrap_or_else(|error| {
         say::error(&format!("{error:#}"));

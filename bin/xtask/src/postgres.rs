@@ -4,7 +4,7 @@
 //! pipe closes, because the value is dropped, or because we were killed in whatever way, the keeper stops its
 //! server and removes the folder. So no way of dying leaves a server behind, `kill -9` included.
 
-mod account;
+pub(crate) mod account;
 mod binaries;
 mod install;
 
@@ -24,7 +24,7 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
 use self::account::Account;
-pub(crate) use self::binaries::Binaries;
+pub(crate) use self::{binaries::Binaries, install::privileged_shell};
 use crate::{environment, processes::Processes, say};
 
 /// The variable in which tests, benches and runners look for the cluster.
@@ -174,7 +174,8 @@ fn parent_folder(durability: Durability, account: Option<&Account>) -> PathBuf {
     }
 }
 
-fn free_port() -> Result<u16> {
+/// A port of 127.0.0.1 that nobody uses at this moment.
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr().context("no free port on 127.0.0.1")?.port())
 }

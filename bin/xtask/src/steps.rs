@@ -11,7 +11,7 @@ pub(crate) enum Step {
     Clippy,
     /// The documentation builds, warnings being errors
     Docs,
-    /// Every test, on SQLite and on PostgreSQL
+    /// Every test, on SQLite and on PostgreSQL, and with members in MariaDB
     Tests,
     /// The examples in the documentation
     Doctests,
@@ -62,8 +62,8 @@ impl Step {
         (self == Step::Docs).then_some(("RUSTDOCFLAGS", "-D warnings"))
     }
 
-    /// Whether the step needs a PostgreSQL cluster.
-    pub(crate) fn needs_postgres(self) -> bool {
+    /// Whether the step needs database servers.
+    pub(crate) fn needs_servers(self) -> bool {
         self == Step::Tests
     }
 

@@ -1,4 +1,4 @@
-//! Who the server runs as. PostgreSQL refuses to run as root, so root lends it an unprivileged account.
+//! Who a server runs as. PostgreSQL refuses to run as root, so root lends it an unprivileged account; MariaDB gets the same.
 
 use std::process::Command;
 
@@ -57,7 +57,10 @@ fn create() -> Result<()> {
     let made = processes::succeeds(Command::new("useradd").args(USERADD))
         || processes::succeeds(Command::new("adduser").args(ADDUSER));
     if !made {
-        bail!("PostgreSQL does not run as root: make a user for it with `useradd {}`", USERADD.join(" "));
+        bail!(
+            "a database server does not run as root: make a user for it with `useradd {}`",
+            USERADD.join(" ")
+        );
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) async fn debian_package(processes: &mut Processes) -> Result<()> {
 }
 
 /// A shell that may install packages: ours if we are root, else one by sudo if that asks for no password.
-fn privileged_shell() -> Option<Command> {
+pub(crate) fn privileged_shell() -> Option<Command> {
     if !environment::has_program("apt-get") {
         return None;
     }

@@ -1,12 +1,14 @@
 //! `cargo xtask test`: what CI runs, and what a person runs before a push.
 //!
 //! Every step runs even if an earlier one failed, so that one run shows all there is to repair. The exception is a
-//! machine without PostgreSQL or Node.js: it is found out before the first minute is spent.
+//! machine without PostgreSQL, MariaDB or Node.js: it is found out before the first minute is spent.
 
 mod socketio_client;
 
 use std::{
+    num::NonZero,
     process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -14,11 +16,18 @@ use anyhow::{Result, bail};
 
 use crate::{
     cli::TestArguments,
-    postgres::{self, Binaries, Cluster, Durability},
+    mariadb::{self, Server},
+    postgres::{self, Cluster, Durability},
     processes::{self, Processes},
     say::{self, Elapsed},
     steps::{self, Runner, Step},
 };
+
+/// The programs of the servers that tests need.
+struct Servers {
+    postgres: postgres::Binaries,
+    mariadb: mariadb::Binaries,
+}
 
 /// How a step went.
 struct Report {
@@ -31,16 +40,16 @@ struct Report {
 pub(crate) async fn test(processes: &mut Processes, arguments: &TestArguments) -> Result<ExitCode> {
     let steps = steps::selected(arguments.only);
     let runner = runner();
-    let binaries = if steps.iter().any(|step| step.needs_postgres()) {
+    let servers = if steps.iter().any(|step| step.needs_servers()) {
         socketio_client::install(processes).await?;
-        Some(find_postgres(processes).await?)
+        Some(find_servers(processes).await?)
     } else {
         None
     };
     let mut reports = Vec::new();
     for step in steps {
         let started = Instant::now();
-        let passed = run(processes, step, runner, &arguments.runner, binaries.as_ref()).await?;
+        let passed = run(processes, step, runner, &arguments.runner, servers.as_ref()).await?;
         if processes.stopped() {
             bail!("stopped during {}; run it again with `{}`", step.name(), step.again());
         }
@@ -54,37 +63,56 @@ pub(crate) async fn test(processes: &mut Processes, arguments: &TestArguments) -
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn find_postgres(processes: &mut Processes) -> Result<Binaries> {
-    say::heading("PostgreSQL");
+async fn find_servers(processes: &mut Processes) -> Result<Servers> {
+    say::heading("PostgreSQL and MariaDB");
     let started = Instant::now();
-    let binaries = postgres::find_or_install(processes).await?;
-    say::line(&format!("<== found in {binaries} after {}", Elapsed(started.elapsed())));
-    Ok(binaries)
+    let postgres = postgres::find_or_install(processes).await?;
+    let mariadb = mariadb::find_or_install(processes).await?;
+    say::line(&format!("<== found in {postgres} and {mariadb} after {}", Elapsed(started.elapsed())));
+    Ok(Servers { postgres, mariadb })
 }
 
-/// Runs one step; whether it passed. A cluster lives exactly as long as the step that needs it.
+/// Runs one step; whether it passed. Servers live exactly as long as the step that needs them.
 async fn run(
     processes: &mut Processes,
     step: Step,
     runner: Runner,
     runner_arguments: &[String],
-    binaries: Option<&Binaries>,
+    servers: Option<&Servers>,
 ) -> Result<bool> {
     let arguments = step.arguments(runner);
     let mut command = processes::cargo(arguments.iter().copied());
     command.envs(step.variable());
-    say::heading(&format!("{}: cargo {}", step.name(), arguments.join(" ")));
-    let cluster = binaries
-        .filter(|_| step.needs_postgres())
-        .map(|binaries| Cluster::start(binaries, Durability::Off))
-        .transpose()?;
-    if let Some(cluster) = &cluster {
-        say::line(&format!("{}={}", postgres::URL_VARIABLE, cluster.url()));
-        command.env(postgres::URL_VARIABLE, cluster.url()).args(runner_arguments);
+    if step == Step::Tests {
+        command.env(SLOTS_VARIABLE, slots(cores()).to_string());
     }
+    say::heading(&format!("{}: cargo {}", step.name(), arguments.join(" ")));
+    let Some(servers) = servers.filter(|_| step.needs_servers()) else {
+        return Ok(processes.run(command).await?.success());
+    };
+    let cluster = Cluster::start(&servers.postgres, Durability::Off)?;
+    let server = Server::start(&servers.mariadb)?;
+    let urls = [(postgres::URL_VARIABLE, cluster.url()), (mariadb::URL_VARIABLE, server.url())];
+    for (name, url) in &urls {
+        say::line(&format!("{name}={url}"));
+    }
+    command.envs(urls).args(runner_arguments);
     let status = processes.run(command).await?;
-    drop(cluster);
+    drop((cluster, server));
     Ok(status.success())
+}
+
+/// What tells nextest how many slots there are.
+const SLOTS_VARIABLE: &str = "NEXTEST_TEST_THREADS";
+
+/// Slots of the profile `ci`: a test takes three, and one that mostly waits takes one (`.config/nextest.toml`). There is
+/// room for a test on each core, and for one that waits beside them.
+fn slots(cores: usize) -> usize {
+    3 * cores + 1
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn runner() -> Runner {
@@ -113,6 +141,13 @@ mod tests {
 
     fn report(step: Step, passed: bool) -> Report {
         Report { step, passed, elapsed: Duration::from_secs(2) }
+    }
+
+    #[test]
+    fn there_is_a_test_on_each_core_and_one_that_waits() {
+        for cores in [1, 2, 16] {
+            assert_eq!((slots(cores) / 3, slots(cores) % 3), (cores, 1));
+        }
     }
 
     #[test]
