@@ -104,6 +104,9 @@ mod tests {
         }
     }
 
+    /// What was done, what stayed, and whether that is an end.
+    type Row<'r> = (&'r [Painted], &'r [u128], Result<(), PlanFlaw>);
+
     fn lead(n: u128) -> CustomerId {
         CustomerId(Uuid::from_u128(n))
     }
@@ -122,7 +125,7 @@ mod tests {
     fn an_end_says_of_every_planned_lead_once_what_became_of_it() {
         let plan = [Painted(1, "red"), Painted(2, "red"), Painted(3, "blue")];
         let stays = |n| Stayed { customer: lead(n), reason: "dry".to_owned() };
-        let rows: [(&[Painted], &[u128], Result<(), PlanFlaw>); 8] = [
+        let rows: [Row<'_>; 8] = [
             (&plan, &[], Ok(())),
             (&plan[1..], &[1], Ok(())),
             (&[], &[3, 1, 2], Ok(())),
