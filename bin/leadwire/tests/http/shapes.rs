@@ -53,6 +53,7 @@ impl Recorder<'_> {
                     let value = match (name.as_str(), value) {
                         ("timestamp" | "position", Value::Number(_)) => json!(format!("[{name}]")),
                         ("access_token" | "undoToken", Value::String(_)) => json!("[token]"),
+                        ("planHash" | "seed", Value::String(_)) => json!(format!("[{name}]")),
                         _ => self.redacted(value),
                     };
                     (name.clone(), value)
@@ -204,5 +205,47 @@ async fn the_mini_program_of_a_manager() {
     phone.get("mini_baobei", "/api/customers/baobei/list").await;
     let release = json!({ "reason": "客户找到了" });
     phone.call("mini_release", Method::POST, &format!("{path}/release-to-pool"), release).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_rules_of_a_manager() {
+    // The hour of the rules never comes while this story is told.
+    let service = Service::start_with(&[("LEADWIRE_SCHEDULES__LEAD_TRANSFER", "0 3 29 2 *")]).await;
+    let manager = service.person("manager1", Role::Manager).await;
+    let employee = service.person("employee1", Role::Employee).await;
+    let colleague = service.person("employee2", Role::Employee).await;
+    let mut console = recorder(&service, &manager).await;
+    console.token.clone_from(&manager.token);
+    service.customer(&employee, "13812348999").await;
+    let rule = json!({
+        "ruleName": "闲置线索", "description": "两天没有跟进", "enabled": true, "targetModule": "customer",
+        "triggerConditions": {
+            "inactiveHours": 48, "transferCooldownHours": 24, "maxTransferCount": 0, "contractStatuses": ["待定"],
+            "leadSources": ["抖音"], "createdDateRange": { "startDate": "2026-01-01", "endDate": "2099-12-31" },
+        },
+        "executionWindow": { "enabled": false, "startTime": "09:30", "endTime": "18:30" },
+        "sourceUserIds": [employee.id], "targetUserIds": [employee.id, colleague.id],
+        "distributionConfig": { "strategy": "balanced-random", "enableCompensation": true, "compensationPriority": 5 },
+    });
+    let rules = "/api/lead-transfer/rules";
+    let first = console.call("rule_create", Method::POST, rules, rule.clone()).await;
+    let path = format!("{rules}/{}", id(&first));
+    console.call("rule_overlaps", Method::POST, rules, rule).await;
+    console.get("rule_predict", &format!("{path}/predict?seed=7")).await;
+    let run = json!({ "ruleId": id(&first), "batchSize": 100 });
+    console.call("rule_execute", Method::POST, "/api/lead-transfer/execute-now", run).await;
+    let edit =
+        json!({ "ruleName": "新名字", "description": "", "triggerConditions": { "createdDateRange": null } });
+    console.call("rule_edit", Method::PATCH, &path, edit).await;
+    console.get("rule_detail", &path).await;
+    console.get("rule_list", &format!("{rules}?targetModule=customer")).await;
+    console.call("rule_toggle", Method::PATCH, &format!("{path}/toggle"), json!({ "enabled": false })).await;
+    console.get("rule_records", "/api/lead-transfer/records?status=success&page=1&limit=20").await;
+    console.get("rule_statistics", "/api/lead-transfer/statistics").await;
+    let person = format!("/api/lead-transfer/user-statistics/{}", employee.id);
+    console.get("rule_user_statistics", &person).await;
+    console.call("rule_delete", Method::DELETE, &path, Value::Null).await;
+    console.get("rule_gone", &path).await;
     service.stop().await;
 }
