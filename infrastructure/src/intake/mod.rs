@@ -37,7 +37,7 @@ use table::Table;
 const CONNECTIONS_MAX: u32 = 4;
 
 /// How long a caller waits for a connection, one that must be made included.
-const ACQUIRE_SECONDS: u64 = 10;
+const ACQUIRE_SECONDS: u64 = 5;
 
 /// Which engine an address means.
 pub fn engine_of(url: &str) -> Result<Engine, SourceError> {

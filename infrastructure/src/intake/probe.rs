@@ -59,7 +59,7 @@ async fn poll(database: &dyn Database, fitted: &Fitted, report: &mut CheckReport
         return Ok(());
     }
     report.found(
-        "probe",
+        "order",
         Verdict::Warning,
         format!("some rows have no {moment}: polling never sees them, only reconciliation does"),
     );

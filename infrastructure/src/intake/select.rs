@@ -19,6 +19,17 @@ fn selected(database: &dyn Database, fitted: &Fitted) -> Result<(String, Vec<Str
     Ok((texts.join(", "), names))
 }
 
+/// The table and one of its columns, told apart from the texts that are selected: PostgreSQL would order by those.
+const ROW: &str = "leadwire_row";
+
+fn table_of(database: &dyn Database, fitted: &Fitted) -> String {
+    format!("{} {ROW}", database.quote(&fitted.mapping.table))
+}
+
+fn of_row(database: &dyn Database, column: &Column) -> String {
+    format!("{ROW}.{}", database.quote(&column.name))
+}
+
 fn column<'a>(fitted: &'a Fitted, name: &str) -> Result<&'a Column, SourceError> {
     fitted.shape.column(name).ok_or_else(|| SourceError::Unsuitable {
         table: fitted.mapping.table.clone(),
@@ -34,7 +45,7 @@ pub(super) async fn one(
 ) -> Result<Option<SourceRow>, SourceError> {
     let (texts, names) = selected(database, fitted)?;
     let by = column(fitted, &fitted.mapping.key)?;
-    let (table, name) = (database.quote(&fitted.mapping.table), database.quote(&by.name));
+    let (table, name) = (table_of(database, fitted), of_row(database, by));
     let sql = format!("SELECT {texts} FROM {table} WHERE {name} = {}", database.bound(1, by));
     let rows = database.rows(&sql, &[Value::Text(key)]).await?;
     Ok(rows.first().map(|row| told(fitted, &names, row)).transpose()?)
@@ -49,7 +60,7 @@ pub(super) async fn page(
 ) -> Result<Vec<Result<SourceRow, MalformedRow>>, SourceError> {
     let (texts, names) = selected(database, fitted)?;
     let by = column(fitted, &fitted.mapping.key)?;
-    let (table, name) = (database.quote(&fitted.mapping.table), database.quote(&by.name));
+    let (table, name) = (table_of(database, fitted), of_row(database, by));
     let (condition, values) = match &after {
         None => (format!("{name} IS NOT NULL"), Vec::new()),
         Some(after) => (format!("{name} > {}", database.bound(1, by)), vec![Value::Text(after)]),
@@ -72,7 +83,7 @@ pub(super) async fn recent(
     })?;
     let (texts, names) = selected(database, fitted)?;
     let (moment, by) = (column(fitted, moment)?, column(fitted, &fitted.mapping.key)?);
-    let (m, k) = (database.quote(&moment.name), database.quote(&by.name));
+    let (m, k) = (of_row(database, moment), of_row(database, by));
     let (condition, values) = match from {
         None => (format!("{m} IS NOT NULL"), Vec::new()),
         Some(PollPosition { updated_at, key: None }) => {
@@ -84,7 +95,7 @@ pub(super) async fn recent(
             (condition, vec![Value::Text(updated_at), Value::Text(updated_at), Value::Text(key)])
         }
     };
-    let table = database.quote(&fitted.mapping.table);
+    let table = table_of(database, fitted);
     let at = database.text_of(moment);
     let sql = format!("SELECT {texts}, {at} FROM {table} WHERE {condition} ORDER BY {m}, {k} LIMIT {limit}");
     let rows = database.rows(&sql, &values).await?;

@@ -1,6 +1,8 @@
-//! One suite for both databases: what the database layer and the event log promise.
+//! One suite for both databases: what the database layer and the event log promise; and for the three that members are
+//! captured in.
 //!
-//! Needs `LEADWIRE_TEST_POSTGRES`; without it the PostgreSQL half fails, it never skips.
+//! Needs `LEADWIRE_TEST_POSTGRES`, and `LEADWIRE_TEST_MARIADB` for the sources of members; without them their part fails,
+//! it never skips.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; helpers are not seen as tests")]
 
 mod append;
@@ -12,6 +14,7 @@ mod crash;
 mod credentials;
 mod database;
 mod guards;
+mod intake;
 mod kit;
 mod numbers;
 mod read;

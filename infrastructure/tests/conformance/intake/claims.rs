@@ -1,0 +1,158 @@
+//! Leases: who works on what, and what becomes of it.
+
+use std::collections::HashSet;
+
+use application::intake::{ClaimOrder, Engine, SourceError};
+use rstest::rstest;
+
+use super::world::{BATCH, LEASE, World, claim, drain, member};
+
+#[rstest]
+#[tokio::test]
+async fn two_workers_never_hold_the_same_row(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    const ROWS: u32 = 60;
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    let beside = world.source();
+    for number in 0..ROWS {
+        world.run(&member(number, "ACTIVE")).await;
+    }
+    let mut taken = Vec::new();
+    while taken.len() < ROWS as usize {
+        let (one, two) = tokio::join!(
+            source.claim("one", 7, LEASE, ClaimOrder::OldestFirst),
+            beside.claim("two", 7, LEASE, ClaimOrder::OldestFirst)
+        );
+        for claim in one.unwrap().into_iter().chain(two.unwrap()) {
+            taken.push(claim.row.number);
+        }
+    }
+    assert_eq!(taken.iter().collect::<HashSet<_>>().len(), ROWS as usize, "a row was leased twice");
+    assert!(claim(&*source, "three").await.is_empty());
+    let status = source.status().await.unwrap();
+    assert_eq!((status.waiting, status.leased), (u64::from(ROWS), u64::from(ROWS)));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_expired_lease_is_taken_over_and_its_former_owner_changes_nothing(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    world.run(&member(1, "ACTIVE")).await;
+    let late = source.claim("late", BATCH, 0, ClaimOrder::OldestFirst).await.unwrap();
+    let now = claim(&*source, "now").await;
+    assert_eq!((late[0].attempt, now[0].attempt), (1, 2));
+    assert_eq!(late[0].row, now[0].row);
+    assert_eq!(late[0].row.command("s"), now[0].row.command("s"), "the same row is the same command");
+    assert_eq!(source.done(&late).await.unwrap(), 0);
+    let lost = Err(SourceError::LeaseLost(late[0].row.number));
+    assert_eq!(source.park(&late[0], "late").await, lost);
+    assert_eq!(source.release(&late[0], 0, "late").await, lost);
+    assert_eq!(source.done(&now).await.unwrap(), 1);
+    assert_eq!(source.done(&now).await.unwrap(), 0, "once");
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_rows_of_one_member_are_taken_one_after_the_other(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    world.run(&member(1, "ACTIVE")).await;
+    world.run(&member(2, "ACTIVE")).await;
+    world.run("UPDATE members SET height = 170 WHERE id = 1").await;
+    world.run("UPDATE members SET height = 171 WHERE id = 1").await;
+    let first = claim(&*source, "one").await;
+    let keys: Vec<&str> = first.iter().map(|claim| claim.row.key.as_str()).collect();
+    assert_eq!(keys, ["1", "2"]);
+    assert!(claim(&*source, "two").await.is_empty(), "somebody works on both members");
+    // A row that waits for its next attempt holds up its own member and nobody else.
+    source.release(&first[0], 3600, "not now").await.unwrap();
+    source.done(&first[1..]).await.unwrap();
+    assert!(claim(&*source, "two").await.is_empty());
+    world.run("UPDATE members SET height = 172 WHERE id = 2").await;
+    let next = claim(&*source, "two").await;
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].row.key, "2");
+    // A row put aside holds up nobody.
+    world.run("UPDATE leadwire_capture SET not_before = NULL").await;
+    let again = claim(&*source, "one").await;
+    assert_eq!((again.len(), again[0].attempt), (1, 2));
+    source.park(&again[0], "an unknown code").await.unwrap();
+    let after = drain(&*source).await;
+    assert_eq!(after.len(), 2);
+    assert!(after.is_sorted_by_key(|row| row.number));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_put_aside_is_seen_and_comes_back_on_demand(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    for number in 1..=3 {
+        world.run(&member(number, "ACTIVE")).await;
+    }
+    for one in claim(&*source, "worker").await {
+        source.park(&one, &format!("原因 'one' {}", one.row.key)).await.unwrap();
+    }
+    let parked = source.parked(0, 10).await.unwrap();
+    assert_eq!(parked.len(), 3);
+    assert_eq!((parked[0].reason.as_str(), parked[0].attempts), ("原因 'one' 1", 1));
+    assert_eq!(source.parked(parked[0].row.number, 10).await.unwrap().len(), 2);
+    assert!(claim(&*source, "worker").await.is_empty());
+    assert_eq!(source.status().await.unwrap().parked, 3);
+    assert_eq!(source.retry(Some(&[parked[1].row.number, 9999])).await.unwrap(), 1);
+    assert_eq!(source.retry(Some(&[])).await.unwrap(), 0);
+    assert_eq!(drain(&*source).await.len(), 1);
+    assert_eq!(source.retry(None).await.unwrap(), 2);
+    let again = claim(&*source, "worker").await;
+    assert_eq!((again.len(), again[0].attempt), (2, 1), "its attempts begin anew");
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_newest_member_need_not_wait_behind_the_others(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    for number in 1..=5 {
+        world.run(&member(number, "ACTIVE")).await;
+    }
+    let newest = source.claim("worker", 1, LEASE, ClaimOrder::NewestFirst).await.unwrap();
+    assert_eq!(newest[0].row.key, "5");
+    let oldest = source.claim("worker", 1, LEASE, ClaimOrder::OldestFirst).await.unwrap();
+    assert_eq!(oldest[0].row.key, "1");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_finished_is_taken_away_and_its_number_is_not_given_again(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    for number in 1..=4 {
+        world.run(&member(number, "ACTIVE")).await;
+    }
+    let claims = claim(&*source, "worker").await;
+    source.done(&claims[..3]).await.unwrap();
+    source.park(&claims[3], "kept").await.unwrap();
+    assert_eq!(source.purge(3600, 10).await.unwrap(), 0, "not old enough");
+    assert_eq!(source.purge(0, 2).await.unwrap(), 2);
+    assert_eq!(source.purge(0, 2).await.unwrap(), 1);
+    assert_eq!(source.status().await.unwrap().parked, 1);
+    source.retry(None).await.unwrap();
+    drain(&*source).await;
+    source.purge(0, 10).await.unwrap();
+    world.run("UPDATE members SET height = 170 WHERE id = 1").await;
+    let last = claim(&*source, "worker").await;
+    assert!(last[0].row.number > claims[3].row.number);
+}

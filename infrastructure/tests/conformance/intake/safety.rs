@@ -1,0 +1,162 @@
+//! A member's own statement, while the capture table is missing or locked: what each engine guarantees, as `check` and the
+//! documentation say it.
+
+use application::intake::{Engine, Operation};
+use rstest::rstest;
+
+use super::world::{World, claim, drain, member};
+
+#[rstest]
+#[tokio::test]
+async fn without_a_capture_table_members_are_still_written(
+    #[values(Engine::Mysql, Engine::Postgres)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    world.run("DROP TABLE leadwire_capture").await;
+    world.run(&member(1, "ACTIVE")).await;
+    world.run("UPDATE members SET height = 170").await;
+    assert_eq!(world.session().await.count("members").await, 1);
+    // What was missed is found by comparing, and capture goes on after the next install.
+    assert_eq!(source.list(None, 10).await.unwrap().len(), 1);
+    source.install().await.unwrap();
+    world.run("UPDATE members SET height = 171").await;
+    let rows = drain(&*source).await;
+    assert_eq!((rows.len(), rows[0].operation), (1, Operation::Update));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_capture_table_of_another_shape_fails_no_member(
+    #[values(Engine::Mysql, Engine::Postgres)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    world.installed().await;
+    world.run("ALTER TABLE leadwire_capture DROP COLUMN changed").await;
+    world.run(&member(1, "ACTIVE")).await;
+    assert_eq!(world.session().await.count("members").await, 1);
+}
+
+/// It cannot be had: `check` warns (see `checks`).
+#[tokio::test]
+async fn on_sqlite_members_need_the_capture_table() {
+    let world = World::fresh(Engine::Sqlite).await;
+    let source = world.installed().await;
+    world.run("DROP TABLE leadwire_capture").await;
+    let failed = world.session().await.run(&member(1, "ACTIVE")).await.unwrap_err();
+    assert!(failed.to_string().contains("leadwire_capture"), "{failed}");
+    source.install().await.unwrap();
+    world.run(&member(1, "ACTIVE")).await;
+    assert_eq!(drain(&*source).await.len(), 1);
+}
+
+#[tokio::test]
+async fn on_postgres_a_locked_capture_table_fails_no_member() {
+    let world = World::fresh(Engine::Postgres).await;
+    let source = world.installed().await;
+    let mut holder = world.session().await;
+    holder.run("BEGIN; LOCK TABLE leadwire_capture IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    world.run(&member(1, "ACTIVE")).await;
+    holder.run("ROLLBACK").await.unwrap();
+    assert_eq!(world.session().await.count("members").await, 1);
+    assert!(drain(&*source).await.is_empty(), "missed, and found by comparing");
+    let mut holder = world.session().await;
+    holder.run("BEGIN; SELECT * FROM leadwire_capture FOR UPDATE").await.unwrap();
+    world.run(&member(2, "ACTIVE")).await;
+    holder.run("ROLLBACK").await.unwrap();
+    assert_eq!(drain(&*source).await.len(), 1);
+}
+
+/// A handler begins after the lock is taken, so the member waits for whoever locked the table; nothing fails or is lost
+/// when the lock goes.
+#[tokio::test]
+async fn on_mariadb_a_member_waits_for_a_locked_capture_table() {
+    let world = World::fresh(Engine::Mysql).await;
+    let source = world.installed().await;
+    let mut holder = world.session().await;
+    holder.run("LOCK TABLES leadwire_capture WRITE").await.unwrap();
+    let mut writer = world.session().await;
+    let mut watcher = world.session().await;
+    let written = tokio::spawn(async move { writer.run(&member(1, "ACTIVE")).await });
+    let waiting = "SELECT INFO FROM information_schema.PROCESSLIST \
+                   WHERE DB = DATABASE() AND STATE = 'Waiting for table metadata lock'";
+    while watcher.texts(waiting).await.is_empty() {
+        assert!(!written.is_finished(), "it did not wait");
+    }
+    holder.run("UNLOCK TABLES").await.unwrap();
+    written.await.unwrap().unwrap();
+    assert_eq!(drain(&*source).await.len(), 1);
+}
+
+/// The limit that `check` names: with the waiting time over, the member's statement fails.
+#[rstest]
+#[case::table("LOCK TABLES leadwire_capture WRITE", "SET lock_wait_timeout = 1")]
+#[case::rows("BEGIN; SELECT * FROM leadwire_capture FOR UPDATE", "SET innodb_lock_wait_timeout = 1")]
+#[tokio::test]
+async fn on_mariadb_a_lock_that_outlives_the_waiting_time_fails_the_member(
+    #[case] lock: &str,
+    #[case] patience: &str,
+) {
+    let world = World::fresh(Engine::Mysql).await;
+    let source = world.installed().await;
+    let mut holder = world.session().await;
+    holder.run(lock).await.unwrap();
+    let mut writer = world.session().await;
+    writer.run(patience).await.unwrap();
+    let failed = writer.run(&member(1, "ACTIVE")).await.unwrap_err();
+    assert!(failed.to_string().contains("Lock wait timeout"), "{failed}");
+    drop(holder);
+    while writer.run(&member(1, "ACTIVE")).await.is_err() {}
+    assert_eq!(drain(&*source).await.len(), 1);
+}
+
+/// Our own worker must never be who locks: claims hold rows, no gaps, and no transaction stays open.
+#[tokio::test]
+async fn on_mariadb_a_claim_locks_no_member_out() {
+    let world = World::fresh(Engine::Mysql).await;
+    let source = world.installed().await;
+    world.run(&member(1, "ACTIVE")).await;
+    let claims = claim(&*source, "worker").await;
+    let mut writer = world.session().await;
+    writer.run("SET innodb_lock_wait_timeout = 0").await.unwrap();
+    writer.run(&member(2, "ACTIVE")).await.unwrap();
+    source.done(&claims).await.unwrap();
+    writer.run(&member(3, "ACTIVE")).await.unwrap();
+    assert_eq!(drain(&*source).await.len(), 2);
+}
+
+/// Whoever may write members need not know of the capture table.
+#[rstest]
+#[tokio::test]
+async fn a_user_without_rights_on_the_capture_table_is_captured(
+    #[values(Engine::Mysql, Engine::Postgres)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    let name = format!("u{}", world.url.rsplit('_').next().unwrap());
+    let user = &name[..20];
+    let mut url = url::Url::parse(&world.url).unwrap();
+    url.set_username(user).unwrap();
+    url.set_password(Some("secret")).unwrap();
+    if engine == Engine::Mysql {
+        world.run(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'secret'")).await;
+        world.run(&format!("GRANT INSERT ON members TO '{user}'@'%'")).await;
+    } else {
+        world.run(&format!("CREATE USER {user} PASSWORD 'secret'")).await;
+        world
+            .run(&format!(
+                "GRANT INSERT ON members TO {user}; GRANT USAGE ON SEQUENCE members_id_seq TO {user}"
+            ))
+            .await;
+    }
+    let mut writer = super::world::Session::open(engine, url.as_str()).await;
+    writer.run(&member(1, "ACTIVE")).await.unwrap();
+    assert_eq!(drain(&*source).await.len(), 1);
+    drop(writer);
+    let gone = if engine == Engine::Mysql {
+        format!("DROP USER '{user}'@'%'")
+    } else {
+        format!("DROP OWNED BY {user}; DROP USER {user}")
+    };
+    world.run(&gone).await;
+}

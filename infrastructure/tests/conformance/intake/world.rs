@@ -1,0 +1,289 @@
+//! Somebody else's database, with system S's table in it, and connections that know nothing of Leadwire.
+
+use std::path::PathBuf;
+
+use application::intake::{Captured, Claim, ClaimOrder, Engine, Mapping, Source, Unfinished};
+use application::ports::Ids as _;
+use infrastructure::ids::TimeOrderedIds;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
+
+use crate::kit::postgres_url;
+
+/// Enough for every claim of these tests.
+pub(super) const BATCH: u32 = 500;
+
+/// A lease that no test outlives.
+pub(super) const LEASE: u32 = 600;
+
+/// A database that vanishes with this value.
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) url: String,
+    place: Place,
+}
+
+enum Place {
+    File { _folder: tempfile::TempDir },
+    Database { admin: String, name: String },
+}
+
+/// A connection of somebody else's program.
+pub(super) enum Session {
+    Mysql(Box<MySqlConnection>),
+    Postgres(Box<PgConnection>),
+    Sqlite(Box<SqliteConnection>),
+}
+
+impl World {
+    /// A database with system S's members and nobody in it.
+    pub(super) async fn fresh(engine: Engine) -> Self {
+        let world = Self::empty(engine).await;
+        world.run(&members(engine)).await;
+        world
+    }
+
+    /// A database without a table.
+    pub(super) async fn empty(engine: Engine) -> Self {
+        let name = format!("leadwire_test_{}", TimeOrderedIds.next().simple());
+        let (url, place) = match engine {
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let path: PathBuf = folder.path().join("members.db");
+                std::fs::write(&path, "").unwrap();
+                (format!("sqlite:{}", path.display()), Place::File { _folder: folder })
+            }
+            Engine::Mysql | Engine::Postgres => {
+                let admin = if engine == Engine::Mysql { mariadb_url() } else { postgres_url() };
+                let mut session = Session::open(engine, &admin).await;
+                session.run(&format!("CREATE DATABASE {name}")).await.unwrap();
+                let mut url = url::Url::parse(&admin).unwrap();
+                url.set_path(&name);
+                (url.to_string(), Place::Database { admin, name })
+            }
+        };
+        Self { engine, url, place }
+    }
+
+    pub(super) async fn session(&self) -> Session {
+        Session::open(self.engine, &self.url).await
+    }
+
+    /// Runs one statement as somebody else.
+    pub(super) async fn run(&self, sql: &str) {
+        let ran = self.session().await.run(sql).await;
+        assert!(ran.is_ok(), "{sql}\n{:?}", ran.err());
+    }
+
+    /// Leadwire's view of system S's table.
+    pub(super) fn source(&self) -> Box<dyn Source> {
+        self.source_of(Mapping::system_s())
+    }
+
+    pub(super) fn source_of(&self, mapping: Mapping) -> Box<dyn Source> {
+        infrastructure::intake::open(&self.url, mapping).unwrap()
+    }
+
+    /// The same, with its triggers in place.
+    pub(super) async fn installed(&self) -> Box<dyn Source> {
+        let source = self.source();
+        source.install().await.unwrap();
+        source
+    }
+
+    /// The whole schema, every object in words. Which number the capture table gives next is no part of it.
+    pub(super) async fn dump(&self) -> Vec<String> {
+        let mut session = self.session().await;
+        match self.engine {
+            Engine::Sqlite => {
+                session
+                    .texts(
+                        "SELECT type || name || tbl_name || coalesce(sql, '') FROM sqlite_master ORDER BY 1",
+                    )
+                    .await
+            }
+            Engine::Postgres => session.texts(POSTGRES_DUMP).await,
+            Engine::Mysql => {
+                let mut dump = session.texts(MYSQL_DUMP).await;
+                let tables = session
+                    .texts("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1")
+                    .await;
+                for table in tables {
+                    let shown =
+                        session.texts(&format!("SHOW CREATE TABLE `{}`", table.replace('`', "``"))).await;
+                    let next = if table == "leadwire_capture" { " AUTO_INCREMENT=" } else { "\0" };
+                    dump.extend(shown.iter().map(|text| without_number(text, next)));
+                }
+                dump
+            }
+        }
+    }
+}
+
+/// A text without this part and the number behind it.
+fn without_number(text: &str, part: &str) -> String {
+    match text.split_once(part) {
+        Some((before, after)) => {
+            format!("{before}{}", after.trim_start_matches(|sign: char| sign.is_ascii_digit()))
+        }
+        None => text.to_owned(),
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let Place::Database { admin, name } = &self.place else { return };
+        let (engine, admin) = (self.engine, admin.clone());
+        let force = if engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
+        let sql = format!("DROP DATABASE IF EXISTS {name}{force}");
+        // A runtime of its own: this also runs while a failed test unwinds.
+        let worker = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { Session::open(engine, &admin).await.run(&sql).await.unwrap() });
+        });
+        let _ = worker.join();
+    }
+}
+
+impl Session {
+    pub(super) async fn open(engine: Engine, url: &str) -> Self {
+        match engine {
+            Engine::Mysql => Self::Mysql(Box::new(MySqlConnection::connect(url).await.unwrap())),
+            Engine::Postgres => Self::Postgres(Box::new(PgConnection::connect(url).await.unwrap())),
+            Engine::Sqlite => Self::Sqlite(Box::new(SqliteConnection::connect(url).await.unwrap())),
+        }
+    }
+
+    pub(super) async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Mysql(connection) => sql.execute(&mut **connection).await.map(drop),
+            Self::Postgres(connection) => sql.execute(&mut **connection).await.map(drop),
+            Self::Sqlite(connection) => sql.execute(&mut **connection).await.map(drop),
+        }
+    }
+
+    /// The last column of every row.
+    pub(super) async fn texts(&mut self, sql: &str) -> Vec<String> {
+        macro_rules! fetch {
+            ($connection:expr) => {{
+                let rows = (&mut **$connection)
+                    .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
+                    .await
+                    .unwrap();
+                rows.iter().map(|row| row.try_get_unchecked::<String, _>(row.len() - 1).unwrap()).collect()
+            }};
+        }
+        match self {
+            Self::Mysql(connection) => fetch!(connection),
+            Self::Postgres(connection) => fetch!(connection),
+            Self::Sqlite(connection) => fetch!(connection),
+        }
+    }
+
+    /// How many rows a table has.
+    pub(super) async fn count(&mut self, table: &str) -> usize {
+        let kind = if matches!(self, Self::Mysql(_)) { "CHAR" } else { "TEXT" };
+        let texts = self.texts(&format!("SELECT CAST(COUNT(*) AS {kind}) FROM {table}")).await;
+        texts[0].parse().unwrap()
+    }
+}
+
+/// Drains everything, in the order it is claimed.
+pub(super) async fn drain(source: &dyn Source) -> Vec<Captured> {
+    let mut rows = Vec::new();
+    loop {
+        let claims = claim(source, "worker").await;
+        if claims.is_empty() {
+            return rows;
+        }
+        assert_eq!(source.done(&claims).await.unwrap(), u64::try_from(claims.len()).unwrap());
+        rows.extend(claims.into_iter().map(|claim| claim.row));
+    }
+}
+
+/// One claim with a long lease.
+pub(super) async fn claim(source: &dyn Source, owner: &str) -> Vec<Claim> {
+    source.claim(owner, BATCH, LEASE, ClaimOrder::OldestFirst).await.unwrap()
+}
+
+pub(super) async fn remove(source: &dyn Source) -> Vec<String> {
+    source.uninstall(Unfinished::Discard).await.unwrap()
+}
+
+/// An insert of one member by somebody who knows nothing of us.
+pub(super) fn member(number: u32, status: &str) -> String {
+    format!(
+        "INSERT INTO members (member_no, nickname, wechat, phone, status) \
+         VALUES ('M{number}', '会员😀{number}', 'wx{number}', '138{number:08}', '{status}')"
+    )
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test's own setting, not the program's")]
+pub(super) fn mariadb_url() -> String {
+    std::env::var("LEADWIRE_TEST_MARIADB").unwrap_or_else(|_| {
+        panic!(
+            "LEADWIRE_TEST_MARIADB is not set: these tests need a MariaDB where databases may be created, \
+             e.g. mysql://root@127.0.0.1:3306/mysql; `cargo xtask test` starts one"
+        )
+    })
+}
+
+/// System S's table (existing-systems.md section 7.1).
+fn members(engine: Engine) -> String {
+    let (id, flag, moment, updated) = match engine {
+        Engine::Mysql => (
+            "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+            "TINYINT(1) NOT NULL DEFAULT 0",
+            "DATETIME DEFAULT CURRENT_TIMESTAMP",
+            "DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+        ),
+        Engine::Postgres => (
+            "BIGSERIAL PRIMARY KEY",
+            "BOOLEAN NOT NULL DEFAULT false",
+            "TIMESTAMP DEFAULT now()",
+            "TIMESTAMP DEFAULT now()",
+        ),
+        Engine::Sqlite => (
+            "INTEGER PRIMARY KEY AUTOINCREMENT",
+            "BOOLEAN NOT NULL DEFAULT 0",
+            "DATETIME DEFAULT CURRENT_TIMESTAMP",
+            "DATETIME DEFAULT CURRENT_TIMESTAMP",
+        ),
+    };
+    format!(
+        "CREATE TABLE members (
+  id {id}, member_no VARCHAR(50) NOT NULL UNIQUE, nickname VARCHAR(50), wechat VARCHAR(100) NOT NULL UNIQUE,
+  phone VARCHAR(20) NOT NULL UNIQUE, type VARCHAR(20) DEFAULT 'NORMAL', status VARCHAR(20) DEFAULT 'ACTIVE',
+  deleted {flag}, is_success {flag}, gender VARCHAR(10), birth_year INT, height INT, weight INT,
+  education VARCHAR(20), occupation VARCHAR(50), province VARCHAR(50), city VARCHAR(50), district VARCHAR(50),
+  target_area VARCHAR(100), hukou_province VARCHAR(50), hukou_city VARCHAR(50), house_car VARCHAR(20),
+  children_plan VARCHAR(20), marriage_cert VARCHAR(20), marriage_history VARCHAR(10), sexual_orientation VARCHAR(20),
+  self_description TEXT, partner_requirement TEXT, remaining_matches INT DEFAULT 0, notes TEXT, real_name VARCHAR(50),
+  id_card VARCHAR(18), user_id VARCHAR(50), wechat_qrcode TEXT, created_at {moment}, updated_at {updated}
+)"
+    )
+}
+
+const MYSQL_DUMP: &str = "
+SELECT CONCAT(TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_STATEMENT) FROM information_schema.TRIGGERS
+WHERE TRIGGER_SCHEMA = DATABASE()
+UNION ALL SELECT CONCAT(ROUTINE_NAME, ROUTINE_DEFINITION) FROM information_schema.ROUTINES
+WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY 1";
+
+const POSTGRES_DUMP: &str = "
+SELECT t FROM (
+  SELECT c.relname || c.relkind::text || coalesce(c.relacl::text, '') AS t
+  FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace
+  UNION ALL SELECT attrelid::regclass::text || attname || format_type(atttypid, atttypmod) || attnotnull::text
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  WHERE c.relnamespace = current_schema()::regnamespace AND attnum > 0
+  UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+  UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+  UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
+  WHERE connamespace = current_schema()::regnamespace
+  UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()
+  UNION ALL SELECT description FROM pg_description d JOIN pg_class c ON c.oid = d.objoid
+  WHERE c.relnamespace = current_schema()::regnamespace
+  UNION ALL SELECT typname FROM pg_type WHERE typnamespace = current_schema()::regnamespace
+) objects ORDER BY 1";
