@@ -99,7 +99,8 @@ const CRASH_EXAMPLES: &str = "Examples:
   cargo xtask crash
   cargo xtask crash --database postgres --rounds 10
   cargo xtask crash --database sqlite --seed 42
-  cargo xtask crash --transfer-run 10000";
+  cargo xtask crash --transfer-run 10000
+  cargo xtask crash --recycle-run 10000";
 
 /// Flags of `cargo xtask crash`.
 #[derive(Debug, Args)]
@@ -117,6 +118,9 @@ pub(crate) struct CrashArguments {
     /// Instead, kill whoever carries out a transfer rule's run over so many leads
     #[arg(long, value_name = "LEADS")]
     pub(crate) transfer_run: Option<u32>,
+    /// Instead, kill whoever carries out a run of the recycle rules over so many leads
+    #[arg(long, value_name = "LEADS", conflicts_with = "transfer_run")]
+    pub(crate) recycle_run: Option<u32>,
 }
 
 /// The databases a run covers.

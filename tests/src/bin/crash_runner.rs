@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use tests::crash::recycle;
 use tests::crash::transfer::{self, Occasion};
 use tests::crash::{self, Options};
 use tests::scratch::Backend;
@@ -18,6 +19,7 @@ use tests::scratch::Backend;
   crash_runner --database sqlite --seed 42
   crash_runner --leads 60 --kills 2
   crash_runner --transfer-run 10000 --occasion asked
+  crash_runner --recycle-run 10000
 
 PostgreSQL: LEADWIRE_TEST_POSTGRES names a cluster where databases may be created.")]
 struct Arguments {
@@ -30,7 +32,7 @@ struct Arguments {
     /// Leads to create and assign
     #[arg(long, default_value_t = 2000)]
     leads: usize,
-    /// Number of kills: 10, and of a transfer run 2 at the most
+    /// Number of kills: 10, and of a rule's run 2 at the most
     #[arg(long, alias = "rounds")]
     kills: Option<usize>,
     /// Instead, kill whoever carries out a transfer rule's run over so many leads
@@ -39,6 +41,9 @@ struct Arguments {
     /// What begins that run; both, one after the other, unless one is named
     #[arg(long, value_enum, requires = "transfer_run")]
     occasion: Option<Occasion>,
+    /// Instead, kill whoever carries out a run of the recycle rules over so many leads
+    #[arg(long, value_name = "LEADS", conflicts_with = "transfer_run")]
+    recycle_run: Option<usize>,
     /// The program to kill; without it the one that was built beside this runner
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
@@ -67,8 +72,8 @@ impl Databases {
 
 /// Kills of a run that says no other number.
 const KILLS: usize = 10;
-/// The same of a transfer run: one of three processes must be left to end it.
-const TRANSFER_KILLS: usize = 2;
+/// The same of a rule's run: one of three processes must be left to end it.
+const RULE_KILLS: usize = 2;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -78,9 +83,10 @@ async fn main() -> Result<ExitCode> {
     say(&format!("seed {seed}; again with --seed {seed}"));
     let mut good = true;
     for backend in arguments.database.backends() {
-        good &= match arguments.transfer_run {
-            Some(leads) => transfer_runs(&arguments, *backend, leads, seed, &program).await,
-            None => crash_run(&arguments, *backend, seed, &program).await,
+        good &= match (arguments.transfer_run, arguments.recycle_run) {
+            (Some(leads), _) => transfer_runs(&arguments, *backend, leads, seed, &program).await,
+            (_, Some(leads)) => recycle_run(&arguments, *backend, leads, seed, &program).await,
+            _ => crash_run(&arguments, *backend, seed, &program).await,
         };
     }
     if good {
@@ -109,12 +115,25 @@ async fn transfer_runs(
     let occasions = arguments.occasion.map_or_else(|| Occasion::value_variants().to_vec(), |one| vec![one]);
     let mut good = true;
     for occasion in occasions {
-        let (kills, program) = (arguments.kills.unwrap_or(TRANSFER_KILLS), program.to_owned());
+        let (kills, program) = (arguments.kills.unwrap_or(RULE_KILLS), program.to_owned());
         let options = transfer::Options { backend, occasion, leads, kills, seed, program };
         let report = transfer::run(&options, say).await;
         good &= told(backend, report.map(|report| (report.to_string(), report.is_good())));
     }
     good
+}
+
+async fn recycle_run(
+    arguments: &Arguments,
+    backend: Backend,
+    leads: usize,
+    seed: u64,
+    program: &Path,
+) -> bool {
+    let (kills, program) = (arguments.kills.unwrap_or(RULE_KILLS), program.to_owned());
+    let options = recycle::Options { backend, leads, kills, seed, program };
+    let report = recycle::run(&options, say).await;
+    told(backend, report.map(|report| (report.to_string(), report.is_good())))
 }
 
 /// Prints what came of a run; whether everything held.

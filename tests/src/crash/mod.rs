@@ -8,11 +8,13 @@
 //! Reading order: [`plan`] (what will be done, from one seed), [`service`] (the process that is killed),
 //! [`client`] and [`load`] (people who retry with their keys), [`killer`], [`quiet`] (waiting for the dust to
 //! settle), [`history`] (the events, read back), [`expected`], [`verify`] and [`report`]. [`program`] finds what is killed.
-//! [`transfer`] is another run: of a transfer rule, carried out by processes that are killed in the middle of it.
+//! [`transfer`] and [`recycle`] are other runs: of a rule, carried out by processes that are killed in the middle of it;
+//! [`carried`] has what they share.
 //!
 //! A seed fixes the plan: owners, moments counted in answered requests, delays. It cannot fix how the machine
 //! schedules; a failure usually comes back within a few runs of its seed.
 
+pub mod carried;
 pub mod client;
 pub mod expected;
 pub mod history;
@@ -21,6 +23,7 @@ pub mod load;
 pub mod plan;
 pub mod program;
 pub mod quiet;
+pub mod recycle;
 pub mod report;
 pub mod seats;
 pub mod service;

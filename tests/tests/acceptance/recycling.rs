@@ -1,6 +1,7 @@
 //! Nobody cares for a lead: its owner is warned, then it waits in the public pool for somebody else. Who may write the
 //! rules, what they would do, and that what people are held to follows the rules of the pool at once.
 
+mod kills;
 mod refused;
 mod summary;
 

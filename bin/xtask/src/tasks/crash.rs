@@ -38,6 +38,7 @@ fn runner_arguments(arguments: &CrashArguments) -> Vec<String> {
         ("--seed", arguments.seed.map(|seed| seed.to_string())),
         ("--rounds", arguments.rounds.map(|rounds| rounds.to_string())),
         ("--transfer-run", arguments.transfer_run.map(|leads| leads.to_string())),
+        ("--recycle-run", arguments.recycle_run.map(|leads| leads.to_string())),
     ]
     .into_iter()
     .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
@@ -51,13 +52,16 @@ mod tests {
 
     #[test]
     fn only_the_flags_that_were_given_reach_the_runner() {
-        let (seed, rounds, transfer_run) = (None, None, None);
-        let mut arguments = CrashArguments { database: Databases::Both, seed, rounds, transfer_run };
+        let (seed, rounds, transfer_run, recycle_run) = (None, None, None, None);
+        let database = Databases::Both;
+        let mut arguments = CrashArguments { database, seed, rounds, transfer_run, recycle_run };
         assert_eq!(runner_arguments(&arguments), ["--database", "both"]);
         arguments =
             CrashArguments { database: Databases::Sqlite, seed: Some(42), rounds: Some(3), ..arguments };
         assert_eq!(runner_arguments(&arguments), ["--database", "sqlite", "--seed", "42", "--rounds", "3"]);
         arguments = CrashArguments { transfer_run: Some(10_000), ..arguments };
         assert_eq!(runner_arguments(&arguments)[6..], ["--transfer-run", "10000"]);
+        arguments = CrashArguments { transfer_run: None, recycle_run: Some(9_000), ..arguments };
+        assert_eq!(runner_arguments(&arguments)[6..], ["--recycle-run", "9000"]);
     }
 }

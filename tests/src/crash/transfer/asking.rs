@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::crew::Crew;
 use super::office::Office;
+use crate::crash::carried::crew::Crew;
 
 /// Longest wait for an answer: a run of some hundred leads on a slow machine.
 const ANSWER: Duration = Duration::from_mins(2);

@@ -7,6 +7,7 @@ use domain::customer::{AssignmentSource, CustomerEvent, RuleRun};
 use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted, TransferRunEvent, TransferRunStarted};
 use domain::{CustomerId, EventId, Position, StaffId, StoredEvent as _, StreamId, TransferRunId};
 
+use crate::crash::carried;
 use crate::crash::history::{Reader, Row};
 
 /// A run as its events tell it.
@@ -42,9 +43,10 @@ pub(super) struct Book {
     last: HashMap<CustomerId, Position>,
 }
 
-impl Book {
-    /// Reads what was appended since.
-    pub(super) async fn read_on(&mut self, reader: &mut Reader) -> Result<()> {
+impl carried::Book for Book {
+    type Planned = PlannedMove;
+
+    async fn read_on(&mut self, reader: &mut Reader) -> Result<()> {
         loop {
             let rows = reader.rows(self.head).await.context("cannot read the event log")?;
             if rows.is_empty() {
@@ -56,21 +58,20 @@ impl Book {
         }
     }
 
-    /// Leads that rules moved so far.
-    pub(super) fn moved(&self) -> usize {
-        self.moves.len()
-    }
-
-    /// The moves of the first run that has any.
-    pub(super) fn plan(&self) -> Option<&[PlannedMove]> {
+    fn plan(&self) -> Option<&[PlannedMove]> {
         self.runs.values().map(|run| run.plan.as_slice()).find(|plan| !plan.is_empty())
     }
 
-    /// Whether every run is over.
-    pub(super) fn is_completed(&self) -> bool {
-        !self.runs.is_empty() && self.runs.values().all(|run| !run.ended.is_empty())
+    fn done(&self) -> usize {
+        self.moves.len()
     }
 
+    fn is_completed(&self) -> bool {
+        !self.runs.is_empty() && self.runs.values().all(|run| !run.ended.is_empty())
+    }
+}
+
+impl Book {
     /// The one run; that there is no other is checked later.
     pub(super) fn the_run(&self) -> Result<TransferRunId> {
         self.runs.keys().next().copied().context("no run began")

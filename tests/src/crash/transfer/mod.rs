@@ -5,58 +5,47 @@
 //! process is killed and started again. The run comes from the schedule or from somebody who asks for it. Meanwhile a
 //! manager touches leads that are still to be moved: those stay, and the run says why.
 //!
-//! Reading order: `office` (people, leads and the rule), `crew` (the processes, and which of them is at it),
-//! `asking` (somebody who asks for a run and repeats the request until there is an answer), `book` (what the log
-//! says), `seen` (what the service says), `verify`, `report`.
+//! Reading order: `office` (people, leads and the rule), `asking` (somebody who asks for a run and repeats the request until
+//! there is an answer), `book` (what the log says), `seen` (what the service says), `verify`; what another rule's run has in
+//! common with this one is in `carried`.
 
 mod asking;
 mod book;
-mod crew;
 mod office;
-mod report;
 mod seen;
-mod touches;
 mod verify;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use domain::transfer_rule::run::PlannedMove;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::history::{History, Reader};
+use super::carried::crew::Crew;
+use super::carried::touches::{Touched, touch};
+use super::carried::{Kill, Report, moments, processes};
+use super::history::History;
 use super::{quiet, simulator};
 use crate::scratch::{Backend, ScratchDatabase};
 use asking::Asking;
 use book::Book;
-use crew::Crew;
 use office::Office;
-pub use report::Report;
 use seen::Seen;
-use touches::{Touched, touch};
+pub(super) use seen::inbox;
 
-/// Processes on PostgreSQL.
-const PROCESSES: usize = 3;
+type Watch = super::carried::Watch<Book>;
 
-/// Percent of the plan between which kills fall.
-const MIDDLE: (usize, usize) = (15, 60);
+/// The job that runs the rules …
+const PERIOD: &str = "lead_transfer";
+/// … and the one that goes on with what was left.
+const LEFT: &str = "transfer_runs";
 
 /// Leads that are touched after each kill, while nobody moves any.
 const TOUCHED_AFTER_A_KILL: usize = 9;
 
 /// Leads that are touched while others move.
 const TOUCHED_MEANWHILE: usize = 6;
-
-/// How often the log is looked at.
-const POLL: Duration = Duration::from_millis(15);
-
-/// Longest wait for the next step of a run: longer than a lease, and than the minutes after which a run that somebody
-/// asked for is taken for left.
-const PATIENCE: Duration = Duration::from_mins(6);
 
 /// Why the rule runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,15 +73,6 @@ pub struct Options {
     pub program: PathBuf,
 }
 
-/// A kill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kill {
-    /// Leads moved before it.
-    pub moved: usize,
-    /// From the kill until another process moved the next lead, or ended the run.
-    pub carried_on: Duration,
-}
-
 /// One whole run. An error means that it could not be carried out; what was found wrong is in the report.
 pub async fn run(options: &Options, tell: impl Fn(&str) + Send + Sync) -> Result<Report> {
     let database = ScratchDatabase::create(options.backend).await?;
@@ -108,15 +88,14 @@ async fn run_on(
     options: &Options,
     tell: &(impl Fn(&str) + Send + Sync),
 ) -> Result<Report> {
-    let processes = if options.backend == Backend::Postgres { PROCESSES } else { 1 };
-    ensure!(processes == 1 || options.kills < processes, "somebody must be left to end the run");
+    let processes = processes(options.backend, options.kills)?;
     let started = Instant::now();
     let simulator = simulator().await?;
     let office = Office::open(database, options, simulator.base_url(), simulator.handle()).await?;
     tell(&format!("{} leads on {} after {:.0?}", options.leads, options.backend.name(), started.elapsed()));
     let mut crew = Crew::start(&office.address, processes).await?;
     let asking = (options.occasion == Occasion::Asked).then(|| Asking::begin(&crew, &office));
-    let mut watch = Watch { reader: Reader::open(database.url()).await?, book: Book::default() };
+    let mut watch = Watch::open(database.url()).await?;
 
     let plan = watch.until_planned().await?;
     let began = Instant::now();
@@ -142,8 +121,9 @@ async fn run_on(
     watch.read().await?;
     let checks = verify::verify(&watch.book, &history, &seen, &scene);
     simulator.stop().await;
-    let planned = scene.plan.len();
-    Ok(Report { options: options.clone(), planned, kills, ran, checks, elapsed: started.elapsed() })
+    let Options { backend, occasion, leads, seed, .. } = options;
+    let about = format!("{}, {occasion:?}, seed {seed}: {leads} leads", backend.name());
+    Ok(Report { about, planned: scene.plan.len(), kills, ran, checks, elapsed: started.elapsed() })
 }
 
 /// What there is to a run besides its processes.
@@ -162,7 +142,8 @@ impl Scene<'_> {
         let half = self.plan.len() / 2;
         let some = (0..TOUCHED_MEANWHILE).map(|n| half + n * half / (2 * TOUCHED_MEANWHILE));
         for planned in some.map(|n| self.plan[n]).collect::<Vec<_>>() {
-            self.touched.extend(touch(&api, self.office, planned, self.touched.len()).await?);
+            let (outsider, n) = (self.office.outsider.id, self.touched.len());
+            self.touched.extend(touch(&api, outsider, planned.customer, n).await?);
         }
         Ok(())
     }
@@ -176,11 +157,11 @@ impl Scene<'_> {
         tell: &impl Fn(&str),
     ) -> Result<Vec<Kill>> {
         let mut kills = Vec::new();
-        for moved in moments(self.options, self.plan.len()) {
-            let carrier = watch.until_moved(moved, || crew.carrier(asking)).await?;
+        for done in moments(self.options.seed, self.options.kills, self.plan.len()) {
+            let carrier = watch.until_done(done, || carrier(crew, asking)).await?;
             let address = crew.kill(carrier).await?;
             let killed = Instant::now();
-            let left = watch.moved().await?;
+            let left = watch.done().await?;
             ensure!(
                 left < self.plan.len() && !watch.is_completed().await?,
                 "the run was over before the kill"
@@ -192,8 +173,8 @@ impl Scene<'_> {
             if let Some(asking) = asking {
                 asking.go_on();
             }
-            watch.until_moved_beyond(left).await?;
-            let kill = Kill { moved: left, carried_on: killed.elapsed() };
+            watch.until_beyond(left).await?;
+            let kill = Kill { done: left, carried_on: killed.elapsed() };
             tell(&format!(
                 "process {carrier} was killed after {left} moves; another one moved the next after {:.1?}",
                 kill.carried_on
@@ -208,104 +189,15 @@ impl Scene<'_> {
         let api = self.office.manager(&crew.free()?)?;
         let end = self.plan.len() - kill * TOUCHED_AFTER_A_KILL;
         for planned in self.plan[end - TOUCHED_AFTER_A_KILL..end].iter().copied() {
-            self.touched.extend(touch(&api, self.office, planned, self.touched.len()).await?);
+            let (outsider, n) = (self.office.outsider.id, self.touched.len());
+            self.touched.extend(touch(&api, outsider, planned.customer, n).await?);
         }
         Ok(())
     }
 }
 
-/// After how many moves to kill, in order.
-fn moments(options: &Options, planned: usize) -> Vec<usize> {
-    let mut dice = StdRng::seed_from_u64(options.seed);
-    let (from, to) = (planned * MIDDLE.0 / 100, planned * MIDDLE.1 / 100);
-    // Each kill has a share of its own of the middle, so that something is moved between two.
-    let share = (to - from) / options.kills.max(1);
-    (0..options.kills).map(|n| from + n * share + dice.random_range(0..share.max(1))).collect()
-}
-
-/// Looks at the log while things happen.
-struct Watch {
-    reader: Reader,
-    book: Book,
-}
-
-impl Watch {
-    async fn read(&mut self) -> Result<()> {
-        self.book.read_on(&mut self.reader).await
-    }
-
-    /// Moves so far.
-    async fn moved(&mut self) -> Result<usize> {
-        self.read().await?;
-        Ok(self.book.moved())
-    }
-
-    async fn is_completed(&mut self) -> Result<bool> {
-        self.read().await?;
-        Ok(self.book.is_completed())
-    }
-
-    async fn until_planned(&mut self) -> Result<Vec<PlannedMove>> {
-        self.until("a plan", async |watch| {
-            watch.read().await?;
-            Ok(watch.book.plan().map(<[PlannedMove]>::to_vec))
-        })
-        .await
-    }
-
-    async fn until_moved<T>(&mut self, count: usize, at_work: impl Fn() -> Option<T>) -> Result<T> {
-        self.until("the middle of the run", async |watch| {
-            let far_enough = watch.moved().await? >= count;
-            Ok(far_enough.then(&at_work).flatten())
-        })
-        .await
-    }
-
-    async fn until_moved_beyond(&mut self, count: usize) -> Result<()> {
-        self.until("somebody to carry the run on", async |watch| {
-            Ok((watch.moved().await? > count || watch.is_completed().await?).then_some(()))
-        })
-        .await
-    }
-
-    async fn until_completed(&mut self) -> Result<()> {
-        self.until("the end of the run", async |watch| Ok(watch.is_completed().await?.then_some(()))).await
-    }
-
-    async fn until<T>(
-        &mut self,
-        what: &str,
-        mut look: impl AsyncFnMut(&mut Self) -> Result<Option<T>>,
-    ) -> Result<T> {
-        let started = Instant::now();
-        loop {
-            if let Some(found) = look(self).await? {
-                return Ok(found);
-            }
-            ensure!(started.elapsed() < PATIENCE, "{what} did not come; {} moves so far", self.book.moved());
-            sleep(POLL).await;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kills_fall_into_the_middle_in_order_and_follow_from_the_seed() {
-        let options = |seed| Options {
-            backend: Backend::Postgres,
-            occasion: Occasion::Period,
-            leads: 10_000,
-            kills: 2,
-            seed,
-            program: PathBuf::new(),
-        };
-        for seed in 0..50 {
-            let at = moments(&options(seed), 10_000);
-            assert_eq!(at, moments(&options(seed), 10_000));
-            assert!(1500 <= at[0] && at[0] < 3750 && 3750 <= at[1] && at[1] < 6000, "{at:?}");
-        }
-    }
+/// Who carries the run out: whom the request went to, or who last began a job that does.
+fn carrier(crew: &Crew, asking: Option<&Asking>) -> Option<usize> {
+    let at = asking.map(Asking::at).filter(|at| crew.lives(*at));
+    at.or_else(|| crew.last_began(if asking.is_some() { LEFT } else { PERIOD }))
 }

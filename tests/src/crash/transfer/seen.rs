@@ -7,7 +7,8 @@ use domain::{CustomerId, StaffId, TransferRunId};
 use serde_json::Value;
 use wechat_simulator::Received;
 
-use super::office::{Office, Person};
+use super::office::Office;
+use crate::crash::carried::maker::Person;
 use crate::crash::client::Api;
 use crate::crash::history::{Decided, Reader};
 use crate::crash::service::Address;
@@ -73,7 +74,7 @@ impl Seen {
             let part = api.get(&format!("/api/lead-transfer/user-statistics/{}", person.id)).await?;
             let (out, into) = (&part["transferredOut"], &part["transferredIn"]);
             parts.insert(person.id, (number(out, "transferredOut")?, number(into, "transferredIn")?));
-            summaries.insert(person.id, inbox(address, person).await?);
+            summaries.insert(person.id, inbox(address, person, SUMMARY).await?);
         }
         let reconciled = address.json(&["deliveries", "reconcile"]).await.err();
         Ok(Self {
@@ -124,7 +125,8 @@ async fn records(api: &Api, run: TransferRunId) -> Result<(Records, usize)> {
     Ok((records, rows))
 }
 
-async fn inbox(address: &Address, person: &Person) -> Result<Vec<String>> {
+/// The types of a person's notices that begin like this, in order.
+pub(in crate::crash) async fn inbox(address: &Address, person: &Person, of: &str) -> Result<Vec<String>> {
     let api = Api::with_token(address, &person.token)?;
     let mut found = Vec::new();
     for page in 1.. {
@@ -132,7 +134,7 @@ async fn inbox(address: &Address, person: &Person) -> Result<Vec<String>> {
         let data = api.get(&path).await?;
         let items = data["items"].as_array().context("an inbox without items")?;
         let types = items.iter().filter_map(|item| item["type"].as_str());
-        found.extend(types.filter(|scene| scene.starts_with(SUMMARY)).map(str::to_owned));
+        found.extend(types.filter(|scene| scene.starts_with(of)).map(str::to_owned));
         if items.len() < PAGE_OF_INBOX {
             break;
         }

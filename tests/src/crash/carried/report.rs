@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Kill, Options};
+use super::Kill;
 use crate::crash::verify::Check;
 
 /// Violations of one check that are shown; the count tells of the rest.
@@ -12,13 +12,14 @@ const SHOWN: usize = 10;
 /// The result of one run.
 #[derive(Debug)]
 pub struct Report {
-    pub(super) options: Options,
-    pub(super) planned: usize,
-    pub(super) kills: Vec<Kill>,
+    /// What was run: the first line.
+    pub(in crate::crash) about: String,
+    pub(in crate::crash) planned: usize,
+    pub(in crate::crash) kills: Vec<Kill>,
     /// From the first look at the plan until the end of the run.
-    pub(super) ran: Duration,
-    pub(super) checks: Vec<Check>,
-    pub(super) elapsed: Duration,
+    pub(in crate::crash) ran: Duration,
+    pub(in crate::crash) checks: Vec<Check>,
+    pub(in crate::crash) elapsed: Duration,
 }
 
 impl Report {
@@ -35,12 +36,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { backend, occasion, leads, seed, .. } = &self.options;
-        let (name, elapsed) = (backend.name(), self.elapsed.as_secs());
-        writeln!(f, "{name}, {occasion:?}, seed {seed}: {leads} leads, {elapsed} s")?;
-        writeln!(f, "  {} moves planned, over after {:.1?}", self.planned, self.ran)?;
-        for Kill { moved, carried_on } in &self.kills {
-            writeln!(f, "  killed after {moved} moves, carried on after {carried_on:.1?}")?;
+        writeln!(f, "{}, {} s", self.about, self.elapsed.as_secs())?;
+        writeln!(f, "  {} leads planned, over after {:.1?}", self.planned, self.ran)?;
+        for Kill { done, carried_on } in &self.kills {
+            writeln!(f, "  killed after {done} leads, carried on after {carried_on:.1?}")?;
         }
         for Check { name, found, violations } in &self.checks {
             let word = if violations.is_empty() { "ok  " } else { "FAIL" };

@@ -3,26 +3,21 @@
 use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
 
-use super::asking::Asking;
 use crate::crash::service::{Address, Service};
 
-/// What a process logs about the job that runs the rules …
-const PERIOD: &str = "job lead_transfer of ";
-/// … and about the one that goes on with what was left …
-const LEFT: &str = "job transfer_runs of ";
-/// … when it begins a period, or begins it again.
+/// What a process logs when it begins a period of a job, or begins it again.
 const BEGINS: [&str; 2] = [" begins", " is begun again"];
 
 /// Processes with numbers, some of them killed.
 #[derive(Debug)]
-pub(super) struct Crew {
+pub(crate) struct Crew {
     addresses: Vec<Address>,
     services: Vec<Option<Service>>,
 }
 
 impl Crew {
     /// Starts so many, all at once.
-    pub(super) async fn start(first: &Address, processes: usize) -> Result<Self> {
+    pub(crate) async fn start(first: &Address, processes: usize) -> Result<Self> {
         let others = (1..processes).map(|n| first.beside(n));
         let addresses = std::iter::once(Ok(first.clone())).chain(others).collect::<Result<Vec<_>>>()?;
         let services = try_join_all(addresses.iter().map(Service::start)).await?;
@@ -30,19 +25,21 @@ impl Crew {
     }
 
     /// Where everybody is, or was.
-    pub(super) fn addresses(&self) -> &[Address] {
+    pub(crate) fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// The one that carries the run out: whom the request went to, or who last began a job that does.
-    pub(super) fn carrier(&self, asking: Option<&Asking>) -> Option<usize> {
-        if let Some(at) = asking.map(Asking::at).filter(|at| self.services[*at].is_some()) {
-            return Some(at);
-        }
-        let job = if asking.is_some() { LEFT } else { PERIOD };
+    /// Whether that one lives.
+    pub(crate) fn lives(&self, number: usize) -> bool {
+        self.services[number].is_some()
+    }
+
+    /// Of those that live, the one that was the last to begin a period of a job.
+    pub(crate) fn last_began(&self, job: &str) -> Option<usize> {
+        let job = format!("job {job} of ");
         let begun = |service: &Service| {
             let log = service.log();
-            let begins = |line: &&str| line.contains(job) && BEGINS.iter().any(|words| line.contains(words));
+            let begins = |line: &&str| line.contains(&job) && BEGINS.iter().any(|words| line.contains(words));
             let mut lines = log.lines().filter(begins);
             lines.next_back().map(str::to_owned)
         };
@@ -53,33 +50,33 @@ impl Crew {
     }
 
     /// Kills one; where it was.
-    pub(super) async fn kill(&mut self, number: usize) -> Result<Address> {
+    pub(crate) async fn kill(&mut self, number: usize) -> Result<Address> {
         let service = self.services[number].take().context("that process was killed before")?;
         service.kill().await?;
         Ok(self.addresses[number].clone())
     }
 
     /// Another one in its place.
-    pub(super) async fn start_again(&mut self, number: usize, address: &Address) -> Result<()> {
+    pub(crate) async fn start_again(&mut self, number: usize, address: &Address) -> Result<()> {
         self.services[number] = Some(Service::start(address).await?);
         Ok(())
     }
 
     /// Where somebody lives, the last of them.
-    pub(super) fn free(&self) -> Result<Address> {
+    pub(crate) fn free(&self) -> Result<Address> {
         let last = self.services.iter().rposition(Option::is_some).context("nobody lives")?;
         Ok(self.addresses[last].clone())
     }
 
     /// Somebody who lives, the last of them.
-    pub(super) fn anybody(&mut self) -> Result<(Address, &mut Service)> {
+    pub(crate) fn anybody(&mut self) -> Result<(Address, &mut Service)> {
         let address = self.free()?;
         let service = self.services.iter_mut().rev().flatten().next().context("nobody lives")?;
         Ok((address, service))
     }
 
     /// Stops those that are left, in good order.
-    pub(super) async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         for service in self.services.into_iter().flatten() {
             service.stop().await?;
         }

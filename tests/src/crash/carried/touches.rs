@@ -1,13 +1,11 @@
 //! What a manager does with a lead that is still to be moved.
 
 use anyhow::Result;
-use domain::CustomerId;
-use domain::transfer_rule::run::PlannedMove;
+use domain::{CustomerId, StaffId};
 use leadwire::http::problem;
 use reqwest::Method;
 use serde_json::json;
 
-use super::office::Office;
 use crate::crash::client::Api;
 
 /// The ways to touch a lead, in turn.
@@ -15,7 +13,7 @@ const WAYS: [Way; 3] = [Way::FollowUp, Way::GiveAway, Way::Release];
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// It was followed up.
     FollowUp,
     /// It was given to somebody outside the rule.
@@ -26,30 +24,23 @@ pub(super) enum Way {
 
 /// A lead that was touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Touched {
-    pub(super) customer: CustomerId,
-    pub(super) way: Way,
+pub(crate) struct Touched {
+    pub(crate) customer: CustomerId,
+    pub(crate) way: Way,
 }
 
-impl Way {
-    /// The codes that say why such a lead stays.
-    pub(super) fn reasons(self) -> &'static [&'static str] {
-        match self {
-            Self::FollowUp => &["active"],
-            Self::GiveAway => &["owner_changed", "not_source"],
-            Self::Release => &["in_pool"],
-        }
-    }
-}
+/// Refusals of somebody who came at the very moment at which the run took the lead, or after it.
+const TOO_LATE: [&str; 2] = [problem::VERSION_CONFLICT.code, problem::ALREADY_IN_POOL.code];
 
-/// Touches a lead, the `n`-th of all; `None` when the run moved it at that very moment, which refuses the manager.
-pub(super) async fn touch(
+/// Touches a lead, the `n`-th of all; `None` when the run was faster, which refuses the manager. A lead that is given away
+/// goes to `outsider`.
+pub(crate) async fn touch(
     api: &Api,
-    office: &Office,
-    planned: PlannedMove,
+    outsider: StaffId,
+    customer: CustomerId,
     n: usize,
 ) -> Result<Option<Touched>> {
-    let (customer, way) = (planned.customer, WAYS[n % WAYS.len()]);
+    let way = WAYS[n % WAYS.len()];
     let key = format!("touch-{customer}");
     let (method, path, body) = match way {
         Way::FollowUp => {
@@ -57,7 +48,7 @@ pub(super) async fn touch(
             (Method::POST, format!("/api/customers/{customer}/follow-ups"), body)
         }
         Way::GiveAway => {
-            let body = json!({ "assignedTo": office.outsider.id });
+            let body = json!({ "assignedTo": outsider });
             (Method::PATCH, format!("/api/customers/{customer}/assign"), body)
         }
         Way::Release => {
@@ -67,7 +58,9 @@ pub(super) async fn touch(
     };
     match api.command(method, &path, &key, &body).await {
         Ok(_) => Ok(Some(Touched { customer, way })),
-        Err(refused) if refused.to_string().contains(problem::VERSION_CONFLICT.code) => Ok(None),
-        Err(other) => Err(other),
+        Err(refused) => {
+            let words = refused.to_string();
+            if TOO_LATE.iter().any(|code| words.contains(code)) { Ok(None) } else { Err(refused) }
+        }
     }
 }
