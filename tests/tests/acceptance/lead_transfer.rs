@@ -53,7 +53,6 @@ async fn idle_leads(app: &TestApp, count: usize) -> Vec<String> {
         leads.push(app.lead_of(&app.team.manager, &app.team.employee, n).await);
     }
     app.settle().await;
-    app.settle().await;
     app.advance(TimeDelta::minutes(90));
     app.settle().await;
     leads
