@@ -52,7 +52,7 @@ impl Lives {
     }
 }
 
-fn owned_then(n: u128, states: &Owned, at: DateTime<Utc>) -> Option<PastLead> {
+fn owned_then(n: u128, states: &[(DateTime<Utc>, LeadFacts)], at: DateTime<Utc>) -> Option<PastLead> {
     let facts = states.iter().rev().find(|(since, _)| *since <= at)?.1;
     let mine = |(_, before): &&(DateTime<Utc>, LeadFacts)| before.owner == facts.owner;
     let owned_since = states.iter().rev().skip_while(|(since, _)| at < *since).take_while(mine).last()?.0;
@@ -291,7 +291,7 @@ impl Past for Crowd {
 
 #[test]
 fn however_much_happened_to_a_lead_what_it_was_like_when_it_was_looked_at_is_kept() {
-    let lead = |n| owned_then(1, &vec![(hour(n), owned(GIVER, hour(n)))], hour(n));
+    let lead = |n| owned_then(1, &[(hour(n), owned(GIVER, hour(n)))], hour(n));
     let mut life = Life::default();
     life.note(0, None);
     assert!(life.is_empty());
