@@ -179,7 +179,10 @@ fn insertion(database: &dyn Database, fitted: &Fitted) -> Option<(String, String
     let columns: Vec<&Column> =
         fitted.shape.columns.iter().filter(needed).filter(|column| column.name != key.name).collect();
     let all: Vec<&Column> = std::iter::once(key).chain(columns).collect();
-    let values: Vec<String> = all.iter().map(|column| database.sample(column)).collect::<Option<_>>()?;
+    let mut values: Vec<String> = all.iter().map(|column| database.sample(column)).collect::<Option<_>>()?;
+    if key.kind == (Kind::Integer { unsigned: false }) {
+        values[0] = sampled(key)?;
+    }
     let quoted: Vec<String> = all.iter().map(|column| database.quote(&column.name)).collect();
     Some((database.insert(&fitted.mapping.table, &quoted, &values), sampled(key)?))
 }
@@ -187,7 +190,9 @@ fn insertion(database: &dyn Database, fitted: &Fitted) -> Option<(String, String
 /// How the sample of a key reads as text.
 fn sampled(key: &Column) -> Option<String> {
     match key.kind {
-        Kind::Integer { .. } => Some("0".to_owned()),
+        // A row 0 costs MariaDB the next number, although it is taken back; a negative one does not.
+        Kind::Integer { unsigned: false } => Some("-1".to_owned()),
+        Kind::Integer { unsigned: true } => Some("0".to_owned()),
         Kind::Text => Some(probe_text(key)),
         Kind::Uuid => Some(uuid::Uuid::nil().to_string()),
         _ => None,
