@@ -11,6 +11,7 @@ mod counts;
 mod joint;
 mod prepare;
 mod read;
+mod recent;
 mod sql;
 mod write;
 
@@ -23,11 +24,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::db::{Db, DbError, Tx};
+use appender::Told;
+use recent::Recent;
 
 pub use crate::upcasters::RecordedRaw;
 pub use attachment::{Attachment, Fence, Joint, Verdict};
 pub use prepare::{DRAFT_BYTES_MAX, GUARDS_PER_COMMAND_MAX};
-pub use read::{Filter, PAGE_MAX, STREAM_EVENTS_MAX, Until};
+pub use read::{Filter, Look, PAGE_MAX, STREAM_EVENTS_MAX, Until};
 pub use sql::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS};
 
 /// Commands that may wait for the appender; the next caller is told `Busy`.
@@ -44,6 +47,7 @@ struct Shared {
     db: Db,
     queue: mpsc::Sender<prepare::Request>,
     doorbell: watch::Sender<Position>,
+    recent: Arc<Recent>,
     stop: CancellationToken,
     task: TaskTracker,
 }
@@ -55,9 +59,11 @@ impl EventLog {
         let (doorbell, _) = watch::channel(0);
         let stop = CancellationToken::new();
         let task = TaskTracker::new();
-        task.spawn(appender::run(db.clone(), waiting, doorbell.clone(), stop.clone()));
+        let recent = Arc::new(Recent::default());
+        let told = Told { doorbell: doorbell.clone(), recent: recent.clone() };
+        task.spawn(appender::run(db.clone(), waiting, told, stop.clone()));
         task.close();
-        Self { shared: Arc::new(Shared { db, queue, doorbell, stop, task }) }
+        Self { shared: Arc::new(Shared { db, queue, doorbell, recent, stop, task }) }
     }
 
     /// The database underneath.

@@ -14,4 +14,4 @@ pub use lease::{
 };
 pub(crate) use lease::{POSITION, register};
 pub use progress::Progress;
-pub use run::{Consumer, HandleError, Handler, IDLE_PERIOD_MS, PAGE_EVENTS};
+pub use run::{Consumer, HandleError, Handler, IDLE_PERIOD, PAGE_EVENTS};

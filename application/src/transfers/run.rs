@@ -28,9 +28,11 @@ use crate::bus::{
 use crate::customers::{Cap, Holding, after, recounted};
 use crate::fates::{Fate, keep, load_each, load_readable};
 
-/// Leads that are read and moved together. Their commands commit in shared batches; more at once would make everybody
-/// else's commands wait behind them.
-const MOVES_AT_ONCE: usize = 64;
+/// Leads that are read together, while those before them move.
+const LEADS_PER_PAGE: usize = 64;
+
+/// Leads that move at once. Their commands commit in shared batches, behind which everybody else's commands wait.
+const MOVES_AT_ONCE: usize = 16;
 
 /// What came of the plan, in its order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,7 +65,7 @@ pub async fn continue_run_told<B: CommandBus>(
     }
     let mover = Mover { stores, run, criteria: started.text.criteria(), started };
     let mut outcome = Outcome::default();
-    let mut pages = found.moves.chunks(MOVES_AT_ONCE);
+    let mut pages = found.moves.chunks(LEADS_PER_PAGE);
     let mut next = mover.read(pages.next()).await?;
     while let Some(page) = next {
         // While the moves of one page commit, the leads of the next are read.

@@ -8,5 +8,10 @@ mod scratch;
 mod test;
 
 pub(crate) use self::{
-    bench::bench, contract::contract, crash::crash, demo::demo, scratch::{mariadb, postgres}, test::test,
+    bench::bench,
+    contract::contract,
+    crash::crash,
+    demo::demo,
+    scratch::{mariadb, postgres},
+    test::test,
 };

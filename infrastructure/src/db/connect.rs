@@ -22,6 +22,9 @@ const ACQUIRE_SECONDS: u64 = 10;
 const STATEMENT_TIMEOUT_MS: &str = "15000";
 /// How long PostgreSQL may wait for a lock, the append lock included.
 const LOCK_TIMEOUT_MS: &str = "10000";
+/// Every statement of the program is a lookup by index. A plan that was made while the tables were small, and before their
+/// first `ANALYZE`, would read whole tables for as long as a connection keeps it (docs/adr/0026).
+const LOOKUPS_POSTGRES: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
 /// How long SQLite waits for a lock held by a connection of this process (a checkpoint, a backup).
 const BUSY_SECONDS: u64 = 10;
 /// A pooled connection idle for longer is tried before use; a fresher one is trusted, which saves a round trip.
@@ -133,7 +136,8 @@ async fn connect_postgres(connect: PgConnectOptions, options: DbOptions) -> Resu
     let connect = connect
         .application_name("leadwire")
         .statement_cache_capacity(STATEMENT_CACHE)
-        .options([("statement_timeout", STATEMENT_TIMEOUT_MS), ("lock_timeout", LOCK_TIMEOUT_MS)]);
+        .options([("statement_timeout", STATEMENT_TIMEOUT_MS), ("lock_timeout", LOCK_TIMEOUT_MS)])
+        .options(LOOKUPS_POSTGRES);
     let pool = PgPoolOptions::new()
         .max_connections(options.postgres_connections)
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS))

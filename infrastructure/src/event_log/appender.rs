@@ -5,6 +5,7 @@
 //! told repeat their command and meet their own events.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use application::bus::{AppendError, Appended};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{self, BATCH_REQUESTS_MAX, GuardWrites, Judgement};
 use super::prepare::Request;
+use super::recent::Recent;
 use super::sql;
 use super::write::{self, Placed};
 use super::{Answer, Attachment, Fence, Verdict, joint};
@@ -26,15 +28,22 @@ const BATCH_SECONDS_MAX: u64 = 30;
 /// How often a batch is tried: a lost connection is worth a second go, a broken database is not.
 const BATCH_ATTEMPTS_MAX: usize = 2;
 
+/// Who learns of a commit in this process.
+pub(super) struct Told {
+    pub(super) doorbell: watch::Sender<Position>,
+    pub(super) recent: Arc<Recent>,
+}
+
+/// What one batch led to: an outcome for each request, and what was written.
+struct Done {
+    outcomes: Vec<Outcome>,
+    written: Vec<Accepted>,
+}
+
 type Outcome = Result<Answer, AppendError>;
 
 /// Appends until told to stop or until nobody can ask any more; what waits then is still committed.
-pub(super) async fn run(
-    db: Db,
-    mut queue: mpsc::Receiver<Request>,
-    doorbell: watch::Sender<Position>,
-    stop: CancellationToken,
-) {
+pub(super) async fn run(db: Db, mut queue: mpsc::Receiver<Request>, told: Told, stop: CancellationToken) {
     let mut writer = Writer::of(db);
     let mut waiting = VecDeque::new();
     let mut arrived = Vec::with_capacity(BATCH_REQUESTS_MAX);
@@ -59,14 +68,14 @@ pub(super) async fn run(
         waiting.extend(arrived.drain(..));
         if !waiting.is_empty() {
             let batch = batch::form(&mut waiting);
-            append(&mut writer, batch, &doorbell).await;
+            append(&mut writer, batch, &told).await;
         }
     }
 }
 
-async fn append(writer: &mut Writer, mut batch: Vec<Request>, doorbell: &watch::Sender<Position>) {
+async fn append(writer: &mut Writer, mut batch: Vec<Request>, told: &Told) {
     let mut attempt = 1;
-    let (outcomes, head) = loop {
+    let Done { outcomes, written } = loop {
         let limit = Duration::from_secs(BATCH_SECONDS_MAX);
         let result = tokio::time::timeout(limit, writer.commit(&mut batch)).await;
         match result.unwrap_or(Err(DbError::Slow(BATCH_SECONDS_MAX))) {
@@ -89,12 +98,14 @@ async fn append(writer: &mut Writer, mut batch: Vec<Request>, doorbell: &watch::
             }
         }
     };
+    let events = written.iter().flat_map(|(index, _, first, _)| batch[*index].recorded(*first));
+    told.recent.committed(events);
     // A caller that went away does not want its answer; its command is committed all the same.
     for (request, outcome) in batch.into_iter().zip(outcomes) {
         let _ = request.reply.send(outcome);
     }
-    if let Some(head) = head {
-        doorbell.send_replace(head);
+    if let Some((.., head)) = written.last() {
+        told.doorbell.send_replace(*head);
     }
 }
 
@@ -137,8 +148,8 @@ impl Writer {
         }
     }
 
-    /// One batch, one transaction. Gives an outcome for each request, and the new head when the log grew.
-    async fn commit(&mut self, batch: &mut [Request]) -> Result<(Vec<Outcome>, Option<Position>), DbError> {
+    /// One batch, one transaction.
+    async fn commit(&mut self, batch: &mut [Request]) -> Result<Done, DbError> {
         let mut tx = self.begin().await?;
         let mut present = sql::present(&mut tx, batch).await?;
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -169,11 +180,11 @@ impl Writer {
         }
         if accepted.is_empty() {
             tx.rollback().await?;
-            return Ok((outcomes, None));
+            return Ok(Done { outcomes, written: accepted });
         }
         write_batch(&mut tx, batch, &accepted).await?;
         tx.commit().await?;
-        Ok((outcomes, Some(head)))
+        Ok(Done { outcomes, written: accepted })
     }
 }
 

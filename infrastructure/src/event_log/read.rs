@@ -79,6 +79,36 @@ pub enum Filter<'f> {
     StreamType(&'f str),
 }
 
+impl Filter<'_> {
+    /// Whether a page has this event.
+    pub(super) fn wants(self, event: &RecordedRaw) -> bool {
+        match self {
+            Self::All => true,
+            Self::Types(types) => types.contains(&event.event_type.as_str()),
+            Self::StreamType(kind) => event.stream.kind() == kind,
+        }
+    }
+}
+
+/// What a consumer finds behind the position it has read to.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The next events that it wants, in order.
+    pub page: Vec<RecordedRaw>,
+    /// Everything up to here is in the page or not wanted.
+    pub to: Position,
+    /// The page was full, so there may be more.
+    pub full: bool,
+}
+
+impl Look {
+    pub(super) fn new(page: Vec<RecordedRaw>, limit: usize, head: Position) -> Self {
+        let last = page.last().map_or(0, |event| event.position);
+        let full = page.len() >= limit.min(PAGE_MAX);
+        Self { page, to: if full { last } else { head.max(last) }, full }
+    }
+}
+
 /// How far a stream is read: the state of which moment is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -142,6 +172,22 @@ impl EventLog {
             }
         };
         rows.into_iter().map(recorded).collect()
+    }
+
+    /// What follows a position, as the database has it.
+    pub async fn look(&self, after: Position, limit: usize, filter: Filter<'_>) -> Result<Look, DbError> {
+        // Before the page: what is committed between the two reads stays for the next look.
+        let head = self.head().await?;
+        if head <= after {
+            return Ok(Look { page: Vec::new(), to: after, full: false });
+        }
+        Ok(Look::new(self.page(after, limit, filter).await?, limit, head))
+    }
+
+    /// The same from memory, where the events were written by this process. `None`: it has nothing newer, or does not
+    /// reach back that far; then [`look`](Self::look).
+    pub fn recent(&self, after: Position, limit: usize, filter: Filter<'_>) -> Option<Look> {
+        self.shared.recent.after(after, limit.min(PAGE_MAX), filter)
     }
 
     /// One event; `None` when there is none with this id.

@@ -1,13 +1,17 @@
 //! Reading: filters, moments, many streams, and what a restart keeps.
 
+use application::bus::Because;
 use chrono::TimeDelta;
-use domain::StreamId;
+use domain::{EventId, StreamId};
 use infrastructure::db::{Db, DbOptions};
-use infrastructure::event_log::{self, EventLog, Filter, PAGE_MAX, Until};
+use infrastructure::event_log::{self, EventLog, Filter, PAGE_MAX, RecordedRaw, Until};
 use rstest::rstest;
+use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use crate::kit::{Backend, TestDb, appended_to, assert_whole, draft, event, everything, stream, texts};
+use crate::kit::{
+    Backend, TestDb, appended_to, assert_whole, command, draft, event, everything, stream, texts,
+};
 
 #[rstest]
 #[tokio::test]
@@ -31,6 +35,51 @@ async fn a_page_is_bounded_and_filtered(#[values(Backend::Sqlite, Backend::Postg
     assert_eq!(positions(5, 10, Filter::Types(&["Rare", "Unheard"])).await, [7]);
     assert_eq!(positions(0, 10, Filter::Types(&[])).await, [0; 0]);
     assert_eq!(positions(0, 10, Filter::StreamType("staff")).await, [4, 5, 6, 7]);
+}
+
+/// Everything of an event that can differ.
+fn whole(events: &[RecordedRaw]) -> Vec<Value> {
+    events.iter().map(|event| serde_json::to_value(event).unwrap()).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn memory_gives_what_the_database_gives(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let test = TestDb::fresh(backend).await;
+    let log = EventLog::start(test.db.clone());
+    let staff = StreamId::new("staff", stream().uuid().unwrap());
+    assert!(log.recent(0, 10, Filter::All).is_none(), "nothing was written");
+    for n in 0..3 {
+        let mut mixed = appended_to(&staff, 2 * n, 2);
+        mixed.events[1].event_type = "Rare";
+        mixed.because =
+            Some(Because { event: EventId::of_command(command(), 0), correlation: "呼 1".into() });
+        log.append(draft(vec![appended_to(&stream(), 0, 3), mixed])).await.unwrap();
+    }
+    let filters = [Filter::All, Filter::Types(&["Rare"]), Filter::StreamType("staff"), Filter::Types(&[])];
+    for filter in filters {
+        for (after, limit) in [(0, 1), (0, 3), (0, 100), (1, 2), (7, 3), (7, 100), (14, 1), (14, 100)] {
+            let memory = log.recent(after, limit, filter).unwrap();
+            let database = log.look(after, limit, filter).await.unwrap();
+            let asked = format!("{filter:?} after {after}, {limit} at most");
+            assert_eq!(whole(&memory.page), whole(&database.page), "{asked}");
+            assert_eq!((memory.to, memory.full), (database.to, database.full), "{asked}");
+        }
+    }
+    assert!(log.recent(15, 10, Filter::All).is_none(), "nothing newer");
+
+    // Somebody else writes in between: memory must not pass over that.
+    let other = EventLog::start(test.db.clone());
+    other.append(draft(vec![appended_to(&stream(), 0, 1)])).await.unwrap();
+    log.append(draft(vec![appended_to(&stream(), 0, 1)])).await.unwrap();
+    assert!(log.recent(15, 10, Filter::All).is_none(), "event 16 is not this process's");
+    assert_eq!(log.recent(16, 10, Filter::All).unwrap().to, 17);
+    assert_eq!(log.look(15, 10, Filter::All).await.unwrap().page.len(), 2);
+    // A refused command leaves no trace.
+    assert!(log.append(draft(vec![appended_to(&staff, 0, 1)])).await.is_err());
+    assert!(log.recent(17, 10, Filter::All).is_none());
 }
 
 #[rstest]

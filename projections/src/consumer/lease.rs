@@ -146,6 +146,14 @@ impl fmt::Debug for Consumers {
     }
 }
 
+/// Somebody's lease as [`Consumers::enter`] sees it.
+#[derive(sqlx::FromRow)]
+struct Named {
+    name: String,
+    #[sqlx(flatten)]
+    sign: Sign,
+}
+
 impl Consumers {
     /// `owner` is this process: a fresh id for every start.
     pub fn new(db: Db, clock: Arc<dyn Clock>, owner: Uuid) -> Self {
@@ -158,12 +166,6 @@ impl Consumers {
         if matches!(self.db, Db::Sqlite(_)) {
             committed!(self, END_ALL_OTHERS, self.owner, self.now());
             return Ok(());
-        }
-        #[derive(sqlx::FromRow)]
-        struct Named {
-            name: String,
-            #[sqlx(flatten)]
-            sign: Sign,
         }
         let leases: Vec<Named> = with_pool!(&self.db, pool => sqlx::query_as(SIGNS).fetch_all(pool).await)?;
         for Named { name, sign } in leases {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use application::bus::AppendError;
 use async_trait::async_trait;
 use domain::Position;
-use infrastructure::db::DbError;
-use infrastructure::event_log::{EventLog, Filter, RecordedRaw};
+use infrastructure::db::{Db, DbError};
+use infrastructure::event_log::{EventLog, Filter, Look, RecordedRaw};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -17,15 +17,32 @@ use super::{ConsumerState, Consumers, Lease, Progress, RENEW_SECONDS};
 pub const PAGE_EVENTS: usize = 1000;
 
 /// How long an idle consumer waits before it looks at the log without being called: other processes do not ring.
-pub const IDLE_PERIOD_MS: u64 = 200;
+pub const IDLE_PERIOD: Duration = Duration::from_millis(200);
 
-/// How long a consumer lets events gather after a page that was not full. A lone event is taken in at once; under
-/// load a page is worth its transaction, which on SQLite keeps commands waiting.
-const GATHER_MS: u64 = 10;
+/// How a consumer shares its database with the commands.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// How long it lets events gather after a page that was not full. A lone event is taken in at once; under load a
+    /// page is worth its transaction.
+    gather: Duration,
+    /// How long a checkpoint may stay behind what was read when nothing read concerned the consumer.
+    checkpoint: Duration,
+}
 
-/// How long a checkpoint may stay behind what was read when nothing read concerned the consumer. Readers in other
-/// processes wait for that checkpoint.
-const CHECKPOINT_PERIOD_MS: u64 = 50;
+/// Readers in other processes wait for the checkpoint.
+const PACE_POSTGRES: Pace = Pace { gather: Duration::from_millis(10), checkpoint: Duration::from_millis(50) };
+
+/// One writer serves everybody, so each transaction keeps commands waiting, and there is no other process.
+const PACE_SQLITE: Pace = Pace { gather: Duration::from_millis(30), checkpoint: Duration::from_millis(500) };
+
+impl Pace {
+    fn on(db: &Db) -> Self {
+        match db {
+            Db::Sqlite(_) => PACE_SQLITE,
+            Db::Postgres(_) => PACE_POSTGRES,
+        }
+    }
+}
 
 /// How often a process that does not own a consumer tries to.
 pub(crate) const ACQUIRE_PERIOD_MS: u64 = 2000;
@@ -128,6 +145,7 @@ pub struct Consumer {
     consumers: Consumers,
     progress: Progress,
     page_events: usize,
+    pace: Pace,
 }
 
 /// Where an owner stands between two looks at the log.
@@ -146,7 +164,8 @@ struct Cursor {
 impl Consumer {
     /// A consumer of the log, under the name it is registered by.
     pub fn new(name: &str, log: EventLog, consumers: Consumers, progress: Progress) -> Self {
-        Self { name: name.to_owned(), log, consumers, progress, page_events: PAGE_EVENTS }
+        let pace = Pace::on(log.db());
+        Self { name: name.to_owned(), log, consumers, progress, page_events: PAGE_EVENTS, pace }
     }
 
     /// Takes in at most this many events by one transaction.
@@ -188,7 +207,12 @@ impl Consumer {
         let Some(lease) = self.consumers.acquire(&self.name).await? else { return Ok(None) };
         let mut cursor = self.begin(lease);
         loop {
-            match self.step(handler, &mut cursor).await {
+            let look = self.log.look(cursor.read_to, self.page_events, handler.filter()).await;
+            let step = match look {
+                Ok(look) => self.step(handler, &mut cursor, look).await,
+                Err(error) => Err(error.into()),
+            };
+            match step {
                 Ok(Step::More) => {}
                 Ok(Step::LeaseLost) => return Ok(None),
                 Ok(Step::CaughtUp) => break,
@@ -232,7 +256,7 @@ impl Consumer {
                 () = sleep_until(cursor.rested) => {}
             }
             doorbell.mark_unchanged();
-            let pause = match self.step(handler, &mut cursor).await {
+            let pause = match self.follow(handler, &mut cursor).await {
                 Ok(Step::More) => {
                     failures = 0;
                     continue;
@@ -259,11 +283,11 @@ impl Consumer {
             };
             let rings = pause.is_none();
             let behind = cursor.read_to > cursor.lease.position;
-            let period = if behind { CHECKPOINT_PERIOD_MS } else { IDLE_PERIOD_MS };
+            let period = if behind { self.pace.checkpoint.min(IDLE_PERIOD) } else { IDLE_PERIOD };
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = doorbell.changed(), if rings => {}
-                () = sleep(pause.unwrap_or(Duration::from_millis(period))) => {}
+                () = sleep(pause.unwrap_or(period)) => {}
             }
         }
         if let Err(error) = self.leave(cursor).await {
@@ -288,32 +312,40 @@ impl Consumer {
         }
     }
 
-    /// One look at the log.
-    async fn step(&self, handler: &mut dyn Handler, cursor: &mut Cursor) -> Result<Step, HandleError> {
-        // Before the page: what is committed between the two reads stays for the next look.
-        let head = self.log.head().await?;
-        if head <= cursor.read_to {
-            return self.idle(cursor).await;
-        }
-        let page = self.log.page(cursor.read_to, self.page_events, handler.filter()).await?;
-        let last = page.last().map_or(0, |event| event.position);
-        let full = page.len() == self.page_events;
-        let to = if full { last } else { head.max(last) };
-        let state = if full { ConsumerState::Booting } else { ConsumerState::Active };
+    /// Takes in what a look at the log found.
+    async fn step(
+        &self,
+        handler: &mut dyn Handler,
+        cursor: &mut Cursor,
+        look: Look,
+    ) -> Result<Step, HandleError> {
+        let Look { page, to, full } = look;
         if page.is_empty() {
             cursor.read_to = to;
             return self.idle(cursor).await;
         }
+        let state = if full { ConsumerState::Booting } else { ConsumerState::Active };
         handler.handle(&cursor.lease, &page, to, state).await?;
         cursor.lease.position = to;
         cursor.read_to = to;
         cursor.written = Instant::now();
         cursor.settled = !full;
         if !full {
-            cursor.rested = cursor.written + Duration::from_millis(GATHER_MS);
+            cursor.rested = cursor.written + self.pace.gather;
         }
         self.progress.publish(&self.name, to);
         Ok(if full { Step::More } else { Step::CaughtUp })
+    }
+
+    /// Takes in what is new: from memory, where this process wrote it. What others write does not ring and leaves a hole
+    /// in memory, so whoever finds nothing there asks the database.
+    async fn follow(&self, handler: &mut dyn Handler, cursor: &mut Cursor) -> Result<Step, HandleError> {
+        let (read_to, filter) = (cursor.read_to, handler.filter());
+        let look = match self.log.recent(read_to, self.page_events, filter) {
+            Some(look) => look,
+            None => self.log.look(read_to, self.page_events, filter).await?,
+        };
+        self.step(handler, cursor, look).await
     }
 
     /// Nothing to take in: tells how far the log was read, and writes it down now and then.
@@ -322,7 +354,7 @@ impl Consumer {
         let age = cursor.written.elapsed();
         let moved = cursor.read_to > cursor.lease.position;
         // Not after every commit of somebody else: an empty page is worth no transaction of its own.
-        let alive = if !cursor.settled || (moved && age >= Duration::from_millis(CHECKPOINT_PERIOD_MS)) {
+        let alive = if !cursor.settled || (moved && age >= self.pace.checkpoint) {
             self.consumers.checkpoint(&mut cursor.lease, cursor.read_to, ConsumerState::Active).await?
         } else if age >= Duration::from_secs(RENEW_SECONDS) {
             self.consumers.renew(&cursor.lease).await?

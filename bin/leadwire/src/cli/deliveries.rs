@@ -23,7 +23,7 @@ pub(crate) async fn run(config: Option<PathBuf>, command: DeliveriesCommand) -> 
     match command {
         DeliveriesCommand::List(arguments) => list(config, arguments).await?,
         DeliveriesCommand::Show(arguments) => show(config, &arguments).await?,
-        DeliveriesCommand::Process(arguments) => return work::process(config, &arguments).await,
+        DeliveriesCommand::Process(arguments) => return Box::pin(work::process(config, &arguments)).await,
         DeliveriesCommand::Retry(arguments) => decide::retry(config, arguments).await?,
         DeliveriesCommand::Discard(arguments) => decide::discard(config, arguments).await?,
         DeliveriesCommand::Settle(arguments) => decide::settle(config, arguments).await?,

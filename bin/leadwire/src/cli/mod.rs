@@ -61,7 +61,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Tokens(command) => tokens::run(config, command).await,
         Command::Events(command) => events::run(config, command).await,
         Command::Projections(command) => projections::run(config, command).await,
-        Command::Deliveries(command) => deliveries::run(config, command).await,
+        Command::Deliveries(command) => Box::pin(deliveries::run(config, command)).await,
         Command::Schedules(command) => schedules::run(config, command).await,
         Command::Transfer(command) => transfer::run(config, command).await,
         Command::Recycle(command) => recycle::run(config, command).await,

@@ -51,9 +51,9 @@ impl Recorder<'_> {
             Value::Object(members) => {
                 let redacted = members.iter().map(|(name, value)| {
                     let value = match (name.as_str(), value) {
-                        ("timestamp" | "position", Value::Number(_)) => json!(format!("[{name}]")),
                         ("access_token" | "undoToken", Value::String(_)) => json!("[token]"),
-                        ("planHash" | "seed", Value::String(_)) => json!(format!("[{name}]")),
+                        ("timestamp" | "position", Value::Number(_))
+                        | ("planHash" | "seed", Value::String(_)) => json!(format!("[{name}]")),
                         _ => self.redacted(value),
                     };
                     (name.clone(), value)

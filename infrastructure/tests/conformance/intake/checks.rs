@@ -31,7 +31,8 @@ async fn a_whole_installation_passes_and_its_probes_leave_nothing(
         assert_eq!(report.about(subject), Some(Verdict::Good), "{subject}\n{}", said(&report));
     }
     let probes = report.findings.iter().filter(|found| found.subject == "probe").count();
-    assert_eq!(probes, 1 + members as usize, "an insert, and an update where there is a row");
+    let both = engine != Engine::Mysql && members > 0;
+    assert_eq!(probes, 1 + usize::from(both), "one of them; both where that costs no number");
     let guaranteed = if engine == Engine::Postgres { Verdict::Good } else { Verdict::Warning };
     assert_eq!(report.about("members' own statements"), Some(guaranteed));
     assert_eq!(seen().await, before);
