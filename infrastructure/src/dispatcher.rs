@@ -17,7 +17,7 @@ mod running;
 mod slots;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use application::delivery::{Contract, Outcome, RetrySchedule};
 use application::ports::{Clock, Ids, Randomness};
@@ -44,9 +44,8 @@ pub const STATEMENTS: &[&str] = &[health::PUBLISH];
 /// Deliveries in flight at the same time, in this process and channel.
 pub const CONCURRENCY: usize = 64;
 /// How long a row stays ours without a heartbeat: after a kill another process, which looks every second, goes on within
-/// 20 s. Shorter than a
-/// slow send, which the heartbeat carries; if that fails too, the row is taken over as unknown, and its
-/// contract says what follows.
+/// 20 s. Shorter than a slow send, which the heartbeat carries; if that fails too, the row is taken over as unknown, and
+/// its contract says what follows.
 const LEASE: Duration = Duration::from_secs(15);
 /// Leases of running sends are renewed this many times in a lease.
 const HEARTBEATS_PER_LEASE: u32 = 4;
@@ -140,7 +139,7 @@ pub struct Dispatcher {
     engine: Arc<Engine>,
     options: Options,
     /// Who else works on the channel's rows.
-    signs: Signs<Uuid, DateTime<Utc>>,
+    signs: Signs<(Uuid, bool), DateTime<Utc>>,
     /// When this was looked at last, by the stopwatch.
     looked: Mutex<Option<TimeDelta>>,
 }
@@ -224,7 +223,7 @@ impl Dispatcher {
 
     /// Takes what is due and free slots allow. Answers when to look again if nothing happens before.
     async fn pass(&self, running: &mut Running) -> Result<Duration, DbError> {
-        self.watch().await?;
+        self.watch(running).await?;
         let now = self.now();
         let next = lease::next_due(self.db(), &self.engine.tenant, now).await?;
         let is_due = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at <= now);
@@ -259,27 +258,47 @@ impl Dispatcher {
         if matches!(self.db(), Db::Sqlite(_)) {
             lease::end_all_others(self.db(), &self.engine.tenant).await?;
         }
-        self.watch().await
+        self.watch(&Running::default()).await
     }
 
-    /// Ends the leases of whoever gave no sign of life for a whole lease.
-    async fn watch(&self) -> Result<(), DbError> {
+    /// What a process does that works once and leaves: it waits until everybody else who works on the channel's rows has
+    /// given a sign of life, or none for a whole lease. No time where nobody does.
+    pub async fn look_around(&self) -> Result<(), DbError> {
+        self.enter().await?;
+        let began = Instant::now();
+        let first = lease::others(self.db(), &self.engine.tenant).await?;
+        while began.elapsed() < self.engine.tenant.lease + PERIOD * 2 {
+            let others = lease::others(self.db(), &self.engine.tenant).await?;
+            if !others.iter().any(|other| first.contains(other)) {
+                break;
+            }
+            tokio::time::sleep(PERIOD).await;
+            self.watch(&Running::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the leases of whoever gave no sign of life for a whole lease, and its own that nobody works under.
+    async fn watch(&self, running: &Running) -> Result<(), DbError> {
         let tenant = &self.engine.tenant;
         let lease = TimeDelta::from_std(tenant.lease).unwrap_or(TimeDelta::MAX);
-        let stopwatch = self.engine.ports.clock.stopwatch();
         {
+            let stopwatch = self.engine.ports.clock.stopwatch();
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             if looked.is_some_and(|looked| stopwatch - looked < WATCH_PERIOD) {
                 return Ok(());
             }
             *looked = Some(stopwatch);
         }
+        lease::end_idle(self.db(), tenant, |delivery| running.has(delivery)).await?;
         let others = lease::others(self.db(), tenant).await?;
-        self.signs.keep(|owner| others.iter().any(|(other, _)| other == owner));
-        for (owner, until) in others {
-            if self.signs.still_for(owner, until, stopwatch) >= lease {
+        // Behind the answer: a sign that was long on its way is a fresh one all the same.
+        let stopwatch = self.engine.ports.clock.stopwatch();
+        self.signs.keep(|whose| others.iter().any(|other| (other.owner, other.started) == *whose));
+        for other in others {
+            if self.signs.still_for((other.owner, other.started), other.until, stopwatch) >= lease {
                 tracing::warn!(channel = %tenant.channel, "a dispatcher that died is replaced");
-                lease::end_dead(self.db(), tenant, owner, until).await?;
+                lease::end_dead(self.db(), tenant, other).await?;
             }
         }
         Ok(())

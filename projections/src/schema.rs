@@ -142,6 +142,11 @@ async fn begin_anew(
     version: i64,
     clock: &dyn Clock,
 ) -> Result<(), DbError> {
+    // The consumers' rows first, as everybody takes locks: a row, then tables.
+    with_tx!(tx, conn => sqlx::query(END_REBUILD).bind(model.rebuild_name()).execute(conn).await.map(drop))?;
+    with_tx!(tx, conn => sqlx::query(BEGIN_ANEW)
+        .bind(model.name()).bind(clock.now())
+        .execute(conn).await.map(drop))?;
     let retired: Vec<i64> =
         with_tx!(tx, conn => sqlx::query_scalar(RETIRED).bind(model.name()).fetch_all(conn).await)?;
     for version in retired {
@@ -150,12 +155,7 @@ async fn begin_anew(
     with_tx!(tx, conn => sqlx::query(FORGET_RETIRED).bind(model.name()).execute(conn).await.map(drop))?;
     drop_tables(tx, model, Target::Live).await?;
     create(tx, model, Target::Live).await?;
-    index(tx, model, Target::Live, version, Indexes::All).await?;
-    with_tx!(tx, conn => sqlx::query(END_REBUILD).bind(model.rebuild_name()).execute(conn).await.map(drop))?;
-    with_tx!(tx, conn => sqlx::query(BEGIN_ANEW)
-        .bind(model.name()).bind(clock.now())
-        .execute(conn).await.map(drop))?;
-    Ok(())
+    index(tx, model, Target::Live, version, Indexes::All).await
 }
 
 /// Creates a read model's tables under their physical names, without indexes.

@@ -18,7 +18,7 @@ use domain::pool_rules::{
 };
 use domain::recycle_rule::{
     DAYS, NAME_CHARS_MAX, PRIORITY, PROTECTED_HOURS, RecycleFault, RecycleKind, RecycleViolation,
-    RecycleWish, WARN_BEFORE_HOURS, WARN_BEFORE_HOURS_DEFAULT, WARNINGS_MAX,
+    RecycleWish, WARN_BEFORE_HOURS, WARN_BEFORE_HOURS_DEFAULT, WARN_BEFORE_HOURS_SHORT, WARNINGS_MAX,
 };
 use domain::staff::Role;
 use serde_json::{Map, Value};
@@ -190,13 +190,14 @@ fn text(fields: &mut Fields) -> Option<RecycleWish> {
     Some(text)
 }
 
-/// Three days and one day before, as far as the rule gives that long.
+/// Three days and one day before, as far as the rule gives that long, and half a day before if it does not.
 fn usual_warnings(text: &RecycleWish) -> Vec<u32> {
     let fits = |hours: &u32| {
         let tried = RecycleWish { warn_before_hours: vec![*hours], ..text.clone() };
         !tried.violations().iter().any(|violation| violation.path.starts_with("warnBeforeHours"))
     };
-    WARN_BEFORE_HOURS_DEFAULT.into_iter().filter(fits).collect()
+    let usual: Vec<u32> = WARN_BEFORE_HOURS_DEFAULT.into_iter().filter(fits).collect();
+    if usual.is_empty() { vec![WARN_BEFORE_HOURS_SHORT] } else { usual }
 }
 
 fn checked(text: &RecycleWish) -> Read<()> {

@@ -58,7 +58,7 @@ pub fn parse(file: &str, text: &str) -> Result<Mapping, MappingError> {
         return Err(refused("file", format!("is longer than {MAPPING_BYTES_MAX} bytes")));
     }
     let read: File = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         refused(&format!("line {line}"), error.message().to_owned())
     })?;
     let mapping = mapping(&read).map_err(|(key, rule)| refused(&key, rule))?;

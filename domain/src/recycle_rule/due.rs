@@ -23,6 +23,9 @@ pub struct RecycleTerm {
     pub rule: RecycleRuleId,
     /// What it says.
     pub text: RecycleText,
+    /// Since when it decides about the leads it fits; `None`: from its beginning ([`RecycleRule::decides_from`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decides_from: Option<DateTime<Utc>>,
 }
 
 /// What is asked of a lead. `From<&Customer>` in a command, read from a row in a scan: one function answers both.
@@ -97,11 +100,12 @@ impl RecyclePolicy {
     ) -> Self {
         let counts = |(rule, state): (RecycleRuleId, &'a RecycleRule)| {
             let text = state.text.clone().filter(|_| state.enabled && state.exists())?;
-            Some((text.priority, state.created_at, rule, text))
+            let term = RecycleTerm { rule, text, decides_from: state.decides_from };
+            Some((state.created_at, term))
         };
         let mut found: Vec<_> = rules.into_iter().filter_map(counts).collect();
-        found.sort_by_key(|(priority, created_at, rule, _)| (*priority, *created_at, *rule));
-        let terms = found.into_iter().map(|(_, _, rule, text)| RecycleTerm { rule, text }).collect();
+        found.sort_by_key(|(created_at, term)| (term.text.priority, *created_at, term.rule));
+        let terms = found.into_iter().map(|(_, term)| term).collect();
         Self { terms, as_of }
     }
 
@@ -122,16 +126,17 @@ impl RecyclePolicy {
         let mut found: Option<PoolDue> = None;
         // From then on a rule that is asked before decides.
         let mut until: Option<DateTime<Utc>> = None;
-        for RecycleTerm { rule, text } in self.terms.iter().filter(|term| term.text.fits(facts)) {
+        for RecycleTerm { rule, text, decides_from } in self.terms.iter().filter(|term| term.text.fits(facts)) {
             let days = text.days_of(facts.level);
             let at = text.falls(facts, owned_since, days);
             if until.is_none_or(|until| at < until) && found.is_none_or(|found| at < found.at) {
                 found = Some(PoolDue { at, rule: *rule, days });
             }
-            if text.effective_from <= self.as_of {
+            let decides_from = decides_from.unwrap_or(text.effective_from);
+            if decides_from <= self.as_of {
                 break;
             }
-            until = Some(until.map_or(text.effective_from, |until| until.min(text.effective_from)));
+            until = Some(until.map_or(decides_from, |until| until.min(decides_from)));
         }
         found
     }

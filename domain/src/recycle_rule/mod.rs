@@ -28,6 +28,8 @@ use crate::stored_events;
 
 /// When an owner is warned unless the rule says otherwise: three days and one day before.
 pub const WARN_BEFORE_HOURS_DEFAULT: [u32; 2] = [72, 24];
+/// And for a rule that is too short for them.
+pub const WARN_BEFORE_HOURS_SHORT: u32 = 12;
 
 /// What makes a lead fall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +234,10 @@ pub struct RecycleRule {
     pub text: Option<RecycleText>,
     /// Whether it counts.
     pub enabled: bool,
+    /// Since when it decides about the leads it fits, where that is before its words let any of them fall: who is spared
+    /// by a rule that counts is spared while its new words wait for their beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decides_from: Option<DateTime<Utc>>,
     /// Who wrote it.
     pub created_by: Option<Actor>,
     /// When it was written.
@@ -381,11 +387,15 @@ impl Aggregate for RecycleRule {
                 self.updated_at = Some(e.at);
             }
             RecycleRuleEvent::Revised(e) => {
+                let decided = self.decides_from.or(self.text.as_ref().map(|text| text.effective_from));
+                let spares = |from: &DateTime<Utc>| *from <= e.at && *from < e.text.effective_from;
+                self.decides_from = decided.filter(|from| self.enabled && spares(from));
                 self.text = Some(e.text.clone());
                 self.updated_at = Some(e.at);
             }
             RecycleRuleEvent::Enabled(e) => {
                 self.enabled = true;
+                self.decides_from = None;
                 if let Some(text) = &mut self.text {
                     text.effective_from = e.effective_from.unwrap_or(text.effective_from.max(e.at));
                 }

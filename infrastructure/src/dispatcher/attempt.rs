@@ -1,10 +1,10 @@
 //! One attempt, line by line, and what a crash on each line leaves behind.
 //!
 //! ```text
-//! 1 lease the row                     crash: the lease ends, the row is leased again; nothing was sent
+//! 1 lease the row                     crash: the lease runs out, the row is leased again; nothing was sent
 //! 2 prepare (token)                   crash: the same
 //! 3 commit DeliveryStarted,           crash before the commit: as 1
-//!   CreditReserved, row in_flight     crash after it: the lease ends, `take_over` gets the row and records
+//!   CreditReserved, row in_flight     crash after it: others end the lease, `take_over` gets it, records
 //! 4 send                              that nobody can know whether bytes left: the same bytes again where the provider
 //! 5 (answer in memory)                recognises them, DeliveryUncertain elsewhere; the credit stays reserved
 //! 6 commit the conclusion, the        crash before the commit: as 3 to 5
@@ -197,7 +197,7 @@ impl Engine {
             self.rest(until, &Failure { class: FailureClass::Quota, code: None, detail });
         }
         if let Err(error) = lease::defer(self.bus.log().db(), &self.tenant, row, until).await {
-            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
+            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased for a moment longer");
         }
     }
 
@@ -309,14 +309,14 @@ impl Engine {
 
     pub(super) async fn release(&self, row: &Leased) {
         if let Err(error) = lease::release(self.bus.log().db(), row).await {
-            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
+            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased for a moment longer");
         }
     }
 
     async fn close_alone(&self, row: &Leased, state: DeliveryState, at: DateTime<Utc>) {
         let close = CloseRow::new(row, row.attempt, state, at, row.busy_answers);
         if let Err(error) = close_alone(self.bus.log().db(), close).await {
-            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased until its lease ends");
+            tracing::warn!(%error, delivery.id = %row.delivery, "the row stays leased for a moment longer");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::DeliveryId;
 use domain::notification::DeliveryState;
 use tokio::task::{Id, JoinSet};
 
@@ -15,6 +16,7 @@ pub(super) struct Running {
 }
 
 struct Started {
+    delivery: DeliveryId,
     recipient_key: String,
     is_retry: bool,
 }
@@ -25,8 +27,11 @@ impl Running {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let started =
-            Started { recipient_key: row.recipient_key.clone(), is_retry: row.state == DeliveryState::Retry };
+        let started = Started {
+            delivery: row.delivery,
+            recipient_key: row.recipient_key.clone(),
+            is_retry: row.state == DeliveryState::Retry,
+        };
         let task = self.tasks.spawn(attempt(row));
         self.rows.insert(task.id(), started);
     }
@@ -40,7 +45,7 @@ impl Running {
             let id = match ended {
                 Ok((id, ())) => id,
                 Err(error) => {
-                    // The row stays leased, then shows as unknown or is tried again: the same as a crash.
+                    // Its lease is ended soon (`end_idle`): it shows as unknown or is tried again, as after a crash.
                     tracing::error!("an attempt panicked");
                     error.id()
                 }
@@ -60,6 +65,11 @@ impl Running {
 
     pub(super) fn retries(&self) -> usize {
         self.rows.values().filter(|row| row.is_retry).count()
+    }
+
+    /// Whether an attempt of this delivery is under way.
+    pub(super) fn has(&self, delivery: DeliveryId) -> bool {
+        self.rows.values().any(|row| row.delivery == delivery)
     }
 
     /// Whom this process is sending to.

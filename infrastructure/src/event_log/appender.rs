@@ -239,7 +239,6 @@ async fn fences_hold(tx: &mut Tx<'_>, attachments: &mut [Box<dyn Attachment>]) -
 /// plan made while the tables were small would otherwise read whole tables for as long as it is kept.
 async fn open(pool: &PgPool) -> Result<PgConnection, DbError> {
     let options = pool.connect_options().as_ref().clone().options([
-        ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),

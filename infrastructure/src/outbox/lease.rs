@@ -12,11 +12,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::DeliveryId;
 use domain::notification::{Channel, DeliveryState};
 use uuid::Uuid;
 
 use super::lease_sql::{
-    BEGIN_LEASES, DEFER, DEFER_RECEIVER, END_ALL_OTHERS, END_DEAD, EXTEND, LATE_POSTGRES, LATE_SQLITE,
+    BEGIN_LEASES, DEFER, DEFER_RECEIVER, END_ALL_OTHERS, END_DEAD_POSTGRES, END_DEAD_SQLITE, END_HELD, EXTEND, HELD, LATE_POSTGRES, LATE_SQLITE,
     LEASE_POSTGRES, LEASE_SQLITE, NEXT_DUE, OTHERS, RELEASE, RENEW_POSTGRES, RENEW_SQLITE,
     TAKE_OVER_POSTGRES, TAKE_OVER_SQLITE,
 };
@@ -240,8 +241,47 @@ pub async fn end_all_others(db: &Db, tenant: &Tenant) -> Result<(), DbError> {
     tx.commit().await
 }
 
+/// Ends the leases under which this process does nothing any more: it could not write down how an attempt ended, or
+/// could not give a row back. They would be renewed for ever, and their recipients would hear nothing.
+pub async fn end_idle(
+    db: &Db,
+    tenant: &Tenant,
+    under_way: impl Fn(DeliveryId) -> bool,
+) -> Result<(), DbError> {
+    let held: Vec<(Uuid, Uuid)> = with_pool!(db, pool => sqlx::query_as(HELD)
+        .bind(tenant.channel.as_str())
+        .bind(tenant.owner)
+        .bind(ENDED)
+        .fetch_all(pool)
+        .await)?;
+    for (delivery, token) in held.into_iter().filter(|(delivery, _)| !under_way(DeliveryId(*delivery))) {
+        let mut tx = db.begin_write().await?;
+        with_tx!(&mut tx, conn => sqlx::query(END_HELD)
+            .bind(ENDED)
+            .bind(delivery)
+            .bind(token)
+            .execute(conn)
+            .await
+            .map(drop))?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// What shows that somebody else lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Other {
+    /// The process.
+    #[sqlx(rename = "lease_owner")]
+    pub owner: Uuid,
+    /// Whether these are the rows that it started, or those that wait.
+    pub started: bool,
+    /// The latest end of its leases of them.
+    pub until: DateTime<Utc>,
+}
+
 /// Everybody else who works on rows of the tenant's channel, with the latest end of their leases.
-pub async fn others(db: &Db, tenant: &Tenant) -> Result<Vec<(Uuid, DateTime<Utc>)>, DbError> {
+pub async fn others(db: &Db, tenant: &Tenant) -> Result<Vec<Other>, DbError> {
     Ok(with_pool!(db, pool => sqlx::query_as(OTHERS)
         .bind(tenant.channel.as_str())
         .bind(tenant.owner)
@@ -251,13 +291,15 @@ pub async fn others(db: &Db, tenant: &Tenant) -> Result<Vec<(Uuid, DateTime<Utc>
 }
 
 /// Ends the leases of an owner that is dead; not those that it took or renewed since `until` was the latest end.
-pub async fn end_dead(db: &Db, tenant: &Tenant, dead: Uuid, until: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn end_dead(db: &Db, tenant: &Tenant, dead: Other) -> Result<(), DbError> {
     let mut tx = db.begin_write().await?;
-    with_tx!(&mut tx, conn => sqlx::query(END_DEAD)
+    let sql = if matches!(tx, Tx::Postgres(_)) { END_DEAD_POSTGRES } else { END_DEAD_SQLITE };
+    with_tx!(&mut tx, conn => sqlx::query(sql)
         .bind(ENDED)
         .bind(tenant.channel.as_str())
-        .bind(dead)
-        .bind(until)
+        .bind(dead.owner)
+        .bind(dead.until)
+        .bind(dead.started)
         .execute(conn)
         .await
         .map(drop))?;

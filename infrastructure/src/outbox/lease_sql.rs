@@ -167,17 +167,41 @@ pub(super) const EXTEND: &str = "
 UPDATE outbox SET lease_expires_at = $3 WHERE delivery_id = $1 AND lease_token = $2 AND state = 'in_flight'
    AND attempt = $4";
 
-/// Everybody else who works on rows of a channel, and the latest end of their leases: it moves while they live.
+/// Everybody else who works on rows of a channel, and the latest end of their leases: it moves while they live. Started rows
+/// count by themselves: a waiting one may be taken by whoever's clock is ahead, which is no sign of life of its owner.
 pub(super) const OTHERS: &str = "
-SELECT lease_owner, max(lease_expires_at) AS until FROM outbox
+SELECT lease_owner, state = 'in_flight' AS started, max(lease_expires_at) AS until FROM outbox
  WHERE lease_token IS NOT NULL AND channel = $1 AND lease_owner <> $2 AND lease_expires_at > $3
- GROUP BY lease_owner";
+ GROUP BY lease_owner, state = 'in_flight'";
 
-/// Nobody has seen a sign of life of that owner for longer than a lease.
-pub(super) const END_DEAD: &str = "
+/// Nobody has seen a sign of life of that owner for longer than a lease. Rows that a commit holds at this moment are
+/// skipped: whoever commits lives, and two batches could wait for one another.
+macro_rules! end_dead {
+    ($lock:literal) => {
+        concat!(
+            "
 UPDATE outbox SET lease_expires_at = $1
- WHERE lease_token IS NOT NULL AND channel = $2 AND lease_owner = $3 AND lease_expires_at > $1
-   AND lease_expires_at <= $4";
+ WHERE delivery_id IN (
+   SELECT o.delivery_id FROM outbox o
+    WHERE o.lease_token IS NOT NULL AND o.channel = $2 AND o.lease_owner = $3 AND o.lease_expires_at > $1
+      AND o.lease_expires_at <= $4 AND (o.state = 'in_flight') = $5 ",
+            $lock,
+            ")"
+        )
+    };
+}
+
+pub(super) const END_DEAD_POSTGRES: &str = end_dead!("FOR UPDATE SKIP LOCKED");
+pub(super) const END_DEAD_SQLITE: &str = end_dead!("");
+
+/// What an owner holds.
+pub(super) const HELD: &str = "
+SELECT delivery_id, lease_token FROM outbox
+ WHERE lease_token IS NOT NULL AND channel = $1 AND lease_owner = $2 AND lease_expires_at > $3";
+
+/// One lease that nobody works under.
+pub(super) const END_HELD: &str = "
+UPDATE outbox SET lease_expires_at = $1 WHERE delivery_id = $2 AND lease_token = $3";
 
 /// Where there is one process only, leases of others belong to the dead.
 pub(super) const END_ALL_OTHERS: &str = "

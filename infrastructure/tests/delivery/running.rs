@@ -71,6 +71,27 @@ async fn a_clock_that_leaps_takes_nothing_from_whoever_is_sending(#[case] backen
     assert_eq!(world.wechat().received_by("li").len(), 1);
 }
 
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn what_it_does_nothing_about_any_more_it_does_not_keep(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    world.grant("li", 1).await;
+    let hang = Fault::Hang { process: false };
+    world.wechat().add_fault(FaultRule::once(Endpoint::SubscribeSend, hang)).unwrap();
+    let (notice, dispatcher) = (world.request("li").await, world.dispatcher());
+    // The attempt ends without a word, as when its conclusion cannot be written for minutes; the process lives on.
+    tokio::select! {
+        ended = dispatcher.drain_once() => panic!("the provider hangs: {ended:?}"),
+        () = world.wechat().until_waiting(1) => {}
+    }
+    assert_eq!(world.row(notice).await.0, "in_flight");
+    world.advance(PAST_EVERY_LEASE);
+    dispatcher.drain_once().await.unwrap();
+    assert_eq!(world.state(notice).await, Unknown);
+}
+
 #[tokio::test]
 async fn after_a_restart_on_sqlite_abandoned_sends_show_at_once() {
     let world = World::new(Backend::Sqlite).await;

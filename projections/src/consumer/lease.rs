@@ -8,8 +8,10 @@
 mod sign;
 mod sql;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use application::ports::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,6 +21,7 @@ use infrastructure::db::{Db, DbError, Tx};
 use infrastructure::signs::Signs;
 use infrastructure::{with_pool, with_tx};
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use sign::{Ends, Sign};
@@ -36,6 +39,12 @@ pub const LEASE_SECONDS: i64 = 10;
 
 /// How often an owner gives a sign of life while it has nothing to write.
 pub const RENEW_SECONDS: u64 = 3;
+
+/// Longest time to find out who lives, for whoever works once and leaves.
+const LOOK_AROUND: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs() + 2);
+
+/// How often to look meanwhile.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
 
 /// Most characters kept of an error's text.
 const ERROR_CHARS_MAX: usize = 1000;
@@ -167,11 +176,34 @@ impl Consumers {
             committed!(self, END_ALL_OTHERS, self.owner, self.now());
             return Ok(());
         }
-        let leases: Vec<Named> = with_pool!(&self.db, pool => sqlx::query_as(SIGNS).fetch_all(pool).await)?;
-        for Named { name, sign } in leases {
+        for Named { name, sign } in self.leases().await? {
             self.is_dead(&name, sign);
         }
         Ok(())
+    }
+
+    /// What a process does that works once and leaves: it waits until every lease of somebody else has moved, or has stood
+    /// still for long enough. Seconds where a service runs or was killed, no time where nobody has a lease.
+    pub async fn look_around(&self) -> Result<(), DbError> {
+        self.enter().await?;
+        let began = Instant::now();
+        let first: HashMap<String, Sign> =
+            self.leases().await?.into_iter().map(|Named { name, sign }| (name, sign)).collect();
+        while began.elapsed() < LOOK_AROUND {
+            let unsure = self.leases().await?.into_iter().any(|Named { name, sign }| {
+                let is_own = sign.owner == Some(self.owner);
+                !is_own && first.get(&name) == Some(&sign) && !self.is_dead(&name, sign)
+            });
+            if !unsure {
+                break;
+            }
+            sleep(LOOK_PERIOD).await;
+        }
+        Ok(())
+    }
+
+    async fn leases(&self) -> Result<Vec<Named>, DbError> {
+        Ok(with_pool!(&self.db, pool => sqlx::query_as(SIGNS).fetch_all(pool).await)?)
     }
 
     /// The same consumers under another owner's name, derived from this one and a number.
@@ -246,7 +278,7 @@ impl Consumers {
         Ok(committed!(self, RENEW, &lease.consumer, lease.owner, lease.epoch, expiry, now) > 0)
     }
 
-    /// Gives the lease back, so that another process need not wait for its expiry.
+    /// Gives the lease back, so that another process need not watch it first.
     pub async fn release(&self, lease: &Lease) -> Result<(), DbError> {
         let now = self.now();
         committed!(self, RELEASE, &lease.consumer, lease.owner, lease.epoch, now);

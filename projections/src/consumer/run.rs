@@ -291,7 +291,7 @@ impl Consumer {
             }
         }
         if let Err(error) = self.leave(cursor).await {
-            tracing::warn!(consumer.name = %self.name, error = %error, "lease not given back, it will expire");
+            tracing::warn!(consumer.name = %self.name, error = %error, "lease not given back, others will see it stand still");
         }
     }
 

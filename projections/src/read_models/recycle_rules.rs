@@ -7,10 +7,10 @@ use infrastructure::event_log::Filter;
 use super::Fact;
 use super::folded::fold;
 use crate::consumer::HandleError;
-use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Kind, Table, Target, must, upsert};
 
-pub(crate) const REVISION: i64 = FIRST_REVISION;
+/// 2: since when a rule decides whose new words wait.
+pub(crate) const REVISION: i64 = 2;
 
 pub(crate) const FILTER: Filter<'static> = Filter::StreamType("recycle_rule");
 

@@ -62,7 +62,7 @@ fn a_short_rule_warns_as_early_as_it_can() {
         WriteRecycleRule::parse(body).map(|form| form.text.warn_before_hours)
     };
     assert_eq!(warned(2, Value::Null).unwrap(), [24]);
-    assert_eq!(warned(1, Value::Null).unwrap(), Vec::<u32>::new());
+    assert_eq!(warned(1, Value::Null).unwrap(), [12]);
     assert_eq!(warned(7, json!([])).unwrap(), Vec::<u32>::new());
     assert_eq!(paths(warned(2, json!([72]))), ["warnBeforeHours[0]"]);
 }

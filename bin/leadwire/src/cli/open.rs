@@ -27,6 +27,10 @@ pub(crate) async fn for_writing(config: Option<PathBuf>) -> Result<Opened> {
     let db = Db::connect(url, settings.database.options).await.map_err(explained)?;
     let ports = Ports::default();
     let store = Store::open(db, &ports).await.context("the database cannot be brought up to date")?;
+    if matches!(store.db(), Db::Sqlite(_)) {
+        // Nobody else has the file open: what leases there are belong to the dead.
+        store.projections.consumers().enter().await.context("the consumers cannot be looked at")?;
+    }
     Ok(Opened { store, ports, settings })
 }
 

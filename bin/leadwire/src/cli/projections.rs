@@ -66,6 +66,7 @@ async fn rebuild_some(config: Option<PathBuf>, arguments: &ProjectionsRebuild) -
     let cancel = CancellationToken::new();
     let watcher = tokio::spawn(cancel_on_signal(cancel.clone()));
     let mut done = Vec::new();
+    opened.store.projections.consumers().look_around().await?;
     for model in models {
         // Where no service runs, the live tables may stand anywhere before the head.
         opened.store.projections.catch_up(model).await?;

@@ -115,6 +115,10 @@ async fn bad_bodies_never_are_our_fault() {
             continue;
         }
         for (kind, body) in &bodies {
+            // Its body may be left out, and `null` is as good as none.
+            if path == "/api/lead-transfer/execute-now" && body == b"null" {
+                continue;
+            }
             let call = service.call(method.clone(), &path).by(&admin).bytes(kind, body.clone());
             let reply = call.send().await;
             assert!(reply.status.is_client_error(), "{method} {path} {kind} {reply:?}");

@@ -131,6 +131,33 @@ fn a_rule_that_is_yet_to_begin_shields_no_lead_from_one_that_has_begun() {
 }
 
 #[test]
+fn whom_a_rule_spares_it_spares_while_its_new_words_wait() {
+    let strict = created(RecycleText { kind: RecycleKind::NoFollowUp { days: 5 }, ..text() });
+    let strict: RecycleRule = after(&[strict.into()]);
+    let gentle = |days, priority| RecycleText { priority, kind: RecycleKind::NoFollowUp { days }, ..text() };
+    let revised = |text: RecycleText, on| RecycleRuleRevised { text, by: boss(), at: days(on) };
+    let written = created(RecycleText { effective_from: days(2), ..gentle(60, 1) });
+    let later = RecycleText { effective_from: days(20), ..gentle(90, 1) };
+    let due = |events: &[RecycleRuleEvent], as_of| {
+        let first: RecycleRule = after(events);
+        let policy = RecyclePolicy::of([(id(1), &first), (id(2), &strict)], days(as_of));
+        policy.pool_due(&facts()).map(|due| (due.at, due.rule))
+    };
+    let gentler: &[RecycleRuleEvent] = &[written.clone().into(), revised(later.clone(), 10).into()];
+    assert_eq!(due(gentler, 11), Some((days(90), id(1))));
+    // Twice, and then a shorter one: it falls by these words at their beginning, and by nobody else's before.
+    let sooner = RecycleText { effective_from: days(25), ..gentle(8, 1) };
+    let twice = &[gentler, &[revised(sooner, 12).into()]].concat();
+    assert_eq!(due(twice, 13), Some((days(25), id(1))));
+    // One that had not begun spared nobody, and one that was off does not either.
+    let early: &[RecycleRuleEvent] = &[written.clone().into(), revised(later.clone(), 1).into()];
+    assert_eq!(due(early, 1), Some((days(5), id(2))));
+    let off = disabled(at(1)).into();
+    let on = enabled(days(20), days(11)).into();
+    assert_eq!(due(&[written.into(), off, revised(later, 10).into(), on], 11), Some((days(5), id(2))));
+}
+
+#[test]
 fn of_the_same_place_the_rule_written_first_decides() {
     let late = RecycleRuleCreated { at: at(9), ..created(text()) };
     let (first, second): (RecycleRule, RecycleRule) =

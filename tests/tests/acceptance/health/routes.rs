@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 143] = [
+pub(super) const ROUTES: [&str; 145] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/recycle-rules/{id}",
     "DELETE /api/service-tokens/{id}",
@@ -59,6 +59,8 @@ pub(super) const ROUTES: [&str; 143] = [
     "GET /api/pool-rules",
     "GET /api/recycle-rules",
     "GET /api/recycle-rules/{id}",
+    "GET /api/recycle-runs",
+    "GET /api/recycle-runs/{id}",
     "GET /api/schedules",
     "GET /api/service-tokens",
     "GET /api/service-tokens/self",

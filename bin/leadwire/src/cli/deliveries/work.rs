@@ -63,9 +63,17 @@ async fn once(opened: &Opened, settings: &Settings) -> Result<(usize, usize)> {
     let store = &opened.store;
     let policy = policy(opened, settings);
     let consumer = policy_runner::tuned(store.projections.consumer(POLICY));
-    consumer.catch_up(&mut policy.handler()).await.context("the policy cannot answer what happened")?;
+    store.projections.consumers().look_around().await.context("the consumers cannot be looked at")?;
+    let answered =
+        consumer.catch_up(&mut policy.handler()).await.context("the policy cannot answer what happened")?;
+    if answered.is_none() {
+        say::remark("A running service decides who is told, or the policy is stopped: `leadwire projections list`.");
+    }
     let upkeep = Upkeep::new(store, Arc::new(settings.channels()), settings, &opened.ports);
     let dispatchers = dispatchers(store, settings, &opened.ports, &Arc::new(Metrics::default()))?;
+    for (channel, dispatcher) in &dispatchers {
+        dispatcher.look_around().await.with_context(|| format!("{channel} cannot be looked at"))?;
+    }
     let (mut total, mut success) = (0, 0);
     // A channel that fails makes the next one of the route speak, which may have had its turn.
     for _ in 0..ROUNDS_MAX {
