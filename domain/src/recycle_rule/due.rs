@@ -126,7 +126,8 @@ impl RecyclePolicy {
         let mut found: Option<PoolDue> = None;
         // From then on a rule that is asked before decides.
         let mut until: Option<DateTime<Utc>> = None;
-        for RecycleTerm { rule, text, decides_from } in self.terms.iter().filter(|term| term.text.fits(facts)) {
+        for RecycleTerm { rule, text, decides_from } in self.terms.iter().filter(|term| term.text.fits(facts))
+        {
             let days = text.days_of(facts.level);
             let at = text.falls(facts, owned_since, days);
             if until.is_none_or(|until| at < until) && found.is_none_or(|found| at < found.at) {

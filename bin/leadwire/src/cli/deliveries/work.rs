@@ -67,7 +67,9 @@ async fn once(opened: &Opened, settings: &Settings) -> Result<(usize, usize)> {
     let answered =
         consumer.catch_up(&mut policy.handler()).await.context("the policy cannot answer what happened")?;
     if answered.is_none() {
-        say::remark("A running service decides who is told, or the policy is stopped: `leadwire projections list`.");
+        say::remark(
+            "A running service decides who is told, or the policy is stopped: `leadwire projections list`.",
+        );
     }
     let upkeep = Upkeep::new(store, Arc::new(settings.channels()), settings, &opened.ports);
     let dispatchers = dispatchers(store, settings, &opened.ports, &Arc::new(Metrics::default()))?;
