@@ -5,7 +5,9 @@
 
 mod cli;
 mod environment;
+mod keeper;
 mod mariadb;
+mod package;
 mod postgres;
 mod processes;
 mod say;
