@@ -20,6 +20,11 @@ pub(crate) fn has_program(name: &str) -> bool {
     search_path().iter().any(|folder| folder.join(name).is_file())
 }
 
+/// Whether this is a machine of CI: they all say so by this variable.
+pub(crate) fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
 /// Where this user's temporary folders go.
 pub(crate) fn temporary_folder() -> PathBuf {
     env::temp_dir()

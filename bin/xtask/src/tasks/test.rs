@@ -16,6 +16,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     cli::TestArguments,
+    environment,
     mariadb::{self, Server},
     postgres::{self, Cluster, Durability},
     processes::{self, Processes},
@@ -83,6 +84,9 @@ async fn run(
     let arguments = step.arguments(runner);
     let mut command = processes::cargo(arguments.iter().copied());
     command.envs(step.variable());
+    if environment::is_ci() {
+        command.env(INCREMENTAL_VARIABLE, "0");
+    }
     if step == Step::Tests {
         command.env(SLOTS_VARIABLE, slots(cores()).to_string());
     }
@@ -101,6 +105,9 @@ async fn run(
     drop((cluster, server));
     Ok(status.success())
 }
+
+/// What tells cargo whether to keep what makes a second build quicker. CI builds once.
+const INCREMENTAL_VARIABLE: &str = "CARGO_INCREMENTAL";
 
 /// What tells nextest how many slots there are.
 const SLOTS_VARIABLE: &str = "NEXTEST_TEST_THREADS";
