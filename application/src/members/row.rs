@@ -1,7 +1,7 @@
-//! What a row of texts says about a member, or the column that cannot be read.
+//! What a row of texts says about a member, and which of its columns cannot be taken as they stand (docs/adr/0028).
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Utc};
-use domain::member::{FieldFault, MemberField, MemberFields, Observation, RowFingerprint, SourceKey};
+use domain::member::{Code, FieldFault, MemberField, MemberFields, Observation, RowFingerprint, SourceKey};
 
 /// The column that says when the person registered.
 const REGISTERED_AT: &str = "created_at";
@@ -21,7 +21,7 @@ const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
 /// How files write a day.
 const DAYS: [&str; 2] = ["%Y-%m-%d", "%Y/%m/%d"];
 
-/// A column that cannot be read, and why. Holds no value.
+/// A column that cannot be taken as it stands, and why. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{column}: {rule}")]
 pub struct ColumnFault {
@@ -40,38 +40,78 @@ pub enum ColumnRule {
     /// It is no moment.
     #[error("必须是有效的日期时间")]
     Moment,
+    /// It is a status that nobody knows, and the status decides whether a member is announced.
+    #[error("不是已知的会员状态")]
+    Status,
     /// No member has such a field.
     #[error("不是会员的字段")]
     Unknown,
 }
 
-/// Reads a row, given by the members' own names of its columns. `fingerprint` is the intake's hash of the whole row;
-/// without one it is taken over what was read.
+/// A row as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadRow {
+    /// What could be read. It can always be observed, and should be: whoever registered is told of, whatever else
+    /// stands in the row. Columns that could not be read keep what they had.
+    pub observation: Observation,
+    /// The columns that somebody must look at, in the order of the row; empty where all was taken as it stands. An intake
+    /// parks the capture with them after it has observed the row (member-intake.md section 2).
+    pub faults: Vec<ColumnFault>,
+}
+
+impl ReadRow {
+    /// The codes that no table has, by column. They are kept and shown as they stand and counted by the read model
+    /// (domain.md section 4); only an unknown status is a fault besides.
+    pub fn unknown_codes(&self) -> Vec<(MemberField, &str)> {
+        self.observation.fields.unknown_codes()
+    }
+
+    /// Why somebody must look at the row: its columns with the rules they break, never a value. `None`: nobody must.
+    pub fn reason(&self) -> Option<String> {
+        let faults: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+}
+
+/// Reads a row, given by the members' own names of its columns. A column that is not given says nothing, unlike one that
+/// is NULL. `fingerprint` is the intake's hash of the whole row; without one, or where a column could not be read, it is
+/// taken over what was read.
 ///
-/// # Errors
-///
-/// The first column that cannot be read.
+/// Never fails: a column that cannot be read costs the row that column and is named in [`ReadRow::faults`].
 pub fn read_observation<'a>(
     key: SourceKey,
     columns: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
     deleted: bool,
     fingerprint: Option<String>,
-) -> Result<Observation, ColumnFault> {
+) -> ReadRow {
     let mut fields = MemberFields::default();
-    let mut registered_at = None;
+    let mut silent = MemberField::ALL.to_vec();
+    let (mut registered_at, mut faults) = (None, vec![]);
     for (column, text) in columns {
-        let fault = |rule| ColumnFault { column: column.to_owned(), rule };
+        let mut fault = |rule| faults.push(ColumnFault { column: column.to_owned(), rule });
         if column == REGISTERED_AT {
             let text = text.map(str::trim).filter(|text| !text.is_empty() && !text.starts_with(NO_DAY));
-            registered_at =
-                text.map(|text| moment(text).ok_or_else(|| fault(ColumnRule::Moment))).transpose()?;
+            registered_at = text.and_then(moment);
+            if text.is_some() && registered_at.is_none() {
+                fault(ColumnRule::Moment);
+            }
             continue;
         }
-        let field: MemberField = column.parse().map_err(|_| fault(ColumnRule::Unknown))?;
-        fields.read(field, text).map_err(|wrong| fault(ColumnRule::Value(wrong)))?;
+        let Ok(field) = column.parse::<MemberField>() else {
+            fault(ColumnRule::Unknown);
+            continue;
+        };
+        match fields.read(field, text) {
+            Ok(()) => silent.retain(|one| *one != field),
+            Err(wrong) => fault(ColumnRule::Value(wrong)),
+        }
+        if field == MemberField::Status && matches!(fields.status, Some(Code::Unknown(_))) {
+            fault(ColumnRule::Status);
+        }
     }
-    let fingerprint = fingerprint.map_or_else(|| RowFingerprint::of(&fields, deleted), RowFingerprint::taken);
-    Ok(Observation { key, fields, deleted, fingerprint, registered_at })
+    let whole = fingerprint.filter(|_| faults.is_empty());
+    let fingerprint = whole.map_or_else(|| RowFingerprint::of(&fields, deleted), RowFingerprint::taken);
+    ReadRow { observation: Observation { key, fields, silent, deleted, fingerprint, registered_at }, faults }
 }
 
 /// Reads a moment in whole microseconds; without an offset it is one in China.

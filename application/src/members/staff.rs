@@ -6,7 +6,7 @@ use domain::member::{
 };
 use domain::{Aggregate, MemberId, Sequence, StreamId};
 
-use super::guards::{self, Contested};
+use super::guards::{self, Contested, Left};
 use super::{MemberReceipt, MemberRefusal, MemberResult, taken_as_refusal};
 use crate::access::{self, Caller};
 use crate::bus::{CommandBus, CommandContext, ExecuteError, Plan, StreamAppend, Versioned, execute};
@@ -98,27 +98,43 @@ pub async fn register<B: CommandBus>(
     done.await.map_err(taken_as_refusal)
 }
 
-/// Does one thing with one member that is there.
+/// Does one thing with one member that is there. A number, phone or WeChat id that it shares with another member since it
+/// was captured stands in the way of nothing but of taking it anew.
 pub async fn act<B: CommandBus>(
     bus: &B,
     caller: &Caller,
     context: &CommandContext,
     request: Act,
 ) -> MemberResult<MemberReceipt> {
-    let done = execute(bus, context, async || {
-        if !access::allows(caller.role, request.action.needs()) {
-            return Err(ExecuteError::Refused(MemberRefusal::Forbidden(request.action.refusal())));
+    let mut contested = Contested::new();
+    loop {
+        let ended =
+            execute(bus, context, async || attempt(bus, caller, context, &request, &contested).await).await;
+        match ended.as_ref().err().and_then(guards::taken) {
+            Some(kind) if contested.insert(kind) => {}
+            _ => return ended.map_err(taken_as_refusal),
         }
-        let found = bus.load::<Member>(&StreamId::from(request.member)).await?;
-        if !found.state.exists() {
-            return Err(ExecuteError::Refused(MemberError::NotFound.into()));
-        }
-        if request.expected.is_some_and(|expected| expected != found.sequence) {
-            return Err(ExecuteError::Refused(MemberRefusal::Stale { sequence: found.sequence }));
-        }
-        plan(request.member, &found, request.action.command(context), &Contested::new())
-    });
-    done.await.map_err(taken_as_refusal)
+    }
+}
+
+async fn attempt<B: CommandBus>(
+    bus: &B,
+    caller: &Caller,
+    context: &CommandContext,
+    request: &Act,
+    contested: &Contested,
+) -> Result<Plan<MemberReceipt>, ExecuteError<MemberRefusal>> {
+    if !access::allows(caller.role, request.action.needs()) {
+        return Err(ExecuteError::Refused(MemberRefusal::Forbidden(request.action.refusal())));
+    }
+    let found = bus.load::<Member>(&StreamId::from(request.member)).await?;
+    if !found.state.exists() {
+        return Err(ExecuteError::Refused(MemberError::NotFound.into()));
+    }
+    if request.expected.is_some_and(|expected| expected != found.sequence) {
+        return Err(ExecuteError::Refused(MemberRefusal::Stale { sequence: found.sequence }));
+    }
+    plan(request.member, &found, request.action.command(context), &Left::Kept(contested))
 }
 
 /// What a registration that Leadwire takes in itself means where the form says nothing (existing-systems.md section
@@ -141,7 +157,7 @@ pub(super) fn registration(
 ) -> Result<Plan<MemberReceipt>, ExecuteError<MemberRefusal>> {
     let (by, at) = (context.metadata.actor.clone(), context.at);
     let command = MemberCommand::Register { source, fields: Box::new(fields), by, at };
-    plan(id, &Versioned { state: Member::default(), sequence: 0 }, command, &Contested::new())
+    plan(id, &Versioned { state: Member::default(), sequence: 0 }, command, &Left::Kept(&Contested::new()))
 }
 
 /// Decides and puts the plan together.
@@ -149,12 +165,12 @@ pub(super) fn plan(
     id: MemberId,
     found: &Versioned<Member>,
     command: MemberCommand,
-    contested: &Contested,
+    left: &Left<'_>,
 ) -> Result<Plan<MemberReceipt>, ExecuteError<MemberRefusal>> {
     let events = found.state.decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
     let now = after(&found.state, &events);
     let stream = StreamAppend::of(id, found.sequence, &events)?;
     let written = i64::try_from(events.len()).unwrap_or(i64::MAX);
     let result = MemberReceipt { member: id, sequence: found.sequence + written, changed: written > 0 };
-    Ok(Plan { streams: vec![stream], guards: guards::moved(id, &found.state, &now, contested), result })
+    Ok(Plan { streams: vec![stream], guards: guards::moved(id, &found.state, &now, left), result })
 }

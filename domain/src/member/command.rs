@@ -3,17 +3,19 @@
 use chrono::{DateTime, Utc};
 
 use super::codes::MemberKind;
-use super::fields::{MemberFields, MemberPatch};
+use super::fields::{MemberField, MemberFields, MemberPatch};
 use super::source::{MemberSource, RowFingerprint, SourceKey};
 use crate::envelope::Actor;
 
-/// A row as an intake saw it, whole.
+/// A row as an intake saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Which row.
     pub key: SourceKey,
     /// Its columns.
     pub fields: MemberFields,
+    /// Columns of which nothing is known: not told, or not readable. They stay as they were, which a NULL would not.
+    pub silent: Vec<MemberField>,
     /// Whether the source marks it as deleted, or has it no longer.
     pub deleted: bool,
     /// A hash of the row; see [`RowFingerprint::of`].
@@ -76,7 +78,7 @@ pub enum MemberCommand {
         /// When.
         at: DateTime<Utc>,
     },
-    /// Write down that the member paid for more.
+    /// Write down that the member paid for more, or for the same once more: until a later day.
     Upgrade {
         /// For what.
         upgrade: Upgrade,
@@ -121,6 +123,9 @@ pub enum MemberError {
     /// The wanted type is no more than what the member has.
     #[error("只能升级到更高的会员类型")]
     NotAnUpgrade,
+    /// The wanted type is what the member has, and would end before what was paid for.
+    #[error("续费的到期时间不能早于现在的到期时间")]
+    NotARenewal,
     /// The membership was taken back.
     #[error("会员已撤销")]
     Revoked,

@@ -24,6 +24,8 @@ stored_events! {
         Revoked(MemberRevoked) = 1,
         /// The member was deleted.
         Deleted(MemberDeleted) = 1,
+        /// Its row says by now what was known already: nothing happened to the member.
+        RowSeen(MemberRowSeen) = 1,
     }
 }
 
@@ -129,6 +131,20 @@ pub struct MemberDeleted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<RowFingerprint>,
     /// Who did it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A row says by now what is known already: the staff was faster, or both meant the same. Nothing happened to the member
+/// and nobody is told; without it the row's next change could not be told from this one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemberRowSeen {
+    /// Which columns the row changed since it was last seen, from what, to what.
+    pub agreed: Vec<FieldChange>,
+    /// The row.
+    pub row: RowFingerprint,
+    /// The part of the system that saw it.
     pub by: Actor,
     /// When.
     pub at: DateTime<Utc>,

@@ -23,7 +23,7 @@ use crate::contact::{WECHAT_ID_CHARS_MAX, WechatId};
 macro_rules! member_fields {
     ($($field:ident $variant:ident $column:literal $label:literal: $type:ty, $max:expr;)+) => {
         /// What is known about a member 会员, column for column. `None` is a NULL or a blank: they are the same here.
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct MemberFields {
             $(#[doc = $label]
@@ -32,12 +32,34 @@ macro_rules! member_fields {
         }
 
         /// A change to some fields: absent leaves, `null` clears, a value sets.
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct MemberPatch {
             $(#[doc = $label]
             #[serde(rename = $column, default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
             pub $field: Option<Option<$type>>),+
+        }
+
+        /// Only the columns that hold something; see [`debug_column`].
+        impl fmt::Debug for MemberFields {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut shown = f.debug_struct("MemberFields");
+                $(if let Some(value) = &self.$field {
+                    debug_column(&mut shown, MemberField::$variant, value);
+                })+
+                shown.finish()
+            }
+        }
+
+        /// Only the columns that it names; see [`debug_column`].
+        impl fmt::Debug for MemberPatch {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut shown = f.debug_struct("MemberPatch");
+                $(if let Some(value) = &self.$field {
+                    debug_column(&mut shown, MemberField::$variant, value);
+                })+
+                shown.finish()
+            }
         }
 
         /// One column of a member.
@@ -153,6 +175,16 @@ macro_rules! member_fields {
     };
 }
 
+/// Adds a column to a `Debug` text. Most types mask what nobody may read there; a code and a text do not.
+fn debug_column(shown: &mut fmt::DebugStruct<'_, '_>, field: MemberField, value: &dyn fmt::Debug) {
+    match field {
+        MemberField::SexualOrientation | MemberField::WechatQrcode => {
+            shown.field(field.as_str(), &format_args!("***"))
+        }
+        _ => shown.field(field.as_str(), value),
+    };
+}
+
 /// Tells a `null` (clear) from an absent member (leave).
 #[expect(clippy::option_option, reason = "absent, null and a value are three different things")]
 fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
@@ -195,7 +227,7 @@ member_fields! {
     real_name RealName "real_name" "真实姓名": Private, SHORT_TEXT_CHARS_MAX;
     id_card IdCard "id_card" "身份证号": Private, SHORT_TEXT_CHARS_MAX;
     user_id UserId "user_id" "用户ID": String, SHORT_TEXT_CHARS_MAX;
-    wechat_qrcode WechatQrcode "wechat_qrcode" "微信二维码": String, SHORT_TEXT_CHARS_MAX;
+    wechat_qrcode WechatQrcode "wechat_qrcode" "微信二维码": String, LONG_TEXT_CHARS_MAX;
 }
 
 impl MemberField {

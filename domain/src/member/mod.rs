@@ -22,8 +22,8 @@ pub use codes::{
 };
 pub use command::{MemberCommand, MemberError, Observation, Upgrade};
 pub use events::{
-    MemberActivated, MemberDeleted, MemberEvent, MemberRegistered, MemberRevoked, MemberUpdated,
-    MemberUpgraded,
+    MemberActivated, MemberDeleted, MemberEvent, MemberRegistered, MemberRevoked, MemberRowSeen,
+    MemberUpdated, MemberUpgraded,
 };
 pub use fields::{FieldChange, MemberField, MemberFields, MemberPatch};
 pub use source::{MemberSource, RowFingerprint, SourceKey};
@@ -151,6 +151,9 @@ impl Aggregate for Member {
             MemberEvent::Registered(e) => self.begun(e),
             MemberEvent::Updated(e) => {
                 self.change(e.row.as_ref(), |fields| fields.apply(&e.changed));
+                if self.status() != Some(MemberStatus::Revoked) {
+                    self.revoked_because = None;
+                }
                 self.touched(&e.by, e.at);
             }
             MemberEvent::Activated(e) => {
@@ -179,6 +182,12 @@ impl Aggregate for Member {
                 }
                 self.deleted_at = Some(e.at);
                 self.touched(&e.by, e.at);
+            }
+            MemberEvent::RowSeen(e) => {
+                if let Some(seen) = &mut self.row {
+                    seen.fields.apply(&e.agreed);
+                    seen.fingerprint.clone_from(&e.row);
+                }
             }
         }
     }
@@ -250,9 +259,12 @@ impl Member {
         let Upgrade { to, remaining_matches, paid_at, expires_at, notes } = upgrade;
         let from = self.fields.kind.clone();
         if from.as_ref().and_then(Code::known) == Some(to) {
-            return Ok(vec![]);
-        }
-        if to.rank() <= self.rank() {
+            match (expires_at, self.expires_at) {
+                (Some(until), Some(paid)) if until < paid => return Err(MemberError::NotARenewal),
+                (Some(until), paid) if paid != Some(until) => {} // paid for once more
+                _ => return Ok(vec![]),
+            }
+        } else if to.rank() <= self.rank() {
             return Err(MemberError::NotAnUpgrade);
         }
         let remaining_matches =

@@ -2,18 +2,18 @@
 //!
 //! A source is the truth about its own row, the staff about what it typed here since. So a column counts as changed
 //! when the row says something else than the *last time* it was seen, and something else than what is known; an edit
-//! made here stays until the source changes that very column. The same fingerprint as last time is the same row:
-//! nothing happened, whatever the staff did meanwhile.
+//! made here stays until the source changes that very column. What the row says anew and is known already is written
+//! down without being told ([`MemberRowSeen`]): the next look compares with the row as it is, never with an older one.
 
 use chrono::{DateTime, Utc};
 
 use super::codes::{Code, MemberKind, MemberStatus};
 use super::command::Observation;
 use super::events::{
-    MemberActivated, MemberDeleted, MemberEvent, MemberRegistered, MemberRevoked, MemberUpdated,
-    MemberUpgraded,
+    MemberActivated, MemberDeleted, MemberEvent, MemberRegistered, MemberRevoked, MemberRowSeen,
+    MemberUpdated, MemberUpgraded,
 };
-use super::fields::{FieldChange, MemberField, MemberFields};
+use super::fields::{FieldChange, MemberField};
 use super::source::{MemberSource, RowFingerprint};
 use super::value::FieldValue;
 use super::{Member, SeenRow};
@@ -21,7 +21,7 @@ use crate::envelope::Actor;
 
 /// The row, who saw it and when: what all events of one look have in common.
 struct Look<'a> {
-    row: Option<RowFingerprint>,
+    row: RowFingerprint,
     by: &'a Actor,
     at: DateTime<Utc>,
 }
@@ -31,7 +31,6 @@ impl Member {
     /// them in order meets a changed column before the news.
     pub(super) fn observed(&self, row: Observation, by: &Actor, at: DateTime<Utc>) -> Vec<MemberEvent> {
         let seen = match &self.row {
-            Some(seen) if seen.fingerprint == row.fingerprint => return vec![],
             Some(seen) => seen,
             // Registered by another way; whoever asks does not mean this row.
             None if self.registered.is_some() => return vec![],
@@ -43,21 +42,25 @@ impl Member {
             let back = seen.deleted && !row.deleted;
             return if back { vec![registered(row, by, at)] } else { vec![] };
         }
-        let look = Look { row: Some(row.fingerprint.clone()), by, at };
+        let look = Look { row: row.fingerprint.clone(), by, at };
         if row.deleted {
-            return vec![MemberDeleted { row: look.row, by: by.clone(), at }.into()];
+            return vec![MemberDeleted { row: Some(look.row), by: by.clone(), at }.into()];
         }
-        self.moved(&look, self.row_changes(seen, &row.fields))
+        let (changes, agreed) = self.row_changes(seen, &row);
+        let known = (!agreed.is_empty())
+            .then(|| MemberRowSeen { agreed, row: look.row.clone(), by: by.clone(), at }.into());
+        known.into_iter().chain(self.moved(&look, changes)).collect()
     }
 
-    /// The columns that the row changed since it was last seen, as changes of what is known.
-    fn row_changes(&self, seen: &SeenRow, now: &MemberFields) -> Vec<FieldChange> {
-        let news = seen.fields.changes_to(now);
-        let change = |news: FieldChange| {
-            let old = self.fields.get(news.field);
-            (old != news.new).then_some(FieldChange { old, ..news })
-        };
-        news.into_iter().filter_map(change).collect()
+    /// The columns that the row changed since it was last seen: as changes of what is known, and those that are known
+    /// already.
+    fn row_changes(&self, seen: &SeenRow, row: &Observation) -> (Vec<FieldChange>, Vec<FieldChange>) {
+        let mut news = seen.fields.changes_to(&row.fields);
+        news.retain(|news| !row.silent.contains(&news.field));
+        let (changes, agreed): (Vec<_>, Vec<_>) =
+            news.into_iter().partition(|news| self.fields.get(news.field) != news.new);
+        let of_known = |news: FieldChange| FieldChange { old: self.fields.get(news.field), ..news };
+        (changes.into_iter().map(of_known).collect(), agreed)
     }
 
     /// Changes as events: what has a name of its own is told by that name, the rest as changed columns.
@@ -65,7 +68,7 @@ impl Member {
         let upgraded = self.upgraded(look, &mut changes);
         let status = self.status_moved(look, &mut changes);
         let updated = (!changes.is_empty()).then(|| {
-            let (row, by) = (look.row.clone(), look.by.clone());
+            let (row, by) = (Some(look.row.clone()), look.by.clone());
             MemberUpdated { changed: changes, row, by, at: look.at }.into()
         });
         updated.into_iter().chain(upgraded).chain(status).collect()
@@ -92,7 +95,7 @@ impl Member {
             paid_at: None,
             expires_at: None,
             notes: None,
-            row: look.row.clone(),
+            row: Some(look.row.clone()),
             by: look.by.clone(),
             at: look.at,
         };
@@ -103,7 +106,8 @@ impl Member {
     fn status_moved(&self, look: &Look<'_>, changes: &mut Vec<FieldChange>) -> Option<MemberEvent> {
         let place = changes.iter().position(|change| change.field == MemberField::Status)?;
         let Some(FieldValue::Text(text)) = &changes[place].new else { return None };
-        let (from, row, by, at) = (self.fields.status.clone(), look.row.clone(), look.by.clone(), look.at);
+        let (from, row) = (self.fields.status.clone(), Some(look.row.clone()));
+        let (by, at) = (look.by.clone(), look.at);
         let event = match Code::<MemberStatus>::read(text).known()? {
             MemberStatus::Active => MemberActivated { from, row, by, at }.into(),
             MemberStatus::Revoked => MemberRevoked { from, reason: None, row, by, at }.into(),

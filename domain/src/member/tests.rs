@@ -176,6 +176,26 @@ fn an_upgrade_to_the_same_is_no_event_and_to_less_is_refused() {
 }
 
 #[test]
+fn the_same_paid_for_once_more_holds_until_a_later_day() {
+    let until = |days: i64| {
+        let expires_at = Some(at(days * 86_400));
+        let to = MemberKind::Annual;
+        let upgrade = Upgrade { to, remaining_matches: None, paid_at: None, expires_at, notes: None };
+        MemberCommand::Upgrade { upgrade, by: boss(), at: at(10) }
+    };
+    let mut member: Member = after(&[registered(with(person(), &[("type", "ANNUAL")]))]);
+    for (days, matches) in [(365, 6), (730, 11)] {
+        let events = member.decide(until(days)).unwrap();
+        let [MemberEvent::Upgraded(renewed)] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!(renewed.from, Some(MemberKind::Annual.into()));
+        assert_eq!((renewed.remaining_matches, renewed.expires_at), (Some(matches), Some(at(days * 86_400))));
+        member.evolve(&events[0]);
+        assert_eq!(member.decide(until(days)), Ok(vec![]), "the same payment again");
+    }
+    assert_eq!(member.decide(until(365)), Err(MemberError::NotARenewal));
+}
+
+#[test]
 fn a_member_that_is_not_there_cannot_be_changed() {
     let gone = MemberDeleted { row: None, by: boss(), at: at(5) };
     for history in [vec![], vec![registered(person()), gone.into()]] {

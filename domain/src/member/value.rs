@@ -10,10 +10,10 @@ use crate::contact::{InvalidWechatId, Phone, WECHAT_ID_CHARS_MAX, WechatId, mask
 /// Most characters of a member's phone as other programs write it; a number with prefix and extension fits.
 pub const MEMBER_PHONE_CHARS_MAX: usize = 32;
 
-/// Most characters of a short text: a name, a place, an occupation, an address of a picture.
+/// Most characters of a short text: a name, a place, an occupation.
 pub const SHORT_TEXT_CHARS_MAX: usize = 500;
 
-/// Most characters of what members and staff write at length.
+/// Most characters of what members and staff write at length, and of an address of a picture, which may be a signed one.
 pub const LONG_TEXT_CHARS_MAX: usize = 5000;
 
 /// Most characters of a member number.

@@ -3,8 +3,8 @@
 use domain::Actor;
 use domain::member::{
     FieldChange, FieldValue, MemberActivated, MemberDeleted, MemberEvent, MemberField, MemberFields,
-    MemberKind, MemberRegistered, MemberRevoked, MemberSource, MemberStatus, MemberUpdated, MemberUpgraded,
-    RowFingerprint, SourceKey,
+    MemberKind, MemberRegistered, MemberRevoked, MemberRowSeen, MemberSource, MemberStatus, MemberUpdated,
+    MemberUpgraded, RowFingerprint, SourceKey,
 };
 
 use super::{at, boss};
@@ -100,6 +100,17 @@ pub(crate) fn member() -> Vec<MemberEvent> {
             at,
         }
         .into(),
-        MemberDeleted { row, by, at }.into(),
+        MemberDeleted { row, by: by.clone(), at }.into(),
+        MemberRowSeen {
+            agreed: vec![FieldChange {
+                field: MemberField::City,
+                old: None,
+                new: Some(FieldValue::Text("杭州".into())),
+            }],
+            row: RowFingerprint::of(&fields(), false),
+            by,
+            at,
+        }
+        .into(),
     ]
 }

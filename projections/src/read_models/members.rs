@@ -9,10 +9,10 @@ use infrastructure::event_log::Filter;
 use super::Fact;
 use super::folded::{Folded, fold, poison};
 use crate::consumer::HandleError;
-use crate::schema::FIRST_REVISION;
 use crate::table::{Cell, Kind, Table, Target, index, may, must, upsert};
 
-pub(crate) const REVISION: i64 = FIRST_REVISION;
+/// 2: a reason goes with the revocation it was given for; a row that agrees with what is known is remembered.
+pub(crate) const REVISION: i64 = 2;
 
 pub(crate) const FILTER: Filter<'static> = Filter::StreamType("member");
 

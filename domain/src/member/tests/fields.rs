@@ -95,10 +95,28 @@ fn no_debug_text_shows_who_a_member_is() {
         ("id_card", "110101199003070000"),
         ("phone", "13812348999"),
         ("wechat", "wang_88"),
+        ("sexual_orientation", "ASEXUAL"),
+        ("wechat_qrcode", "https://example.com/q.png"),
     ];
     let row = fields(&secrets);
     let changes = MemberFields::default().changes_to(&row);
-    let shown = format!("{row:?} {changes:?} {:?}", registered(row.clone()));
+    let mut patch = MemberPatch::default();
+    for change in &changes {
+        patch.set(change.field, change.new.as_ref());
+    }
+    let seen = MemberRowSeen {
+        agreed: changes.clone(),
+        row: RowFingerprint::of(&row, false),
+        by: boss(),
+        at: at(0),
+    };
+    let texts = [
+        format!("{row:?} {row:#?} {changes:?} {patch:?} {seen:?}"),
+        format!("{:?} {:?}", registered(row.clone()), register(row.clone())),
+        format!("{:?} {:?}", update(patch), super::rows::row(row.clone(), false)),
+        format!("{:?}", after::<Member>(&[registered(row)])),
+    ];
+    let shown = texts.concat().replace("Asexual", "ASEXUAL");
     for (column, secret) in secrets {
         assert!(!shown.contains(secret), "{column}");
     }

@@ -60,12 +60,13 @@ fn any_command() -> impl Strategy<Value = MemberCommand> {
         };
         MemberCommand::Update { changes: Box::new(changes), by, at }
     });
-    let upgrade =
-        (select(MemberKind::TABLE), of(0..9_i64), who_when()).prop_map(|(to, matches, (by, at))| {
-            let upgrade =
-                Upgrade { to, remaining_matches: matches, paid_at: Some(at), expires_at: None, notes: None };
+    let until = of((0..9_i64).prop_map(at));
+    let upgrade = (select(MemberKind::TABLE), of(0..9_i64), until, who_when()).prop_map(
+        |(to, remaining_matches, expires_at, (by, at))| {
+            let upgrade = Upgrade { to, remaining_matches, paid_at: Some(at), expires_at, notes: None };
             MemberCommand::Upgrade { upgrade, by, at }
-        });
+        },
+    );
     let activate = who_when().prop_map(|(by, at)| MemberCommand::Activate { by, at });
     let revoke =
         (of(".{0,4}"), who_when()).prop_map(|(reason, (by, at))| MemberCommand::Revoke { reason, by, at });
@@ -78,6 +79,42 @@ fn any_command() -> impl Strategy<Value = MemberCommand> {
     });
     prop_oneof![
         8 => any_observe(), 4 => update, 3 => upgrade, 3 => activate, 2 => revoke, 1 => delete, 1 => register,
+    ]
+}
+
+/// One turn of somebody: the source writes a column, or somebody here does.
+#[derive(Debug, Clone)]
+enum Turn {
+    Row(MemberField, Option<FieldValue>),
+    Edit(MemberField, Option<FieldValue>),
+    Activate,
+    Revoke,
+}
+
+/// Few columns and few values, so that both sides often mean the same one.
+fn any_turn() -> impl Strategy<Value = Turn> {
+    let text = |texts: &'static [&'static str]| {
+        of(select(texts)).prop_map(|text| text.map(|text| FieldValue::Text(text.to_owned())))
+    };
+    let plain = || {
+        prop_oneof![
+            (Just(MemberField::City), text(&["杭州", "北京", "苏州"])),
+            (Just(MemberField::Nickname), text(&["小王", "小李"])),
+            (Just(MemberField::Education), text(&["MASTER", "MBA"])),
+            (Just(MemberField::Height), of(165..167_i64).prop_map(|height| height.map(FieldValue::Number))),
+        ]
+    };
+    let moved = prop_oneof![
+        (Just(MemberField::Status), text(&["ACTIVE", "PENDING", "REVOKED", "ODD"])),
+        (Just(MemberField::Kind), text(&["NORMAL", "ANNUAL", "VIP"])),
+        (Just(MemberField::RemainingMatches), (0..3_i64).prop_map(|n| Some(FieldValue::Number(n)))),
+    ];
+    prop_oneof![
+        4 => plain().prop_map(|(field, value)| Turn::Row(field, value)),
+        3 => moved.prop_map(|(field, value)| Turn::Row(field, value)),
+        4 => plain().prop_map(|(field, value)| Turn::Edit(field, value)),
+        1 => Just(Turn::Activate),
+        1 => Just(Turn::Revoke),
     ]
 }
 
@@ -103,7 +140,11 @@ fn holds(member: &Member, history: &[MemberEvent]) {
                 assert!(exists && e.from != Some(MemberStatus::Active.into()), "it was not active before");
             }
             MemberEvent::Upgraded(e) => {
-                assert!(exists && e.from != Some(e.to.into()), "it is more than before");
+                let renewed = e.from == Some(e.to.into());
+                assert!(exists && (!renewed || e.expires_at.is_some()), "it is more than before, or longer");
+            }
+            MemberEvent::RowSeen(e) => {
+                assert!(exists && !e.agreed.is_empty(), "it names what the row changed");
             }
             MemberEvent::Revoked(e) => {
                 assert!(exists && e.from != Some(MemberStatus::Revoked.into()), "it was not revoked before");
@@ -149,5 +190,55 @@ proptest! {
         );
         let written = serde_json::to_string(&after).unwrap();
         prop_assert_eq!(serde_json::from_str::<MemberFields>(&written).unwrap(), after);
+    }
+
+    /// The whole rule in a few lines: whoever wrote a column last has it, and a source writes a column when its row says
+    /// something else there than before.
+    #[test]
+    fn whoever_wrote_a_column_last_has_it(turns in prop::collection::vec(any_turn(), 1..24)) {
+        let (first, mut seen) = (person(), person());
+        let mut member: Member = Member::default();
+        let mut model = first.clone();
+        let observe = |fields: &MemberFields| MemberCommand::Observe {
+            row: Box::new(row(fields.clone(), false)), by: boss(), at: at(0),
+        };
+        let does = |member: &mut Member, command| {
+            let Ok(events) = member.decide(command) else { return false };
+            for event in &events {
+                member.evolve(event);
+            }
+            true
+        };
+        does(&mut member, observe(&first));
+        for turn in turns {
+            match turn {
+                Turn::Row(field, value) => {
+                    let mut now = seen.clone();
+                    now.set(field, value.as_ref());
+                    for change in seen.changes_to(&now) {
+                        model.set(change.field, change.new.as_ref());
+                    }
+                    prop_assert!(does(&mut member, observe(&now)));
+                    seen = now;
+                }
+                Turn::Edit(field, value) => {
+                    let mut changes = MemberPatch::default();
+                    changes.set(field, value.as_ref());
+                    if does(&mut member, update(changes)) {
+                        model.set(field, value.as_ref());
+                    }
+                }
+                Turn::Activate => {
+                    does(&mut member, activate());
+                    model.status = Some(MemberStatus::Active.into());
+                }
+                Turn::Revoke => {
+                    does(&mut member, revoke());
+                    model.status = Some(MemberStatus::Revoked.into());
+                }
+            }
+            prop_assert_eq!(&member.fields, &model);
+            prop_assert_eq!(&member.row.as_ref().unwrap().fields, &seen);
+        }
     }
 }

@@ -8,7 +8,7 @@ pub(super) fn key() -> SourceKey {
 
 pub(super) fn row(fields: MemberFields, deleted: bool) -> Observation {
     let fingerprint = RowFingerprint::of(&fields, deleted);
-    Observation { key: key(), fields, deleted, fingerprint, registered_at: Some(at(-5)) }
+    Observation { key: key(), fields, silent: vec![], deleted, fingerprint, registered_at: Some(at(-5)) }
 }
 
 fn intake() -> Actor {
@@ -114,6 +114,23 @@ fn what_has_a_name_of_its_own_is_told_by_it_after_the_columns() {
 }
 
 #[test]
+fn a_reason_goes_with_the_revocation_it_was_given_for() {
+    for status in ["INACTIVE", "SUCCESS", "ACTIVE", ""] {
+        let mut story = Story::of(person());
+        story.does(revoke());
+        assert_eq!(story.member.revoked_because.as_deref(), Some("资料不实"));
+        story.sees(with(person(), &[("status", "REVOKED"), ("city", "杭州")]));
+        assert_eq!(
+            story.member.revoked_because.as_deref(),
+            Some("资料不实"),
+            "another column is no news of it"
+        );
+        story.sees(with(person(), &[("status", status)]));
+        assert_eq!(story.member.revoked_because, None, "{status}");
+    }
+}
+
+#[test]
 fn a_lower_type_is_a_correction_and_no_upgrade() {
     let mut story = Story::of(with(person(), &[("type", "ANNUAL")]));
     assert_eq!(story.sees(person()), ["MemberUpdated"]);
@@ -139,7 +156,57 @@ fn an_edit_made_here_stays_until_the_source_changes_that_very_column() {
 fn what_is_true_here_already_is_no_news() {
     let mut story = Story::of(person());
     assert_eq!(story.does(upgrade(MemberKind::OneTime)).len(), 1);
-    assert!(story.sees(with(person(), &[("type", "ONE_TIME")])).is_empty());
+    let before = story.member.clone();
+    let agreed = with(person(), &[("type", "ONE_TIME")]);
+    assert_eq!(story.sees(agreed.clone()), ["MemberRowSeen"]);
+    assert_eq!(story.member.fields, before.fields);
+    assert_eq!(story.member.updated_at, before.updated_at);
+    assert_eq!(story.member.row.as_ref().map(|seen| &seen.fields), Some(&agreed));
+    assert!(story.sees(agreed).is_empty());
+}
+
+/// A row that says what is known already must be remembered: its next change is one, and the staff's next edit stays.
+#[test]
+fn a_row_that_came_to_agree_is_remembered_as_it_is() {
+    let city = |city: &str| with(person(), &[("city", city)]);
+    let edit = |city: &str| MemberPatch { city: Some(Some(city.into())), ..MemberPatch::default() };
+
+    let mut story = Story::of(city("北京"));
+    story.does(update(edit("杭州")));
+    assert_eq!(story.sees(city("杭州")), ["MemberRowSeen"]);
+    assert_eq!(story.sees(city("北京")), ["MemberUpdated"], "a change back is a change");
+    assert_eq!(story.member.fields.city.as_deref(), Some("北京"));
+
+    let mut story = Story::of(city("北京"));
+    story.does(update(edit("杭州")));
+    assert_eq!(story.sees(city("杭州")), ["MemberRowSeen"]);
+    story.does(update(edit("苏州")));
+    assert_eq!(story.sees(with(city("杭州"), &[("nickname", "小李")])), ["MemberUpdated"]);
+    assert_eq!(story.member.fields.city.as_deref(), Some("苏州"), "an edit is not undone by another column");
+}
+
+#[test]
+fn a_look_may_find_both_what_is_known_and_what_is_new() {
+    let mut story = Story::of(with(person(), &[("status", "PENDING")]));
+    let city = MemberPatch { city: Some(Some("杭州".into())), ..MemberPatch::default() };
+    story.does(update(city));
+    let now = with(person(), &[("city", "杭州"), ("nickname", "小李")]);
+    assert_eq!(story.sees(now.clone()), ["MemberRowSeen", "MemberUpdated", "MemberActivated"]);
+    assert_eq!(story.member.fields, now);
+}
+
+#[test]
+fn a_column_that_says_nothing_stays_as_it_was_and_a_null_clears() {
+    let mut story = Story::of(with(person(), &[("height", "165")]));
+    let blank = with(person(), &[("city", "杭州")]);
+    let silent = Observation { silent: vec![MemberField::Height], ..row(blank.clone(), false) };
+    let events = story.looks(silent);
+    let [MemberEvent::Updated(updated)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(updated.changed, [change(MemberField::City, "", "杭州")]);
+    assert_eq!(story.member.fields.height, Some(165));
+
+    assert_eq!(story.sees(blank), ["MemberUpdated"]);
+    assert_eq!(story.member.fields.height, None);
 }
 
 #[test]
