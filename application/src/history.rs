@@ -7,6 +7,7 @@ use domain::customer::{
     AssignmentSource, CustomerCreated, CustomerEvent, CustomerReleased, FOLLOW_UP_REMINDER, ProfilePatch,
     RECYCLE_RULE, TRANSFER_RULE, is_system_note,
 };
+use domain::recycle_rule::RecycleKind;
 use domain::{Actor, StaffId};
 
 use crate::forms::label;
@@ -42,9 +43,15 @@ impl Words {
     /// With the reason that was given, if one was.
     fn because(mut self, reason: Option<&str>) -> Self {
         if let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) {
-            self.zh.extend(["，原因：", reason]);
-            self.en.extend([", reason: ", reason]);
+            self = self.because_in(reason, reason);
         }
+        self
+    }
+
+    /// With a reason that is said otherwise in each language.
+    fn because_in(mut self, zh: &str, en: &str) -> Self {
+        self.zh.extend(["，原因：", zh]);
+        self.en.extend([", reason: ", en]);
         self
     }
 }
@@ -220,7 +227,10 @@ pub fn words(event: &CustomerEvent, name: &dyn Fn(StaffId) -> Option<String>) ->
         CustomerEvent::Recycled(e) => {
             let (zh, en) = named(e.from, name);
             let en = format!("recycled {en}'s customer to the public pool");
-            Words::of(format!("将 {zh} 的客户回收到公海"), en).because(Some(&e.reason))
+            Words::of(format!("将 {zh} 的客户回收到公海"), en).because_in(
+                &e.reason,
+                &RecycleKind::reason_in_english(&e.reason).unwrap_or_else(|| e.reason.clone()),
+            )
         }
         CustomerEvent::RecycleWarned(e) => {
             let ((zh, en), hours) = (named(e.to, name), e.offset_hours);

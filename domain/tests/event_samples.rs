@@ -217,21 +217,6 @@ fn recycle_rule_events() {
     check_errors::<domain::recycle_rule::RecycleRuleEvent>();
 }
 
-/// The sample of the event is of a rule that was switched on before that had its owners warned.
-#[test]
-fn a_rule_that_begins_after_its_warnings_loads_as_what_it_was() {
-    let enabled = pool::enabled_after_warnings();
-    insta::with_settings!({ snapshot_path => SAMPLES, prepend_module_to_snapshot => false, omit_expression => true }, {
-        let payload: serde_json::Value = serde_json::from_str(enabled.encode().unwrap().get()).unwrap();
-        insta::assert_snapshot!("RecycleRuleEnabled.v1.warned", serde_json::to_string_pretty(&payload).unwrap());
-    });
-    let read = domain::recycle_rule::RecycleRuleEvent::decode(
-        "RecycleRuleEnabled",
-        &stored_payload("RecycleRuleEnabled.v1.warned.snap"),
-    );
-    assert_eq!(read.unwrap(), enabled);
-}
-
 #[test]
 fn recycle_run_events() {
     check(pool::recycle_run());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::customer::{Customer, LeadSource, ServiceCategory};
-use domain::notification::{Channel, Decision};
+use domain::notification::{Channel, Decision, Message};
 use domain::{CustomerId, StaffId};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use super::routing::{self, suppress};
 use super::{Notice, Reaction, View, reasons};
 use crate::access::{FieldView, free_text};
 use crate::preferences;
-use crate::texts::{Language, MissingVariable, Template, Variables, render};
+use crate::texts::{Language, MissingVariable, Template, Variables, Worded, render};
 
 /// What people typed (a name, a reason, a follow-up) as a notice repeats it. A notice is read on lock screens, by
 /// former owners and by providers, so a phone that somebody typed into it is masked like the phone itself.
@@ -21,11 +21,33 @@ pub(super) fn typed(text: &str) -> String {
 }
 
 /// Stands in a text where nothing is known.
-const NOT_GIVEN: &str = "未填写";
+const NOT_GIVEN: Said<&str> = Said { zh: "未填写", en: "not given" };
+
+/// What is said otherwise in each language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Said<Text = String> {
+    pub(super) zh: Text,
+    pub(super) en: Text,
+}
+
+impl Said {
+    /// What people typed is the same in every language.
+    pub(super) fn alike(text: String) -> Self {
+        Self { zh: text.clone(), en: text }
+    }
+}
+
+impl From<Said<&str>> for Said {
+    fn from(Said { zh, en }: Said<&str>) -> Self {
+        Self { zh: zh.to_owned(), en: en.to_owned() }
+    }
+}
 
 /// What a text can say, and what clients can compute with.
 pub(super) struct About<'a> {
     pub(super) variables: Variables<'a>,
+    /// The words that are others in English; `variables` has those in Chinese.
+    pub(super) in_english: Variables<'a>,
     pub(super) data: Map<String, Value>,
     pub(super) customers: Vec<CustomerId>,
 }
@@ -37,7 +59,6 @@ impl<'a> About<'a> {
         let name = typed(&profile.name);
         let phone = profile.phone.as_ref().map(domain::contact::Phone::masked);
         let source = profile.lead_source.map(LeadSource::as_str);
-        let given = |text: Option<&'static str>| Cow::Borrowed(text.unwrap_or(NOT_GIVEN));
         let data = facts(json!({
             "customerId": id.to_string(),
             "customerNumber": customer.created.as_ref().map(|created| created.number.as_str()),
@@ -46,13 +67,12 @@ impl<'a> About<'a> {
             "leadSource": source,
             "serviceCategory": profile.service_category.map(ServiceCategory::as_str),
         }));
-        let variables = Variables::from([
-            ("customerId", id.to_string().into()),
-            ("customerName", name.into()),
-            ("phone", phone.map_or(NOT_GIVEN.into(), Cow::Owned)),
-            ("leadSource", given(source)),
-        ]);
-        Self { variables, data, customers: vec![id] }
+        let variables =
+            Variables::from([("customerId", id.to_string().into()), ("customerName", name.into())]);
+        let about = Self { variables, in_english: Variables::new(), data, customers: vec![id] };
+        about
+            .or_not_given("phone", phone.map(Cow::Owned))
+            .or_not_given("leadSource", source.map(Cow::Borrowed))
     }
 
     /// Several customers.
@@ -60,7 +80,7 @@ impl<'a> About<'a> {
         let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let data = facts(json!({ "customerCount": ids.len(), "customerIds": texts, "fromBatch": true }));
         let variables = Variables::from([("count", ids.len().to_string().into())]);
-        Self { variables, data, customers: ids }
+        Self { variables, in_english: Variables::new(), data, customers: ids }
     }
 
     /// So many customers that a notice for several people names only the first `named` of them.
@@ -70,16 +90,40 @@ impl<'a> About<'a> {
         Self::customers(ids).word("count", count.to_string()).facts(json!({ "customerCount": count }))
     }
 
+    /// No customer and no account: whoever tells it adds the words.
+    pub(super) fn bare() -> Self {
+        Self {
+            variables: Variables::new(),
+            in_english: Variables::new(),
+            data: Map::new(),
+            customers: Vec::new(),
+        }
+    }
+
     /// A person's account; no customer.
     pub(super) fn account(staff: StaffId) -> Self {
         let data = facts(json!({ "staffId": staff.to_string() }));
-        Self { variables: Variables::new(), data, customers: Vec::new() }
+        Self { variables: Variables::new(), in_english: Variables::new(), data, customers: Vec::new() }
     }
 
     /// Adds a word for the texts.
     pub(super) fn word(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
         self.variables.insert(name, value.into());
         self
+    }
+
+    /// Adds words that are others in each language, for the texts and for the clients.
+    pub(super) fn said(mut self, name: &'static str, words: Said) -> Self {
+        self.data.insert(name.to_owned(), Value::String(words.zh.clone()));
+        self.in_english.insert(name, words.en.into());
+        self.word(name, words.zh)
+    }
+
+    fn or_not_given(mut self, name: &'static str, value: Option<Cow<'a, str>>) -> Self {
+        if value.is_none() {
+            self.in_english.insert(name, NOT_GIVEN.en.into());
+        }
+        self.word(name, value.unwrap_or(NOT_GIVEN.zh.into()))
     }
 
     /// Adds facts for the clients.
@@ -127,13 +171,26 @@ impl<'a> About<'a> {
         let worded = view.templates.template(template);
         let notice = Notice {
             priority: template.priority,
-            message: render(worded, language, &self.variables, self.data.clone())?,
+            message: self.message(worded, language)?,
             template: template.key.to_owned(),
             template_version: worded.version,
             language,
         };
         rendered.push(notice.clone());
         Ok(notice)
+    }
+
+    fn message(&self, worded: Worded<'_>, language: Language) -> Result<Message, MissingVariable> {
+        let (mut variables, mut data) = (self.variables.clone(), self.data.clone());
+        if language == Language::En {
+            for (name, words) in &self.in_english {
+                variables.insert(*name, words.clone());
+                if let Some(known) = data.get_mut(*name).filter(|known| known.is_string()) {
+                    *known = Value::String(words.clone().into_owned());
+                }
+            }
+        }
+        render(worded, language, &variables, data)
     }
 
     /// Like [`tell`](Self::tell) for one person, who may have done it: then it is only recorded that nobody is told.

@@ -6,7 +6,7 @@ use domain::batch::{BatchEvent, BatchReleaseCompleted};
 use domain::{CustomerId, StaffId};
 use serde_json::json;
 
-use super::about::{About, instant, typed};
+use super::about::{About, Said, instant, typed};
 use super::{Fact, PolicyEvent, ReactError, Reaction, View};
 use crate::customers::SOURCE_BY_BATCH;
 use crate::texts;
@@ -19,15 +19,17 @@ pub(super) fn completed(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reac
     if batch.moved.is_empty() {
         return Ok(Vec::new()); // nothing changed
     }
-    let source = typed(batch.reason.as_deref().unwrap_or(SOURCE_BY_BATCH));
+    let source = batch.reason.as_deref().map_or_else(
+        || Said { zh: SOURCE_BY_BATCH, en: "batch assignment" }.into(),
+        |reason| Said::alike(typed(reason)),
+    );
     let new_owner = view.staff.name(batch.to);
     let about = |customers| {
-        About::customers(customers).word("source", source.clone()).word("newOwner", new_owner).facts(json!({
+        About::customers(customers).said("source", source.clone()).word("newOwner", new_owner).facts(json!({
             "assignedToId": batch.to.to_string(),
             "newOwner": new_owner,
             "assignerName": view.staff.actor_name(&batch.by),
             "assignTime": instant(batch.at),
-            "source": source,
         }))
     };
     let template =

@@ -5,14 +5,14 @@ use domain::notification::Decision;
 use domain::{CustomerId, NotificationId, StaffId, StreamId};
 use serde_json::json;
 
-use super::about::{About, instant, not_told};
+use super::about::{About, Said, instant, not_told};
 use super::batches::by_person;
 use super::routing::suppress;
 use super::{Fact, PolicyEvent, ReactError, Reaction, View, reasons};
 use crate::texts;
 
 /// Where the leads of an import come from, in the owners' summaries.
-const SOURCE_BY_IMPORT: &str = "导入";
+const SOURCE_BY_IMPORT: Said<&str> = Said { zh: "导入", en: "import" };
 
 /// Most leads that a supervisor's summary names. It is the same for all of them, and one append must hold them all.
 const NAMED_MAX: usize = 100;
@@ -30,13 +30,12 @@ pub(super) fn completed(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reac
     let mut reactions = Vec::new();
     let owners = by_person(created.iter().map(|lead| (lead.owner, lead.customer)));
     for (owner, leads) in &owners {
-        let about = About::customers(leads.clone()).word("source", SOURCE_BY_IMPORT).facts(json!({
+        let about = About::customers(leads.clone()).said("source", SOURCE_BY_IMPORT.into()).facts(json!({
             "batchId": batch.to_string(),
             "assignedToId": owner.to_string(),
             "newOwner": view.staff.name(*owner),
             "assignerName": importer,
             "assignTime": instant(*at),
-            "source": SOURCE_BY_IMPORT,
         }));
         reactions.extend(about.tell(&texts::ASSIGNED_SUMMARY, [*owner], view)?);
     }

@@ -39,7 +39,7 @@ pub(super) fn placed(event: &PolicyEvent, view: &View<'_>) -> Result<Vec<Reactio
             let words: Variables<'_> = template.variables.iter().filter_map(value).collect();
             let mut data = variables.clone();
             data.extend(order.data.clone());
-            let about = About { variables: words, data, customers: Vec::new() };
+            let about = About { variables: words, in_english: Variables::new(), data, customers: Vec::new() };
             Ok(about.tell(template, order.recipients.iter().copied(), view)?)
         }
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::customer::{CustomerEvent, CustomerRecycled, FollowUpDue, RecycleWarned};
+use domain::recycle_rule::RecycleKind;
 use domain::recycle_rule::run::{RecycleRunCompleted, RecycleRunEvent};
 use domain::transfer_rule::run::{Moved, TransferRunCompleted, TransferRunEvent};
 use domain::{CustomerId, RecycleRuleId, StaffId, StreamId, TransferRunId};
 use serde_json::json;
 
-use super::about::{About, instant, typed};
+use super::about::{About, Said, instant, typed};
 use super::batches::by_person;
 use super::customers::{Reactions, customer, customer_event, in_summary, wrong_row};
 use super::{Fact, PolicyEvent, View};
@@ -29,11 +30,11 @@ pub(super) fn recycled(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     if let Some(run) = run {
         return Ok(vec![in_summary(&texts::RECLAIMED, *from, id, &StreamId::from(*run))]);
     }
-    let reason = typed(reason);
-    let about = About::customer(id, customer(event, view)?).word("reason", reason.clone()).facts(json!({
+    let mut why = Said::alike(typed(reason));
+    why.en = RecycleKind::reason_in_english(reason).unwrap_or(why.en);
+    let about = About::customer(id, customer(event, view)?).said("reason", why).facts(json!({
         "oldOwner": view.staff.name(*from),
         "ruleId": rule.to_string(),
-        "reason": reason,
         "releasedAt": instant(*at),
     }));
     Ok(about.tell(&texts::RECLAIMED, [*from], view)?)
@@ -63,10 +64,9 @@ pub(super) fn recycle_completed(event: &PolicyEvent, view: &View<'_>) -> Reactio
             Some((id, lead)) => (About::customer(id, lead), &texts::RECLAIMED),
             None => (About::many(lost, NAMED_MAX), &texts::RECLAIMED_SUMMARY),
         };
-        let about = about.word("reason", reason.clone()).facts(json!({
+        let about = about.said("reason", reason).facts(json!({
             "oldOwner": view.staff.name(loser),
             "runId": run.to_string(),
-            "reason": reason,
             "releasedAt": instant(completed.at),
         }));
         reactions.extend(about.tell(template, [loser], view)?);
@@ -75,12 +75,18 @@ pub(super) fn recycle_completed(event: &PolicyEvent, view: &View<'_>) -> Reactio
 }
 
 /// By which rules leads fell, in the words of those who wrote them.
-fn reason(completed: &RecycleRunCompleted, counts: impl Fn(RecycleRuleId) -> bool) -> String {
+fn reason(completed: &RecycleRunCompleted, counts: impl Fn(RecycleRuleId) -> bool) -> Said {
     let names = completed.rules.iter().filter(|one| counts(one.rule)).map(|one| typed(&one.name));
     let names: Vec<String> = names.collect();
     match names.get(..RULES_NAMED_MAX).filter(|_| names.len() > RULES_NAMED_MAX) {
-        Some(first) => format!("{}等{}条规则，自动回收", first.join("、"), names.len()),
-        None => format!("{}，自动回收", names.join("、")),
+        Some(first) => Said {
+            zh: format!("{}等{}条规则，自动回收", first.join("、"), names.len()),
+            en: format!("rules {} and {} more", first.join(", "), names.len() - first.len()),
+        },
+        None => Said {
+            zh: format!("{}，自动回收", names.join("、")),
+            en: format!("{} {}", if names.len() > 1 { "rules" } else { "rule" }, names.join(", ")),
+        },
     }
 }
 

@@ -13,6 +13,7 @@ mod schedules;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upcasters;
 pub(crate) mod upkeep;
 
 use std::net::SocketAddr;

@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 use super::*;
+use crate::customer::{ContractStatus, LeadLevel, LeadSource};
 use crate::testing::{after, at, boss, given};
 
 mod due;
@@ -50,7 +53,7 @@ fn whenever(text: RecycleText) -> RecycleWish {
 }
 
 fn enabled(from: DateTime<Utc>, at: DateTime<Utc>) -> RecycleRuleEnabled {
-    RecycleRuleEnabled { effective_from: Some(from), by: boss(), at }
+    RecycleRuleEnabled { effective_from: from, by: boss(), at }
 }
 
 fn disabled(at: DateTime<Utc>) -> RecycleRuleDisabled {
@@ -97,8 +100,7 @@ fn a_rule_is_switched_once_and_begins_as_a_new_one_when_it_counts_again() {
         again.text.map(|text| text.effective_from)
     };
     assert_eq!(from(enabled(days(43), days(40))), Some(days(43)));
-    let older = RecycleRuleEnabled { effective_from: None, ..enabled(days(43), days(40)) };
-    assert_eq!(from(older), Some(days(40)), "as it was read when it was written");
+    assert_eq!(from(enabled(at(-5), days(40))), Some(at(0)), "never earlier than its words say");
     // One that is to begin later still does.
     let later = RecycleText { effective_from: days(90), ..text() };
     let waiting = vec![created(later).into(), disabled(at(1)).into()];

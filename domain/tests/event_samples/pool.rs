@@ -34,16 +34,10 @@ pub(crate) fn recycle_rule() -> Vec<RecycleRuleEvent> {
     vec![
         RecycleRuleCreated { text, enabled: true, by: by.clone(), at }.into(),
         RecycleRuleRevised { text: revised, by: by.clone(), at }.into(),
-        RecycleRuleEnabled { effective_from: None, by: by.clone(), at }.into(),
+        RecycleRuleEnabled { effective_from: at + chrono::TimeDelta::days(3), by: by.clone(), at }.into(),
         RecycleRuleDisabled { by: by.clone(), at }.into(),
         RecycleRuleDeleted { by, at }.into(),
     ]
-}
-
-/// With the moment from which on it counts.
-pub(crate) fn enabled_after_warnings() -> RecycleRuleEvent {
-    let effective_from = Some(at() + chrono::TimeDelta::days(3));
-    RecycleRuleEnabled { effective_from, by: boss(), at: at() }.into()
 }
 
 pub(crate) fn recycle_run() -> Vec<RecycleRunEvent> {

@@ -3,6 +3,7 @@
 use domain::customer::{
     CustomerRecycled, FollowUpDue, FollowUpKind, FollowUpRecorded, RecycleWarned, RuleRun,
 };
+use domain::preferences::{Document, Language, Whose};
 use domain::recycle_rule::run::{
     NamedRule, PlannedFall, RecycleRunCompleted, RecycleRunEvent, RecycleRunPlanned, Stayed,
 };
@@ -72,6 +73,16 @@ fn run(moved: Vec<Moved>) -> Fact {
         at: at(),
     };
     Fact::TransferRun(RUN, Box::new(completed.into()))
+}
+
+/// What everybody reads who wishes for English, and what clients get as the reason.
+fn english_reasons(happened: impl Into<Happened>) -> Vec<(String, serde_json::Value)> {
+    let english = Document { locale: Some(Language::En), ..Document::default() };
+    let backdrop = Backdrop::of(&wechat()).wishes(Whose::Role(Role::Employee), english.clone());
+    let backdrop = backdrop.wishes(Whose::Role(Role::Manager), english);
+    let (reactions, _) = backdrop.answer_at(&happened.into(), at());
+    let messages = reactions.into_iter().map(|reaction| reaction.notice.unwrap().message);
+    messages.map(|message| (message.content, message.data["reason"].clone())).collect()
 }
 
 /// Who reads what.
@@ -158,6 +169,24 @@ fn the_end_of_a_run_of_falls_is_one_summary_for_each_former_owner_with_the_rules
     );
     let many = (1..=4).map(|n| fell(n, OLD, 80 + n)).collect();
     assert_eq!(texts(falls(many)), [(OLD, text(4, "甲、乙、丙等4条规则"))]);
+}
+
+#[test]
+fn who_wishes_for_english_reads_no_chinese_but_names() {
+    let fallen = vec![fell(1, OLD, 81), fell(2, NEW, 82), fell(3, NEW, 81), fell(4, OLD, 81)];
+    let text = |n, why: &str| {
+        (format!("{n} of your customers went back to the pool: {why}"), serde_json::Value::from(why))
+    };
+    assert_eq!(english_reasons(falls(fallen)), [text(2, "rule 甲"), text(2, "rules 甲, 乙")]);
+    let many = (1..=4).map(|n| fell(n, OLD, 80 + n)).collect();
+    assert_eq!(english_reasons(falls(many)), [text(4, "rules 甲, 乙, 丙 and 1 more")]);
+    // One that was written before there were runs.
+    let why = "not followed up for 7 days, taken back by a rule";
+    let text = format!("Your customer 陈女士 went back to the pool: {why}");
+    assert_eq!(english_reasons(owned(recycled(None))), [(text, why.into())]);
+    let words = recycled(None);
+    let by_hand = CustomerRecycled { reason: "客户不需要了".to_owned(), ..words };
+    assert_eq!(english_reasons(owned(by_hand))[0].1, "客户不需要了", "words of people stay as they are");
 }
 
 #[test]

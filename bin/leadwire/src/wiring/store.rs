@@ -7,10 +7,10 @@ use infrastructure::bus::Bus;
 use infrastructure::db::{Db, DbError};
 use infrastructure::event_log::EventLog;
 use infrastructure::recount;
-use infrastructure::upcasters::Upcasters;
 use projections::{Projections, policy_runner};
 
 use super::Ports;
+use super::upcasters::upcasters;
 
 /// A migrated database, its log, its command bus and its read side.
 #[derive(Debug, Clone)]
@@ -38,8 +38,7 @@ impl Store {
 
     /// Takes the database as it is: for commands that only read.
     pub fn over(db: Db, ports: &Ports) -> Self {
-        // No event has had a second schema version yet.
-        let upcasters = Arc::new(Upcasters::none());
+        let upcasters = Arc::new(upcasters());
         let log = EventLog::start(db);
         let bus = Bus::new(log.clone(), upcasters.clone());
         let projections = Projections::new(log, ports.clock.clone(), ports.ids.next(), upcasters);

@@ -229,6 +229,27 @@ fn the_last_warning_whose_moment_has_come_is_told_and_none_after_the_fall() {
     assert_eq!(policy.reason(&due).as_deref(), Some("超过30天未跟进，自动回收"));
 }
 
+#[test]
+fn a_reason_that_was_kept_is_read_in_english_too() {
+    for (kind, english) in [
+        (RecycleKind::NoFollowUp { days: 7 }, "not followed up for 7 days, taken back by a rule"),
+        (RecycleKind::NotSigned { days: 30 }, "not signed within 30 days, taken back by a rule"),
+    ] {
+        let kept = kind.reason(kind.days());
+        assert_eq!(RecycleKind::reason_in_english(&kept).as_deref(), Some(english), "{kept}");
+    }
+    for other in [
+        "",
+        "7",
+        "客户不需要了",
+        "超过7天未跟进",
+        "超过7天未跟进，自动回收。",
+        "超过99999999999天未跟进，自动回收",
+    ] {
+        assert_eq!(RecycleKind::reason_in_english(other), None, "{other}");
+    }
+}
+
 /// The same lead as its events and as its facts.
 #[test]
 fn a_lead_tells_its_own_facts() {
