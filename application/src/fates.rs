@@ -61,7 +61,7 @@ pub(crate) async fn keep<B: CommandBus, R: std::error::Error>(
 
 /// Loads many streams set-wise, in the order asked; `None` stands for one that cannot be read, which an operator reads
 /// of in the log. The others are loaded all the same.
-pub(crate) async fn load_each<B: CommandBus, A: Aggregate>(
+pub async fn load_each<B: CommandBus, A: Aggregate>(
     bus: &B,
     streams: &[StreamId],
 ) -> Result<Vec<Option<Versioned<A>>>, LoadError> {

@@ -19,6 +19,7 @@ mod start;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod told;
 mod what_if;
 
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ pub use rules::{
 };
 pub use run::{Outcome, complete_run, continue_run, continue_run_told};
 pub use start::{Begun, Occasion, begun_by, start_planned, start_run};
+pub use told::why_nothing;
 pub use what_if::{
     Life, Past, PastLead, PastSize, Question, Taker, Trial, Tried, WHAT_IF_DAYS, WHAT_IF_EVENTS_MAX,
     WHAT_IF_LEADS_MAX, WHAT_IF_LOOKS_MAX, WHAT_IF_MOVES_MAX, WHAT_IF_OFFERS_MAX, WHAT_IF_RUNS_MAX, WhatIf,

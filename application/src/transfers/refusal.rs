@@ -86,6 +86,10 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// The reasons that say nothing of what somebody did with the lead.
+    pub(super) const NOT_OF_THE_LEAD: [Self; 5] =
+        [Self::RuleOff, Self::RuleRevised, Self::TargetInactive, Self::TargetFull, Self::Unreadable];
+
     /// The code in the fact that ends the run.
     pub fn code(self) -> &'static str {
         match self {

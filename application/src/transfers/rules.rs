@@ -20,6 +20,7 @@ use crate::access::{self, Action, Caller};
 use crate::bus::{
     CommandBus, CommandContext, ExecuteError, Executed, LoadError, Plan, StreamAppend, Versioned, execute,
 };
+use crate::fates::load_each;
 
 /// Refusal of existing-systems.md section 5.4.
 const MAY_NOT_EDIT: &str = "只有管理员或经理可以管理流转规则";
@@ -223,7 +224,8 @@ fn switched(enabled: bool, context: &CommandContext) -> TransferRuleCommand {
 }
 
 /// Refuses people who are not there, and targets who cannot log in. Whoever was a target `before` stays one when the
-/// account is cut off: the runs pass them over, and an edit of something else must not fail for it.
+/// account is cut off: the runs pass them over, and an edit of something else must not fail for it. An account that cannot
+/// be read is there, and the runs pass it over as well.
 pub(super) async fn people<B: CommandBus>(
     bus: &B,
     text: &RuleText,
@@ -231,10 +233,11 @@ pub(super) async fn people<B: CommandBus>(
 ) -> Result<(), ExecuteError<RuleRefusal>> {
     let everybody: BTreeSet<StaffId> = text.sources.iter().chain(&text.targets).copied().collect();
     let streams: Vec<StreamId> = everybody.iter().copied().map(StreamId::from).collect();
-    let found = bus.load_many::<Staff>(&streams).await?;
+    let found = load_each::<_, Staff>(bus, &streams).await?;
     let was_target = |person: &StaffId| before.is_some_and(|before| before.targets.contains(person));
     let (mut unknown, mut inactive) = (vec![], vec![]);
-    for (person, found) in everybody.into_iter().zip(found) {
+    let readable = everybody.into_iter().zip(found).filter_map(|(person, found)| Some((person, found?)));
+    for (person, found) in readable {
         if found.state.account.is_none() {
             unknown.push(person);
         } else if text.targets.contains(&person) && !found.state.is_active() && !was_target(&person) {

@@ -111,7 +111,9 @@ pub async fn complete_run<B: CommandBus>(
 
 /// Why nothing of a plan moved: what kept every one of its leads.
 fn nothing_moved(skipped: &[Skipped]) -> Nothing {
-    let all = |kept: &[SkipReason]| skipped.iter().all(|one| kept.iter().any(|why| why.code() == one.reason));
+    let is = |one: &Skipped, kept: &[SkipReason]| kept.iter().any(|why| why.code() == one.reason);
+    let all = |kept: &[SkipReason]| skipped.iter().all(|one| is(one, kept));
+    let leads = skipped.len() as u64;
     if all(&[SkipReason::RuleOff]) {
         Nothing::RuleOff
     } else if all(&[SkipReason::RuleRevised]) {
@@ -119,9 +121,11 @@ fn nothing_moved(skipped: &[Skipped]) -> Nothing {
     } else if all(&[SkipReason::TargetFull, SkipReason::TargetInactive]) {
         Nothing::NoPlace { because: vec![] }
     } else if all(&[SkipReason::Unreadable]) {
-        Nothing::AllUnreadable { leads: skipped.len() as u64 }
+        Nothing::AllUnreadable { leads }
+    } else if skipped.iter().any(|one| is(one, &SkipReason::NOT_OF_THE_LEAD)) {
+        Nothing::AllStayed { leads }
     } else {
-        Nothing::AllTouched { leads: skipped.len() as u64 }
+        Nothing::AllTouched { leads }
     }
 }
 

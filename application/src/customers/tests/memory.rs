@@ -69,15 +69,28 @@ impl Memory {
         self.log.lock().unwrap().values.get(&(kind, key.to_owned())).cloned()
     }
 
-    fn fold<A: Aggregate>(&self, stream: &StreamId, until: usize) -> Versioned<A> {
+    /// Writes the last event of a stream once more, as a program to come would: nobody can read it.
+    pub(crate) fn garble(&self, stream: impl Into<StreamId>) {
+        let mut log = self.log.lock().unwrap();
+        let events = log.streams.get_mut(&stream.into()).unwrap();
+        let last = events.last().unwrap();
+        events.push(NewEvent { schema_version: last.schema_version + 1, ..last.clone() });
+    }
+
+    fn fold<A: Aggregate>(&self, stream: &StreamId, until: usize) -> Result<Versioned<A>, LoadError> {
         let log = self.log.lock().unwrap();
         let events = log.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
         let events = &events[..until.min(events.len())];
         let mut state = A::default();
-        for event in events {
-            state.evolve(&A::Event::decode(event.event_type, event.payload.get()).unwrap());
+        for (sequence, event) in (1..).zip(events) {
+            let decoded = A::Event::decode(event.event_type, event.payload.get()).unwrap();
+            if event.schema_version > decoded.schema_version() {
+                let reason = "a newer program wrote it".to_owned();
+                return Err(LoadError::Undecodable { stream: stream.clone(), sequence, reason });
+            }
+            state.evolve(&decoded);
         }
-        Versioned { state, sequence: events.len().try_into().unwrap() }
+        Ok(Versioned { state, sequence: events.len().try_into().unwrap() })
     }
 }
 
@@ -144,11 +157,11 @@ impl Log {
 
 impl CommandBus for Memory {
     async fn load<A: Aggregate>(&self, stream: &StreamId) -> Result<Versioned<A>, LoadError> {
-        Ok(self.fold(stream, usize::MAX))
+        self.fold(stream, usize::MAX)
     }
 
     async fn load_many<A: Aggregate>(&self, streams: &[StreamId]) -> Result<Vec<Versioned<A>>, LoadError> {
-        Ok(streams.iter().map(|stream| self.fold(stream, usize::MAX)).collect())
+        streams.iter().map(|stream| self.fold(stream, usize::MAX)).collect()
     }
 
     async fn load_at<A: Aggregate>(
@@ -156,7 +169,7 @@ impl CommandBus for Memory {
         stream: &StreamId,
         sequence: Sequence,
     ) -> Result<Versioned<A>, LoadError> {
-        Ok(self.fold(stream, sequence.try_into().unwrap()))
+        self.fold(stream, sequence.try_into().unwrap())
     }
 
     async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, LoadError> {

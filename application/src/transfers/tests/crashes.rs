@@ -186,7 +186,7 @@ fn a_run_that_moved_nothing_says_what_kept_all_of_its_leads() {
     use domain::transfer_rule::plan::Nothing;
     use domain::transfer_rule::{Conditions, RuleText};
     type Change = fn(&mut Office);
-    let rows: [(&str, Change); 5] = [
+    let rows: [(&str, Change); 7] = [
         ("rule_off", |office| office.switch_off()),
         ("rule_revised", |office| {
             let conditions = Conditions { inactive_hours: 720, ..text().conditions };
@@ -195,6 +195,11 @@ fn a_run_that_moved_nothing_says_what_kept_all_of_its_leads() {
         ("no_place", |office| office.limits.holding_cap = 0),
         ("no_place", |office| TAKERS.into_iter().for_each(|taker| office.suspend(taker))),
         ("all_touched", |office| (0..LEADS).for_each(|n| give(&office.bus, n, COLLEAGUE))),
+        ("all_unreadable", |office| (0..LEADS).for_each(|n| office.bus.garble(super::lead(n)))),
+        ("all_stayed", |office| {
+            give(&office.bus, 0, COLLEAGUE);
+            office.limits.holding_cap = 0;
+        }),
     ];
     for (code, change) in rows {
         let mut office = Office::with(LEADS);
@@ -203,6 +208,12 @@ fn a_run_that_moved_nothing_says_what_kept_all_of_its_leads() {
         let completed = office.finish(run);
         assert_eq!((completed.moved.len(), completed.explanation.as_deref()), (0, Some(code)));
         assert!(Nothing::of_code(code).is_some(), "{code} has words");
+        let (zh, en) = why_nothing(&completed).unwrap();
+        let counted = |text: &str| {
+            let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u128>().ok());
+            numbers.sum::<u128>()
+        };
+        assert_eq!((counted(&zh), counted(&en)), (LEADS, LEADS), "{code}: each lead is counted: {zh} {en}");
         assert!(completed.skipped.iter().all(|one| SkipReason::texts(&one.reason).is_some()), "{code}");
     }
 }

@@ -275,6 +275,53 @@ fn what_cannot_be_tried_is_refused() {
     assert_eq!(refused::<()>(bound), TransferRefusal::TooManyLooks { leads: 2_000, runs: 744, max });
 }
 
+#[test]
+fn whose_account_cannot_be_read_gets_nothing_and_the_answer_says_so() {
+    let office = Office::with(0);
+    office.bus.garble(staff(TAKERS[0]));
+    for asked in [written(|_| ()), Tried::Kept(rule())] {
+        let trial = tried(&office, Role::Admin, &asked, 1).unwrap();
+        assert_eq!((trial.told.leads, trial.unreadable.as_slice()), (3, &[staff(TAKERS[0])][..]));
+        assert!(trial.told.moves.iter().all(|moved| moved.one.to == staff(TAKERS[1])), "{trial:?}");
+        let (zh, en) = trial.explanation().unwrap();
+        assert!(zh.starts_with("1名流入人员的账号记录无法读取"), "{zh}");
+        assert!(en.starts_with("The accounts of 1 of the people"), "{en}");
+    }
+    office.bus.garble(staff(TAKERS[1]));
+    let (zh, en) = tried(&office, Role::Admin, &written(|_| ()), 1).unwrap().explanation().unwrap();
+    assert!(zh.starts_with("规则没有在职的流入人员，因此线索无人可接；2名流入人员"), "{zh}");
+    assert!(en.starts_with("Nothing moved: ") && en.contains(". The accounts of 2 of the people"), "{en}");
+}
+
+/// One more of anything is refused: [`what_cannot_be_tried_is_refused`].
+#[test]
+fn as_much_as_one_question_may_look_at_is_looked_at() {
+    let fits = |leads, events, runs, targets| {
+        what_if::within_bounds(PastSize { leads, events }, runs, targets).is_ok()
+    };
+    assert!(fits(WHAT_IF_LEADS_MAX, WHAT_IF_EVENTS_MAX, 24, 1));
+    assert!(!fits(WHAT_IF_LEADS_MAX + 1, 1, 1, 1) && !fits(1, WHAT_IF_EVENTS_MAX + 1, 1, 1));
+    let runs = WHAT_IF_LOOKS_MAX / WHAT_IF_LEADS_MAX;
+    assert_eq!(runs * WHAT_IF_LEADS_MAX, WHAT_IF_LOOKS_MAX);
+    assert!(fits(WHAT_IF_LEADS_MAX, 1, runs, 1) && !fits(WHAT_IF_LEADS_MAX, 1, runs + 1, 1));
+    // From so many targets on they, and not the looks, are what takes long.
+    let targets = WHAT_IF_OFFERS_MAX / WHAT_IF_LOOKS_MAX;
+    assert!(fits(WHAT_IF_LEADS_MAX, 1, runs, targets) && !fits(WHAT_IF_LEADS_MAX, 1, runs, targets + 1));
+    assert!(fits(0, 0, 744, 0), "nobody has anything");
+    // Every hour of the longest time, to the minute.
+    let hourly = Grid::parse("0 * * * *", chrono_tz::Asia::Shanghai).unwrap();
+    let office = Office::with(0);
+    let longest = u32::try_from(*WHAT_IF_DAYS.end()).unwrap();
+    let asked = ready(Question::gather(
+        office.stores(),
+        &lives(vec![]),
+        &caller(Role::Admin),
+        &written(|_| ()),
+        (longest, &hourly),
+    ));
+    assert_eq!(asked.unwrap().answer().told.runs, WHAT_IF_RUNS_MAX);
+}
+
 /// More than one question may look at.
 struct Crowd(PastSize);
 

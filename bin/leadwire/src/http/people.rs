@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 
 use application::access::Caller;
-use application::bus::{CommandBus as _, LoadError};
+use application::bus::LoadError;
+use application::fates::load_each;
 use domain::staff::{Account, Staff};
 use domain::{StaffId, StreamId};
 use infrastructure::bus::Bus;
@@ -77,12 +78,13 @@ impl People {
         Box::pin(async move { Self::read(&app.bus, ids).await.map_err(|error| load_problem(&error)) })
     }
 
-    /// Looks these people up, for whoever serves nothing.
+    /// Looks these people up, for whoever serves nothing. Somebody whose account cannot be read has no name: whatever else
+    /// a page shows is shown all the same.
     pub async fn read(bus: &Bus, ids: BTreeSet<StaffId>) -> Result<Self, LoadError> {
         let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::from).collect();
-        let staff = bus.load_many::<Staff>(&streams).await?;
+        let staff = load_each::<_, Staff>(bus, &streams).await?;
         let mut people = Self::default();
-        for (id, staff) in ids.into_iter().zip(staff) {
+        for (id, staff) in ids.into_iter().zip(staff).filter_map(|(id, staff)| Some((id, staff?))) {
             people.suspended.extend((!staff.state.is_active()).then_some(id));
             people.accounts.extend(staff.state.account.map(|account| (id, account)));
         }

@@ -64,6 +64,11 @@ pub enum Nothing {
         /// How many.
         leads: u64,
     },
+    /// The planned leads stayed, some for this reason and some for that.
+    AllStayed {
+        /// How many.
+        leads: u64,
+    },
 }
 
 impl Scene {
@@ -109,6 +114,7 @@ impl Nothing {
             Self::NoPlace { .. } => "no_place",
             Self::AllTouched { .. } => "all_touched",
             Self::AllUnreadable { .. } => "all_unreadable",
+            Self::AllStayed { .. } => "all_stayed",
         }
     }
 
@@ -130,6 +136,7 @@ impl Nothing {
             "all_unreadable" => {
                 ("计划流转的线索的记录都无法读取", "the records of the planned leads could not be read")
             }
+            "all_stayed" => ("计划流转的线索都未能流转", "none of the planned leads could be moved"),
             _ => return None,
         })
     }
@@ -155,6 +162,7 @@ impl Nothing {
             Self::AllUnreadable { leads } => {
                 format!("计划流转的{leads}条线索的记录都无法读取，因此保持不变，请联系管理员")
             }
+            Self::AllStayed { leads } => format!("计划流转的{leads}条线索因不同原因都未能流转"),
         }
     }
 
@@ -182,6 +190,9 @@ impl Nothing {
                 format!(
                     "Nothing moved: the records of all {leads} planned leads cannot be read; ask an administrator"
                 )
+            }
+            Self::AllStayed { leads } => {
+                format!("Nothing moved: all {leads} planned leads stayed, for different reasons")
             }
         }
     }

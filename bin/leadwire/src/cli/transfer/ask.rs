@@ -102,7 +102,7 @@ fn read(file: &Path) -> Result<Tried> {
 }
 
 async fn print_trial(opened: &Opened, trial: &Trial, people: &People) -> Result<()> {
-    let Trial { text, from, until, told } = trial;
+    let Trial { text, from, until, told, .. } = trial;
     say::line(format_args!(
         "{}, {} runs from {} to {}: {} leads would have moved, {} times.",
         text.name,
@@ -112,11 +112,11 @@ async fn print_trial(opened: &Opened, trial: &Trial, people: &People) -> Result<
         told.leads,
         told.moved
     ))?;
-    if told.runs == 0 {
-        return say::line("No run of the schedule lay in the rule's hours during that time.");
+    if let Some((_, explanation)) = trial.explanation() {
+        say::line(format_args!("{explanation}."))?;
     }
-    if let Some(nothing) = &told.nothing {
-        return say::line(format_args!("{}.", nothing.en()));
+    if told.moved == 0 {
+        return Ok(());
     }
     let rows: Vec<[String; 4]> = everybody(text)
         .into_iter()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
-use application::transfers::SkipReason;
+use application::transfers::{SkipReason, why_nothing};
 use chrono::{DateTime, Utc};
 use domain::transfer_rule::plan::Nothing;
 use domain::transfer_rule::run::{Seed, TransferRun, TransferRunCompleted, Trigger, people as parts};
@@ -96,7 +96,7 @@ impl RunDocument {
             .flat_map(|end| end.skipped.iter().map(|one| (one.customer, one.reason.as_str())))
             .collect();
         let moved = completed.map(|end| end.moved.as_slice()).unwrap_or_default();
-        let remembered = completed.and_then(|end| Nothing::of_code(end.explanation.as_deref()?));
+        let remembered = completed.and_then(why_nothing);
         let explanation = match nothing {
             Some(nothing) => Some(nothing.en()),
             None => remembered.map(|(_, en)| format!("Nothing moved: {en}")),

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, anyhow};
-use application::bus::{CommandBus as _, ExecuteError};
+use application::bus::{ExecuteError, Versioned};
+use application::fates::load_each;
 use application::forms::{FieldError, rule_violation};
 use application::transfers::{RuleRefusal, TransferError, TransferRefusal};
 use domain::customer::Customer;
@@ -13,6 +14,9 @@ use domain::{CustomerId, StaffId, StreamId};
 use super::super::open::Opened;
 use crate::http::lead_transfer::too_large_in_english;
 use crate::http::people::People;
+
+/// Leads that are read together.
+const LEADS_AT_ONCE: usize = 500;
 
 /// Changes of a preview that are told one by one; there may be as many as leads.
 const CHANGES_TOLD_MAX: usize = 20;
@@ -136,10 +140,14 @@ pub(crate) async fn numbers(
     leads: impl IntoIterator<Item = CustomerId>,
 ) -> Result<HashMap<CustomerId, String>> {
     let leads: Vec<CustomerId> = leads.into_iter().collect();
-    let streams: Vec<StreamId> = leads.iter().map(|lead| StreamId::from(*lead)).collect();
-    let found = opened.store.bus.load_many::<Customer>(&streams).await?;
-    let number = |(lead, found): (CustomerId, application::bus::Versioned<Customer>)| {
-        Some((lead, found.state.created?.number.to_string()))
-    };
-    Ok(leads.into_iter().zip(found).filter_map(number).collect())
+    let mut numbers = HashMap::new();
+    for page in leads.chunks(LEADS_AT_ONCE) {
+        let streams: Vec<StreamId> = page.iter().map(|lead| StreamId::from(*lead)).collect();
+        let found = load_each::<_, Customer>(&opened.store.bus, &streams).await?;
+        let number = |(lead, found): (&CustomerId, Option<Versioned<Customer>>)| {
+            Some((*lead, found?.state.created?.number.to_string()))
+        };
+        numbers.extend(page.iter().zip(found).filter_map(number));
+    }
+    Ok(numbers)
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use application::transfers::{Begun, SkipReason};
-use domain::transfer_rule::plan::Nothing;
+use application::transfers::{Begun, SkipReason, why_nothing};
 use domain::transfer_rule::run::{PersonMoves, Skipped, TransferRunCompleted};
 use domain::{CustomerId, StaffId, TransferRuleId, TransferRunId};
 use serde::Serialize;
@@ -133,8 +132,8 @@ impl Outcome {
         if let Some(nothing) = self.begun.as_ref().and_then(|begun| begun.nothing.as_ref()) {
             return Some(Text::with(nothing.zh(), nothing.en()));
         }
-        let (zh, en) = Nothing::of_code(self.end.as_ref()?.explanation.as_deref()?)?;
-        Some(Text::new(zh, en))
+        let (zh, en) = why_nothing(self.end.as_ref()?)?;
+        Some(Text::with(zh, en))
     }
 }
 

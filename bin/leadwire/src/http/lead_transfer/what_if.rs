@@ -36,10 +36,6 @@ use crate::http::time::Millis;
 static TURNS: Semaphore = Semaphore::const_new(1);
 
 const TRIED: Text = Text::new("流转规则假设分析成功", "This is what the rule would have done");
-const NO_RUNS: Text = Text::new(
-    "这段时间内没有处于规则执行时段的执行时刻",
-    "No run of the schedule lay in the rule's hours during that time",
-);
 
 /// What a rule would have done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,7 +61,8 @@ pub struct TransferWhatIfDocument {
     user_stats: Vec<TransferWhatIfUser>,
     /// The first 1000 moves, oldest first.
     moves: Vec<TransferWhatIfMove>,
-    /// Why nothing would have moved, as the last run would have found it.
+    /// Why nothing would have moved, as the last run would have found it; and whether somebody of the rule got nothing
+    /// because the account cannot be read.
     explanation: Option<String>,
 }
 
@@ -162,7 +159,7 @@ async fn turn() -> Option<SemaphorePermit<'static>> {
 
 impl TransferWhatIfDocument {
     pub(crate) fn of(trial: &Trial, days: u32, people: &People, language: Language) -> Self {
-        let Trial { text, from, until, told } = trial;
+        let Trial { text, from, until, told, .. } = trial;
         let parts: HashMap<StaffId, &PersonMoves> =
             told.people.iter().map(|part| (part.staff, part)).collect();
         let user = |staff: StaffId| TransferWhatIfUser {
@@ -180,8 +177,7 @@ impl TransferWhatIfDocument {
             to_user_id: moved.one.to,
             to_user_name: people.shown(moved.one.to),
         });
-        let nothing = told.nothing.as_ref().map(|nothing| Text::with(nothing.zh(), nothing.en()));
-        let explanation = nothing.or_else(|| (told.runs == 0).then_some(NO_RUNS));
+        let explanation = trial.explanation().map(|(zh, en)| Text::with(zh, en));
         Self {
             rule_name: text.name.clone(),
             days,

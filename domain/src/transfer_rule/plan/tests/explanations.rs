@@ -52,6 +52,14 @@ fn the_first_obstacle_on_the_way_explains_an_empty_run() {
 }
 
 #[test]
+fn leads_that_stayed_for_different_reasons_are_not_said_to_have_changed() {
+    let mixed = Nothing::AllStayed { leads: 3 };
+    assert_eq!((mixed.code(), mixed.zh().as_str()), ("all_stayed", "计划流转的3条线索因不同原因都未能流转"));
+    assert!(mixed.en().starts_with("Nothing moved: "), "{}", mixed.en());
+    assert!(Nothing::of_code("all_stayed").is_some());
+}
+
+#[test]
 fn an_unknown_code_has_no_words() {
     assert_eq!(Nothing::of_code("tired"), None);
 }
