@@ -23,6 +23,7 @@ use domain::notification::Channel;
 use domain::staff::Staff;
 
 pub use fields::FieldsError;
+pub(crate) use notice::stamp;
 pub use notice::{Notice, Rendered};
 pub use routes::{RouteError, Routes};
 pub use verdict::Verdict;

@@ -15,6 +15,7 @@ pub mod history;
 pub mod imports;
 pub mod inbox;
 pub mod intake;
+pub mod member_notices;
 pub mod members;
 pub mod notices;
 pub mod policies;

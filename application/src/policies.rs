@@ -9,6 +9,7 @@ mod batches;
 mod customers;
 mod directory;
 mod imports;
+mod members;
 mod orders;
 mod outgoing;
 mod recall;
@@ -26,6 +27,8 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent, is_system_note};
+use domain::member::{Member, MemberEvent};
+use domain::member_notices::{MemberNotices, MemberNoticesEvent};
 use domain::notice_order::NoticeOrderEvent;
 use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
 use domain::preferences::{Language, PreferencesEvent};
@@ -34,7 +37,7 @@ use domain::staff::StaffEvent;
 use domain::template::TemplateEvent;
 use domain::transfer_rule::run::TransferRunEvent;
 use domain::{
-    BatchId, CustomerId, DeliveryId, EventId, NotificationId, RecycleRunId, StaffId, StoredEvent,
+    BatchId, CustomerId, DeliveryId, EventId, MemberId, NotificationId, RecycleRunId, StaffId, StoredEvent,
     TransferRunId,
 };
 
@@ -76,6 +79,10 @@ pub enum Fact {
     TransferRun(TransferRunId, Box<TransferRunEvent>),
     /// In a run of the recycle rules.
     RecycleRun(RecycleRunId, Box<RecycleRunEvent>),
+    /// To a member.
+    Member(MemberId, Box<MemberEvent>),
+    /// To how the staff hears of members.
+    MemberNotices(Box<MemberNoticesEvent>),
     /// To a member of staff's account.
     Staff(StaffId, Box<StaffEvent>),
     /// To somebody's preferences.
@@ -94,6 +101,8 @@ impl Fact {
             Self::Batch(_, event) => event.name(),
             Self::TransferRun(_, event) => event.name(),
             Self::RecycleRun(_, event) => event.name(),
+            Self::Member(_, event) => event.name(),
+            Self::MemberNotices(event) => event.name(),
             Self::Staff(_, event) => event.name(),
             Self::Preferences(event) => event.name(),
             Self::Template(event) => event.name(),
@@ -126,6 +135,8 @@ impl Fact {
             Self::TransferRun(..)
             | Self::RecycleRun(..)
             | Self::Batch(..)
+            | Self::Member(..)
+            | Self::MemberNotices(_)
             | Self::Staff(..)
             | Self::Preferences(_)
             | Self::Template(_)
@@ -135,6 +146,20 @@ impl Fact {
 }
 
 impl Fact {
+    /// Whether its answer needs the member as the event left it; a registration says all of it itself.
+    pub fn needs_member(&self) -> bool {
+        match self {
+            Self::Member(_, event) => matches!(
+                **event,
+                MemberEvent::Activated(_)
+                    | MemberEvent::Updated(_)
+                    | MemberEvent::Upgraded(_)
+                    | MemberEvent::Revoked(_)
+            ),
+            _ => false,
+        }
+    }
+
     /// The leads that its summaries call by name, though the event is not theirs: those of people who lost just one.
     pub fn named(&self) -> Vec<CustomerId> {
         match self {
@@ -158,6 +183,10 @@ pub struct FirstOwner {
 pub struct View<'v> {
     /// The event's customer right after it; `None` for events of other aggregates.
     pub customer: Option<&'v Customer>,
+    /// The event's member right after it; `None` for events of others, and when nobody is told of members.
+    pub member: Option<&'v Member>,
+    /// Who hears of members.
+    pub member_notices: &'v MemberNotices,
     /// The leads of [`Fact::named`] right after it. One that could not be read is counted, as those of others are.
     pub named: &'v HashMap<CustomerId, Customer>,
     /// The customer's owner once the whole command was through: a lead created with an owner has none right after
@@ -261,6 +290,9 @@ pub enum ReactError {
     /// The view lacks the customer.
     #[error("the customer of a {0} is not in the view")]
     NoCustomer(&'static str),
+    /// The view lacks the member.
+    #[error("the member of a {0} is not in the view")]
+    NoMember(&'static str),
     /// Nobody knows how such a notice looks; a newer version ordered it.
     #[error("no notice of the type {0} is registered with a text")]
     UnknownKind(String),

@@ -25,7 +25,8 @@ pub use book::{Reading, TemplateBook, Worded};
 pub use catalogue::{
     ACCOUNT_SECURITY, ASSIGNED, ASSIGNED_FROM_POOL, ASSIGNED_FROM_POOL_SUMMARY, ASSIGNED_SUMMARY,
     AUTO_TRANSFER_IN, AUTO_TRANSFER_OUT, CATALOGUE, CONTRACT_SIGNED, CREATED, CREATED_SUMMARY, DIGEST,
-    FOLLOW_UP_ADDED, FOLLOW_UP_DUE, FORM_SUBMISSION, FORM_SUBMISSION_ADMIN, PERMISSION_CHANGED, RECLAIMED,
+    FOLLOW_UP_ADDED, FOLLOW_UP_DUE, FORM_SUBMISSION, FORM_SUBMISSION_ADMIN, MEMBER_ACTIVATED,
+    MEMBER_REGISTERED, MEMBER_REVOKED, MEMBER_UPDATED, MEMBER_UPGRADED, PERMISSION_CHANGED, RECLAIMED,
     RECLAIMED_SUMMARY, RECYCLE_WARNING, STATUS_CHANGED, SYSTEM_ANNOUNCEMENT, TRANSFERRED, TRANSFERRED_OUT,
     TRANSFERRED_OUT_SUMMARY,
 };
@@ -36,6 +37,7 @@ pub use digest::{DIGEST_LINES_MAX, digest_list};
 pub use domain::preferences::Language;
 pub use edit::{Edit, TemplateRefusal, edit};
 pub use render::{MissingVariable, Variables, placeholders, render};
+pub(crate) use render::{filled_with, has_loose_braces};
 pub use samples::samples;
 
 /// The words of a template in one language.

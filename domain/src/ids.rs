@@ -130,6 +130,14 @@ impl NotificationId {
     }
 }
 
+impl StaffId {
+    /// Stands for several people, or somebody without an account, who are told with one message: notices, decisions and
+    /// rows know a recipient by an id.
+    pub fn of_audience(name: &str) -> Self {
+        Self(derive(&["audience", name]))
+    }
+}
+
 impl DeliveryId {
     /// One delivery per channel of a notice (product.md G6).
     pub fn of(notification: NotificationId, channel: &str) -> Self {
@@ -222,6 +230,11 @@ impl StreamId {
     /// What people are held to around the public pool: one document for the installation.
     pub fn pool_rules() -> Self {
         Self::new("pool_rules", derive(&["pool_rules", "default"]))
+    }
+
+    /// How the staff hears of members: one document for the installation.
+    pub fn member_notices() -> Self {
+        Self::new("member_notices", derive(&["member_notices", "default"]))
     }
 
     /// The published texts of one template.

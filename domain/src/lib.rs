@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod ids;
 pub mod inbox;
 pub mod member;
+pub mod member_notices;
 pub mod notice_order;
 pub mod notification;
 pub mod planned_leads;

@@ -245,6 +245,12 @@ fn pool_rules_events() {
 }
 
 #[test]
+fn member_notices_events() {
+    check(settings::member_notices());
+    check_errors::<domain::member_notices::MemberNoticesEvent>();
+}
+
+#[test]
 fn template_events() {
     check(settings::template());
     check_errors::<domain::template::TemplateEvent>();

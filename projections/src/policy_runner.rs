@@ -32,6 +32,8 @@ use application::ports::Clock;
 use async_trait::async_trait;
 use domain::batch::BatchEvent;
 use domain::customer::CustomerEvent;
+use domain::member::MemberEvent;
+use domain::member_notices::MemberNoticesEvent;
 use domain::notice_order::NoticeOrderEvent;
 use domain::preferences::PreferencesEvent;
 use domain::recycle_rule::run::RecycleRunEvent;
@@ -66,7 +68,8 @@ static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let runs = [BatchEvent::TYPES, TransferRunEvent::TYPES, RecycleRunEvent::TYPES].concat();
     let types = [CustomerEvent::TYPES, &runs, StaffEvent::TYPES];
     let wishes = [PreferencesEvent::TYPES, TemplateEvent::TYPES, NoticeOrderEvent::TYPES];
-    let types = [types.concat(), wishes.concat()].concat();
+    let members = [MemberEvent::TYPES, MemberNoticesEvent::TYPES];
+    let types = [types.concat(), wishes.concat(), members.concat()].concat();
     types.into_iter().map(|(name, _)| name).collect()
 });
 

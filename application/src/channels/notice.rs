@@ -44,13 +44,12 @@ impl Notice<'_> {
     /// A short code that no other notice has, as far as people and providers can tell: equal words of two notices must
     /// not count as one message (wechat-apis.md section 8.2).
     pub fn code(&self) -> String {
-        let digits = self.notification.0.simple().to_string().to_uppercase();
-        digits.chars().take(CODE_CHARS).collect()
+        code(self.notification)
     }
 
     /// When it happened, in Beijing time, and its code.
     pub(super) fn stamp(&self) -> String {
-        format!("{} #{}", self.at.with_timezone(&Shanghai).format("%Y-%m-%d %H:%M"), self.code())
+        stamp(self.at, self.notification)
     }
 
     /// The one customer it is about; empty when there are several or none.
@@ -60,6 +59,16 @@ impl Notice<'_> {
             _ => String::new(),
         }
     }
+}
+
+/// When it happened, in Beijing time, and the code of the notice.
+pub(crate) fn stamp(at: DateTime<Utc>, notification: NotificationId) -> String {
+    format!("{} #{}", at.with_timezone(&Shanghai).format("%Y-%m-%d %H:%M"), code(notification))
+}
+
+fn code(notification: NotificationId) -> String {
+    let digits = notification.0.simple().to_string().to_uppercase();
+    digits.chars().take(CODE_CHARS).collect()
 }
 
 /// What a channel asks its provider for.

@@ -3,10 +3,12 @@
 //! notice, and nothing in it depends on the attempt.
 
 mod codes;
+mod sheet;
 
 use serde::{Deserialize, Serialize};
 
-pub use codes::{CODES, Reply, outcome, read, verdict};
+pub use codes::{CODES, Reply, outcome, outcome_for_many, read, verdict};
+pub use sheet::{EVERYBODY, Line, OwnWords, Receivers, Section, Sheet, plain, render_sheet, speaks_to_many};
 
 use super::Notice;
 use super::body::{rewritten, written};
@@ -110,7 +112,12 @@ impl Settings {
 /// The request; its keys are written in this order.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     touser: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    toparty: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    totag: Option<String>,
     msgtype: String,
     agentid: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,6 +147,8 @@ struct Card {
 pub fn render(settings: &Settings, notice: &Notice<'_>) -> String {
     let mut body = Body {
         touser: notice.receiver.to_owned(),
+        toparty: None,
+        totag: None,
         msgtype: settings.kind.name().to_owned(),
         agentid: settings.agent,
         text: None,

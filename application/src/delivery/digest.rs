@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
+use domain::member_notices::MemberNoticesText;
 use domain::notification::{Channel, Decision, Message, NotificationRequested, PlannedDelivery, Priority};
 use domain::staff::Staff;
 use domain::{DeliveryId, EventId, NotificationId, StaffId};
 use serde_json::{Map, Value as Json, json};
 
 use crate::channels::wechat_subscribe::Value;
+use crate::channels::wecom_app::render_sheet;
 use crate::channels::{self, ChannelSettings, Rendered};
+use crate::member_notices::{self, AUDIENCE_RECEIVER};
 use crate::policies::{hash, reach, reasons};
 use crate::texts::{self, Language, MissingVariable, TemplateBook, Variables, digest_list, kinds, render};
 
@@ -101,6 +104,21 @@ impl Collected {
     pub fn id(first: DeliveryId, recipient: StaffId) -> (NotificationId, EventId) {
         let cause = EventId(first.0);
         (NotificationId::of(cause, recipient, kinds::NOTICE_DIGEST), cause)
+    }
+
+    /// What a request that was made told of.
+    fn again(request: &NotificationRequested, channel: Channel) -> Self {
+        Self {
+            notification: request.notification,
+            recipient: request.recipient,
+            channel,
+            behind: vec![],
+            first: vec![],
+            members: request.digest_of.clone(),
+            priority: request.priority,
+            cause: request.cause,
+            at: request.at,
+        }
     }
 
     /// The digest's delivery through one of its channels.
@@ -206,6 +224,54 @@ pub fn write(
     Ok(Some(Written { message, template_version: worded.version, rendered, standbys, unusable }))
 }
 
+/// Writes a digest of messages about members for their audience; `None` when `WeCom` is not configured any more.
+pub fn write_of_members(
+    collected: &Collected,
+    settings: &ChannelSettings,
+    text: &MemberNoticesText,
+) -> Option<Written> {
+    let list = collected.list(Language::ZhCn);
+    let path = "/members";
+    let sheet = member_notices::digest(collected.members.len(), &list, path);
+    let message = Message {
+        title: sheet.title.to_owned(),
+        content: format!("您有 {} 条会员通知：\n{list}", collected.members.len()),
+        icon: texts::DIGEST.icon.to_owned(),
+        color: texts::DIGEST.color.to_owned(),
+        action_url: path.to_owned(),
+        action_text: sheet.button.to_owned(),
+        data: collected.data(),
+    };
+    let rendered = sheet_of(collected, settings, text, &list)?;
+    let template_version = texts::DIGEST.version;
+    Some(Written { message, template_version, rendered, standbys: vec![], unusable: vec![] })
+}
+
+/// The same digest once more, byte for byte: for a repair.
+pub fn render_members_again(
+    request: &NotificationRequested,
+    settings: &ChannelSettings,
+    text: &MemberNoticesText,
+) -> Option<Rendered> {
+    let collected = Collected::again(request, Channel::WecomApp);
+    let list = request.message.content.split_once('\n').map_or("", |(_, list)| list);
+    sheet_of(&collected, settings, text, list)
+}
+
+fn sheet_of(
+    collected: &Collected,
+    settings: &ChannelSettings,
+    text: &MemberNoticesText,
+    list: &str,
+) -> Option<Rendered> {
+    let wecom = settings.wecom_app.as_ref()?;
+    let sheet = member_notices::digest(collected.members.len(), list, "/members");
+    let to = member_notices::receivers(&text.audience);
+    let stamp = channels::stamp(collected.at, collected.notification);
+    let body = render_sheet(wecom, member_notices::form(wecom, text), &to, &stamp, &sheet);
+    Some(Rendered { app: wecom.app(), receiver: AUDIENCE_RECEIVER.to_owned(), template: None, body })
+}
+
 /// The request of a digest that was written before, byte for byte: for a repair. `None` when the channel does not reach
 /// the person.
 pub fn render_again(
@@ -214,17 +280,7 @@ pub fn render_again(
     settings: &ChannelSettings,
     staff: &Staff,
 ) -> Option<Rendered> {
-    let collected = Collected {
-        notification: request.notification,
-        recipient: request.recipient,
-        channel,
-        behind: vec![],
-        first: vec![],
-        members: request.digest_of.clone(),
-        priority: request.priority,
-        cause: request.cause,
-        at: request.at,
-    };
+    let collected = Collected::again(request, channel);
     request_of(&collected, settings, (channel, settings.receiver(channel, staff)?), &request.message)
 }
 

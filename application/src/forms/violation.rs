@@ -92,6 +92,8 @@ pub enum Rule {
     },
     /// It never changes once it is there.
     Fixed,
+    /// It stands in the configuration of the installation, where its secrets are kept.
+    Configured,
     /// It is no UUID.
     Id,
     /// It is no ISO 8601 date.
@@ -169,6 +171,7 @@ impl Rule {
             Self::NotABool => "not_a_bool",
             Self::TooShort { .. } => "too_short",
             Self::Fixed => "fixed",
+            Self::Configured => "configured",
             Self::Id => "id",
             Self::Date => "date",
             Self::Cursor => "cursor",
@@ -231,6 +234,7 @@ impl Rule {
             Self::NotABool => format!("{label}必须是true或false"),
             Self::TooShort { min } => format!("{label}至少{min}个字符"),
             Self::Fixed => format!("{label}不能修改"),
+            Self::Configured => format!("{label}由安装配置（wecom_app）决定，不能在此修改"),
             Self::Date => format!("{label}必须是有效的日期（ISO 8601）"),
             Self::Cursor => format!("{label}不是本列表当前排序下的游标"),
             Self::MissingContact => CustomerError::MissingContact.to_string(),
@@ -283,6 +287,9 @@ impl Rule {
             Self::NotABool => format!("{path} must be true or false"),
             Self::TooShort { min } => format!("{path} must have at least {min} characters"),
             Self::Fixed => format!("{path} cannot be changed"),
+            Self::Configured => {
+                format!("{path} stands in the configuration (wecom_app) and cannot be changed here")
+            }
             Self::Id => format!("{path} must be a UUID"),
             Self::Date => format!("{path} must be an ISO 8601 date"),
             Self::Cursor => format!("{path} is no place in this list in this order"),

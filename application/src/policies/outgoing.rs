@@ -9,7 +9,7 @@ use domain::DeliveryId;
 use domain::notification::{Channel, Decision};
 use serde_json::Value as Json;
 
-use super::{PolicyEvent, ReactError, Reaction, View};
+use super::{PolicyEvent, ReactError, Reaction, View, members};
 use crate::channels::wechat_subscribe::Value;
 use crate::channels::{self, Rendered};
 
@@ -72,7 +72,10 @@ impl Reaction {
                 Decision::Standby { .. } => Some(Wait::Standby),
                 Decision::Merge { .. } | Decision::Suppress { .. } => return None,
             };
-            let rendered = self.rendered(cause, view, *channel, values.as_ref()?);
+            let rendered = match members::rendered(self, cause, view) {
+                Some(said) => said,
+                None => self.rendered(cause, view, *channel, values.as_ref()?),
+            };
             let Some(Rendered { app, receiver, template, body }) = rendered else {
                 return Some(Err(ReactError::NoBody(*channel)));
             };

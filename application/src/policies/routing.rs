@@ -29,6 +29,10 @@ pub mod reasons {
     pub const NOT_ROUTED: &str = "not_routed";
     /// The cloud function knows one sentence: "you have a new customer". Anything else it would tell wrongly.
     pub const CHANNEL_TELLS_LEADS_ONLY: &str = "channel_tells_leads_only";
+    /// The message is for people of a corporation, not for an account.
+    pub const AUDIENCE_BY_WECOM: &str = "audience_by_wecom";
+    /// Only columns changed that messages do not name.
+    pub const SENSITIVE_FIELDS_ONLY: &str = "sensitive_fields_only";
     /// The person's own list of channels leaves this one out; of a role, `role_default_route`.
     pub const PREFERENCE_ROUTE: &str = "preference_route";
     /// The person turned it off; a colon and the rule follow. Of a role, `role_default_off`.

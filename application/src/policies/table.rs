@@ -1,6 +1,8 @@
 //! The decision table (notifications.md section 2), each row with who is told or why nobody is.
 
-use super::{PolicyEvent, ReactError, Reaction, View, batches, customers, imports, orders, rules, staff};
+use super::{
+    PolicyEvent, ReactError, Reaction, View, batches, customers, imports, members, orders, rules, staff,
+};
 
 /// Answers one event of the kind its row names.
 pub type Handler = fn(&PolicyEvent, &View<'_>) -> Result<Vec<Reaction>, ReactError>;
@@ -19,7 +21,7 @@ const ABOUT_RUNS: &str = "the run tells of all its leads once, at its end";
 const AN_ORDER: &str = "an order to the rules, not to people; it is seen when the customer is opened";
 const ABOUT_IMPORTS: &str = "the import tells of all its rows once, at its end";
 const ABOUT_NOTICES: &str = "a notice about a notice would never end";
-const ABOUT_MEMBERS: &str = "the audience of members, the configured WeCom receivers and roles, is not set up yet; until then nobody is told";
+const ABOUT_MEMBER_NOTICES: &str = "who says how the staff hears of members sees it; what was held is let go";
 const ABOUT_CHANNELS: &str = "operators see the state of a channel where they set it";
 const ABOUT_WISHES: &str = "who sets it sees it; what was held for an old wish is let go";
 const ABOUT_WORDS: &str = "administrators see the words where they publish them";
@@ -69,12 +71,15 @@ pub const ROWS: &[(&str, Who)] = &[
     ("RecycleRuleDisabled", Who::Nobody(ABOUT_RULES)),
     ("RecycleRuleDeleted", Who::Nobody(ABOUT_RULES)),
     ("PoolRulesSet", Who::Nobody(ABOUT_RULES)),
-    ("MemberRegistered", Who::Nobody(ABOUT_MEMBERS)),
-    ("MemberActivated", Who::Nobody(ABOUT_MEMBERS)),
-    ("MemberUpdated", Who::Nobody(ABOUT_MEMBERS)),
-    ("MemberUpgraded", Who::Nobody(ABOUT_MEMBERS)),
-    ("MemberRevoked", Who::Nobody(ABOUT_MEMBERS)),
+    ("MemberRegistered", Who::Told(members::registered)),
+    ("MemberActivated", Who::Told(members::activated)),
+    ("MemberUpdated", Who::Told(members::updated)),
+    ("MemberUpgraded", Who::Told(members::upgraded)),
+    ("MemberRevoked", Who::Told(members::revoked)),
     ("MemberDeleted", Who::Nobody("nobody can act on a member who is gone")),
+    ("MemberRowSeen", Who::Nobody("its row says what is known already")),
+    ("MemberNoticesSet", Who::Nobody(ABOUT_MEMBER_NOTICES)),
+    ("MemberNoticeTested", Who::Told(members::tested)),
     ("StaffRegistered", Who::Nobody("nobody can have read anything before the account existed")),
     ("StaffSuspended", Who::Told(staff::suspended)),
     ("StaffActivated", Who::Told(staff::activated)),

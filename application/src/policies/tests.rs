@@ -4,6 +4,7 @@ mod accounts;
 mod follow_ups;
 mod imports;
 mod kit;
+mod members;
 mod messages;
 mod orders;
 mod pool;
@@ -22,6 +23,8 @@ use domain::customer::{
     AssignmentSource, ContractStatus, Customer, CustomerAssigned, CustomerCreated, CustomerEvent,
     CustomerNumber, CustomerStatusChanged, CustomerTransferred, LeadLevel, LeadSource, Profile, ProfilePatch,
 };
+use domain::member::Member;
+use domain::member_notices::MemberNotices;
 use domain::notification::{Channel, Decision};
 use domain::staff::{Role, StaffRegistered, StaffSuspended, StaffWechatBound};
 use domain::{Actor, Aggregate, BatchId, CustomerId, EventId, NotificationId, StaffId, StreamId};
@@ -124,7 +127,8 @@ fn lead(events: Vec<CustomerEvent>) -> Happened {
     }
     let owner_after_command = customer.owner().map(first_owner);
     let last = events.into_iter().next_back().unwrap();
-    Happened { fact: Fact::Customer(LEAD, Box::new(last)), customer: Some(customer), owner_after_command }
+    let fact = Fact::Customer(LEAD, Box::new(last));
+    Happened { fact, customer: Some(customer), member: None, owner_after_command }
 }
 
 fn first_owner(owner: StaffId) -> FirstOwner {
@@ -134,6 +138,7 @@ fn first_owner(owner: StaffId) -> FirstOwner {
 struct Happened {
     fact: Fact,
     customer: Option<Customer>,
+    member: Option<Member>,
     owner_after_command: Option<FirstOwner>,
 }
 
@@ -147,7 +152,7 @@ impl Happened {
 
 impl From<Fact> for Happened {
     fn from(fact: Fact) -> Self {
-        Self { fact, customer: None, owner_after_command: None }
+        Self { fact, customer: None, member: None, owner_after_command: None }
     }
 }
 
@@ -155,6 +160,7 @@ impl From<Fact> for Happened {
 #[derive(Default)]
 struct Backdrop {
     named: HashMap<CustomerId, Customer>,
+    member_notices: MemberNotices,
     staff: StaffDirectory,
     preferences: PreferenceBook,
     templates: TemplateBook,
@@ -170,6 +176,8 @@ impl Backdrop {
     fn view<'v>(&'v self, happened: &'v Happened, at: DateTime<Utc>) -> View<'v> {
         View {
             customer: happened.customer.as_ref(),
+            member: happened.member.as_ref(),
+            member_notices: &self.member_notices,
             named: &self.named,
             owner_after_command: happened.owner_after_command,
             at,

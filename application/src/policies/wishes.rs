@@ -1,15 +1,16 @@
 //! What people wish for, folded from the events up to one position: the preferences of persons and roles, and when
 //! something last left for whom. And what becomes due when somebody changes a wish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::StaffId;
 use domain::notification::{Channel, Decision, Priority};
 use domain::preferences::{Digest, Document, Mode, PreferencesEvent, PreferencesSet, Whose};
 use domain::staff::{Role, StaffEvent};
 
-use super::{Fact, PolicyEvent, Reaction, StaffDirectory};
+use super::{Fact, PolicyEvent, Reaction, StaffDirectory, members};
+use crate::member_notices::{DIGEST_WINDOW, audience};
 use crate::preferences::{HoldReason, quiet_hours, quiet_until, resolve};
 use crate::texts::kinds;
 
@@ -62,6 +63,8 @@ impl PreferenceBook {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recent {
     left: BTreeMap<StaffId, Vec<Left>>,
+    /// The messages about members that left lately, the earliest first.
+    crowd: VecDeque<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +89,28 @@ impl Recent {
         for (channel, decision) in &reaction.decisions {
             if *decision == Decision::Deliver && *channel != Channel::InApp {
                 self.note(reaction.recipient, reaction.scene, *channel, at);
+                if reaction.recipient == audience() {
+                    self.note_member(at);
+                }
             }
         }
+    }
+
+    /// A message about a member left.
+    pub fn note_member(&mut self, at: DateTime<Utc>) {
+        let at = self.crowd.back().map_or(at, |last| at.max(*last));
+        self.crowd.push_back(at);
+        while self.crowd.front().is_some_and(|first| *first + DIGEST_WINDOW <= at) {
+            self.crowd.pop_front();
+        }
+    }
+
+    /// Until when messages about members wait, because `most` of them left within the `window` before `at`; `None`: there
+    /// is room. What waits does not count, so all of it waits for the same moment.
+    pub fn crowded_until(&self, most: i64, window: TimeDelta, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let most = usize::try_from(most).ok().filter(|most| *most > 0)?;
+        let first = self.crowd.iter().rev().nth(most - 1)?;
+        Some(*first + window).filter(|until| *until > at)
     }
 
     /// When something of this kind last left.
@@ -112,10 +135,11 @@ pub struct Hasten {
 /// Whether somebody's wishes may be others after this.
 pub fn changes_wishes(fact: &Fact) -> bool {
     match fact {
-        Fact::Preferences(_) => true,
+        Fact::Preferences(_) | Fact::MemberNotices(_) => true,
         Fact::Staff(_, event) => matches!(**event, StaffEvent::RoleChanged(_)),
         Fact::Customer(..)
         | Fact::Batch(..)
+        | Fact::Member(..)
         | Fact::TransferRun(..)
         | Fact::RecycleRun(..)
         | Fact::Template(_)
@@ -136,8 +160,10 @@ pub fn hastened(event: &PolicyEvent, staff: &StaffDirectory, preferences: &Prefe
             }
         },
         Fact::Staff(person, event) if matches!(**event, StaffEvent::RoleChanged(_)) => vec![*person],
+        Fact::MemberNotices(set) => return members::hastened(set, event.at),
         Fact::Staff(..)
         | Fact::Customer(..)
+        | Fact::Member(..)
         | Fact::Batch(..)
         | Fact::TransferRun(..)
         | Fact::RecycleRun(..)

@@ -15,6 +15,10 @@ pub enum HoldReason {
     DigestDaily,
     /// One went out a moment ago; this one waits for those that follow.
     DigestBurst,
+    /// Messages about members are switched off.
+    MemberNoticesOff,
+    /// So many members came at once that the others are told together.
+    MemberDigest,
 }
 
 impl HoldReason {
@@ -24,6 +28,8 @@ impl HoldReason {
             Self::QuietHours => "quiet_hours",
             Self::DigestDaily => "digest_daily",
             Self::DigestBurst => "digest_burst",
+            Self::MemberNoticesOff => "member_notices_off",
+            Self::MemberDigest => "member_digest",
         }
     }
 }

@@ -150,6 +150,31 @@ templates! {
         "/contracts/{{contractId}}" ["customerName", "contractNumber", "contractId"],
         words("合同签署完成", "客户 {{customerName}} 的合同已签署完成，合同编号：{{contractNumber}}", "查看合同"),
         words("Contract signed", "The contract of {{customerName}} was signed, number {{contractNumber}}", "View contract");
+    /// To the inboxes of those who hear of members.
+    MEMBER_REGISTERED = MEMBER_REGISTERED v 1, Medium, "TeamOutlined" "#52c41a",
+        "/members/{{memberId}}" ["memberNo", "memberName", "brief", "memberId"],
+        words("🎉 新会员登记通知", "新会员 {{memberName}}（编号 {{memberNo}}）已登记：{{brief}}。请及时跟进新会员的后续服务工作", "查看详情"),
+        words("New member", "{{memberName}} (number {{memberNo}}) has registered: {{brief}}. Please follow up soon", "View");
+    /// The same.
+    MEMBER_ACTIVATED = MEMBER_ACTIVATED v 1, Medium, "TeamOutlined" "#52c41a",
+        "/members/{{memberId}}" ["memberNo", "memberName", "brief", "memberId"],
+        words("✅ 会员激活通知", "会员 {{memberName}}（编号 {{memberNo}}）已激活：{{brief}}。请及时跟进会员的后续服务工作", "查看详情"),
+        words("Member activated", "{{memberName}} (number {{memberNo}}) takes part from now on: {{brief}}. Please follow up soon", "View");
+    /// The same.
+    MEMBER_UPDATED = MEMBER_UPDATED v 1, Medium, "EditOutlined" "#1890ff",
+        "/members/{{memberId}}" ["memberNo", "memberName", "changes", "memberId"],
+        words("用户资料更新通知", "会员 {{memberName}}（编号 {{memberNo}}）的资料已更新：{{changes}}", "查看会员"),
+        words("Member updated", "What is known of {{memberName}} (number {{memberNo}}) has changed: {{changes}}", "View member");
+    /// The same.
+    MEMBER_UPGRADED = MEMBER_UPGRADED v 1, Medium, "RocketOutlined" "#722ed1",
+        "/members/{{memberId}}" ["memberNo", "memberName", "oldType", "newType", "matches", "memberId"],
+        words("🚀 会员升级通知", "会员 {{memberName}}（编号 {{memberNo}}）由 {{oldType}} 升级为 {{newType}}，匹配次数：{{matches}}", "查看会员"),
+        words("Member upgraded", "{{memberName}} (number {{memberNo}}) went from {{oldType}} to {{newType}}, matches: {{matches}}", "View member");
+    /// The same.
+    MEMBER_REVOKED = MEMBER_REVOKED v 1, Medium, "WarningOutlined" "#ff7a45",
+        "/members/{{memberId}}" ["memberNo", "memberName", "reason", "operatorName", "memberId"],
+        words("⚠️ 会员撤销通知", "会员 {{memberName}}（编号 {{memberNo}}）已被撤销，原因：{{reason}}，操作人：{{operatorName}}", "查看会员"),
+        words("Membership revoked", "The membership of {{memberName}} (number {{memberNo}}) was taken back: {{reason}}, by {{operatorName}}", "View member");
     /// To a person for whom several notices were held: one message instead of many.
     DIGEST = NOTICE_DIGEST v 1, Medium, "BellOutlined" "#1890ff",
         "/notifications" ["count", "list"],

@@ -1,4 +1,4 @@
-//! The notification types: system A's 43, and three that A lacks.
+//! The notification types: system A's 43, and those that A lacks.
 //!
 //! All stay registered, so that another service may order a notice of those that are not about our own facts and a client
 //! that filters by one still finds it, even where this program has no text for it (product.md, out of scope).
@@ -18,9 +18,13 @@ pub const LEAD_GAINED: [&str; 3] = [CUSTOMER_ASSIGNED, CUSTOMER_TRANSFERRED, CUS
 /// The types that tell a person to act on a lead before something happens, or because it has.
 pub const LEAD_WARNED: [&str; 2] = [CUSTOMER_RECYCLE_WARNING, CUSTOMER_FOLLOW_UP_DUE];
 
+/// The types that tell of members of system S.
+pub const MEMBERS: [&str; 5] =
+    [MEMBER_REGISTERED, MEMBER_ACTIVATED, MEMBER_UPDATED, MEMBER_UPGRADED, MEMBER_REVOKED];
+
 /// The types that tell of this service's own facts. Whoever could order one of them could tell people of leads that they
 /// do not have, or past their quiet hours of an account that nobody touched.
-const OUR_OWN: [&str; 15] = [
+const OUR_OWN: [&str; 21] = [
     CUSTOMER_CREATED,
     CUSTOMER_ASSIGNED,
     CUSTOMER_TRANSFERRED,
@@ -36,6 +40,12 @@ const OUR_OWN: [&str; 15] = [
     PERMISSION_CHANGED,
     ACCOUNT_SECURITY,
     NOTICE_DIGEST,
+    MEMBER_REGISTERED,
+    MEMBER_ACTIVATED,
+    MEMBER_UPDATED,
+    MEMBER_UPGRADED,
+    MEMBER_REVOKED,
+    MEMBER_NOTICE_TEST,
 ];
 
 /// The types that another system may order.
@@ -136,4 +146,16 @@ kinds! {
     REFERRAL_NEW_REFERRER_APPROVAL,
     /// Several notices that were held, told as one. Not in A.
     NOTICE_DIGEST,
+    /// A member registered and takes part. Of system S.
+    MEMBER_REGISTERED,
+    /// A member takes part from now on. Of system S.
+    MEMBER_ACTIVATED,
+    /// Columns of a member changed. Of system S.
+    MEMBER_UPDATED,
+    /// A member paid for more. Of system S.
+    MEMBER_UPGRADED,
+    /// A membership was taken back. Of system S.
+    MEMBER_REVOKED,
+    /// One message about nobody, to see how it looks. Of system S.
+    MEMBER_NOTICE_TEST,
 }

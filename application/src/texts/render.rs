@@ -56,8 +56,17 @@ pub fn placeholders(text: &str) -> Vec<&str> {
         .collect()
 }
 
+/// The text with what `value` says in the place of each variable, in one pass.
+pub(crate) fn filled_with(text: &str, value: impl Fn(&str) -> String) -> String {
+    let piece = |piece| match piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Variable(name) => value(name),
+    };
+    pieces(text).map(piece).collect()
+}
+
 /// Whether a text holds braces of a placeholder that is none: readers would see them.
-pub(super) fn has_loose_braces(text: &str) -> bool {
+pub(crate) fn has_loose_braces(text: &str) -> bool {
     pieces(text)
         .any(|piece| matches!(piece, Piece::Text(text) if text.contains(OPEN) || text.contains(CLOSE)))
 }

@@ -9,8 +9,17 @@ use super::{CATALOGUE, Language, MissingVariable, Template, Variables, kinds, pl
 /// System A's types (existing-systems.md section 4.2).
 const TYPES_OF_A: usize = 43;
 /// Types A lacks.
-const OUR_TYPES: [&str; 3] =
-    [kinds::CUSTOMER_TRANSFERRED_OUT, kinds::CUSTOMER_RECYCLE_WARNING, kinds::NOTICE_DIGEST];
+const OUR_TYPES: [&str; 9] = [
+    kinds::CUSTOMER_TRANSFERRED_OUT,
+    kinds::CUSTOMER_RECYCLE_WARNING,
+    kinds::NOTICE_DIGEST,
+    kinds::MEMBER_REGISTERED,
+    kinds::MEMBER_ACTIVATED,
+    kinds::MEMBER_UPDATED,
+    kinds::MEMBER_UPGRADED,
+    kinds::MEMBER_REVOKED,
+    kinds::MEMBER_NOTICE_TEST,
+];
 
 fn used(template: &Template, language: Language) -> BTreeSet<&str> {
     let words = template.words(language);

@@ -4,12 +4,17 @@
 use std::collections::BTreeMap;
 
 use domain::channel_control::{ChannelControlEvent, ChannelPaused, ChannelResumed};
+use domain::contact::WecomUserId;
+use domain::member_notices::{
+    MemberNoticeTested, MemberNoticesEvent, MemberNoticesSet, MemberNoticesText, MessageType, WecomAudience,
+};
 use domain::notice_order::{NoticeOrderEvent, NoticeOrdered, OrderedWords};
 use domain::notification::{Channel, Priority};
 use domain::preferences::{
     Day, Digest, Document, Language, Mode, PreferencesEvent, PreferencesSet, QuietHours, Rule, Whose, Window,
     Zone,
 };
+use domain::staff::Role;
 use domain::template::{
     TemplateDrafted, TemplateEvent, TemplatePublished, TemplateRolledBack, Wording, Words,
 };
@@ -21,6 +26,28 @@ pub(crate) fn channel_control() -> Vec<ChannelControlEvent> {
     vec![
         ChannelPaused { channel, by: boss(), reason: "平台维护".into(), at: at() }.into(),
         ChannelResumed { channel, by: boss(), at: at() }.into(),
+    ]
+}
+
+pub(crate) fn member_notices() -> Vec<MemberNoticesEvent> {
+    let audience = WecomAudience {
+        everybody: false,
+        users: vec!["ZhangSan".into(), "LiSi".into()],
+        parties: vec![2],
+        tags: vec![7],
+    };
+    let text = MemberNoticesText {
+        enabled: false,
+        audience,
+        roles: vec![Role::Admin, Role::Manager],
+        message_type: MessageType::Markdown,
+        template: Some("{{event}}：{{nickname}}".into()),
+        digest_from: 20,
+    };
+    let to = WecomUserId::parse("ZhangSan").unwrap();
+    vec![
+        MemberNoticesSet { text, by: boss(), at: at() }.into(),
+        MemberNoticeTested { to, by: boss(), at: at() }.into(),
     ]
 }
 

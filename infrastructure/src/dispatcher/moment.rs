@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use application::bus::{CommandBus, LoadError};
 use application::delivery::{Outcome, spread};
+use application::member_notices::{OFF_HELD_MAX, audience};
 use application::preferences::{HoldReason, is_critical, quiet_until};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::member_notices::MemberNotices;
 use domain::notification::{DeliveryState, Failure, FailureClass, NotificationEvent};
 use domain::staff::Staff;
 use domain::{Sequence, StaffId, StreamId};
@@ -51,12 +53,17 @@ impl Engine {
                 let failure = Failure { class: FailureClass::Uncertain, code: None, detail };
                 self.conclude(row, row.attempt, Outcome::Unknown(failure)).await;
             }
+            Moment::SwitchedOff => {
+                let detail = "messages about members were switched off for too long".to_owned();
+                let failure = Failure { class: FailureClass::Config, code: None, detail };
+                self.conclude(row, row.attempt, Outcome::Rejected(failure)).await;
+            }
         }
         Ok(true)
     }
 
     /// Gives the row back until then. What is left until the next channel speaks is left from then on.
-    async fn put_off(&self, row: &Leased, Later { until, judged_by }: Later) -> Result<(), Trouble> {
+    async fn put_off(&self, row: &Leased, Later { until, why, judged_by }: Later) -> Result<(), Trouble> {
         let at = self.now();
         let left = row.fallback_at.map(|fallback_at| (fallback_at - at).max(TimeDelta::zero()));
         let moved = Arc::new(AtomicBool::new(false));
@@ -65,7 +72,7 @@ impl Engine {
             token: row.token,
             until,
             fallback_at: left.and_then(|left| until.checked_add_signed(left)),
-            why: HoldReason::QuietHours.as_str(),
+            why: why.as_str(),
             judged_by,
             moved: Arc::clone(&moved),
         };
@@ -73,7 +80,7 @@ impl Engine {
             Err(Trouble::Lost) if moved.load(Ordering::Acquire) => Err(Trouble::Conflict),
             Ok(()) => {
                 tracing::info!(delivery.id = %row.delivery,
-                    "delivery {} waits for the end of quiet hours", row.delivery);
+                    "delivery {} waits: {}", row.delivery, why.as_str());
                 Ok(())
             }
             refused => refused,
@@ -88,11 +95,30 @@ impl Engine {
         let Some(person) = row.recipient.filter(|_| !was_just_decided(row, now)) else {
             return Ok(Moment::Right);
         };
+        if person == audience() {
+            return self.switched_on(row, now).await;
+        }
         let Some(later) = self.quiet_until(row, person, now).await? else { return Ok(Moment::Right) };
         // A repetition that the provider would not recognise any more in the morning goes now: where the message
         // arrived it shows nothing new, and where it did not, it is the one that began before the night.
         let would_be_blind = recognised(now) && !recognised(later.until);
         Ok(if would_be_blind { Moment::Right } else { Moment::Later(later) })
+    }
+
+    /// Messages about members wait while they are switched off, and are given up when they are old. A repetition of one
+    /// that may have arrived is no new message: it goes on.
+    async fn switched_on(&self, row: &Leased, now: DateTime<Utc>) -> Result<Moment, LoadError> {
+        let stream = StreamId::member_notices();
+        let notices = self.bus.load::<MemberNotices>(&stream).await?;
+        if notices.state.text.enabled || row.maybe_arrived {
+            return Ok(Moment::Right);
+        }
+        let until = row.created_at + OFF_HELD_MAX;
+        if until <= now {
+            return Ok(Moment::SwitchedOff);
+        }
+        let (why, judged_by) = (HoldReason::MemberNoticesOff, vec![(stream, notices.sequence)]);
+        Ok(Moment::Later(Later { until, why, judged_by }))
     }
 
     /// Whether sending it may tell somebody twice: a repetition on a channel that recognises one for a while.
@@ -138,7 +164,8 @@ impl Engine {
         let until = if is_quiet_again { until } else { moved };
         // Another role has other wishes.
         let judged_by = [wishes.read_from, vec![(account, staff.sequence)]].concat();
-        Ok((!may_pass).then_some(Later { until, judged_by }))
+        let why = HoldReason::QuietHours;
+        Ok((!may_pass).then_some(Later { until, why, judged_by }))
     }
 
     async fn events(&self, row: &Leased, until: Until) -> Result<Vec<NotificationEvent>, LoadError> {
@@ -167,11 +194,14 @@ enum Moment {
     Later(Later),
     /// Never by itself: it may have arrived, and a repetition would be a second message.
     TooLate,
+    /// Never by itself: messages about members have been switched off for too long.
+    SwitchedOff,
 }
 
-/// The end of somebody's quiet hours.
+/// The end of somebody's quiet hours, or the longest that a message waits for a switch.
 struct Later {
     until: DateTime<Utc>,
+    why: HoldReason,
     /// The streams it follows from, and where they were.
     judged_by: Vec<(StreamId, Sequence)>,
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use application::bus::{CommandBus, LoadError};
 use application::channels::ChannelSettings;
 use application::delivery::digest::{self, Collected, DigestWriter, WriteError, Written};
+use application::member_notices::audience;
 use application::preferences::language;
 use application::texts::{DIGEST, TemplateBook};
 use async_trait::async_trait;
 use domain::StreamId;
+use domain::member_notices::MemberNotices;
 use domain::staff::Staff;
 use domain::template::NoticeTemplate;
 
@@ -46,6 +48,11 @@ impl DigestWriter for StoredDigestWriter {
     async fn digest(&self, collected: &Collected) -> Result<Option<Written>, WriteError> {
         let unavailable = |error: LoadError| WriteError::Unavailable(error.to_string());
         let recipient = collected.recipient;
+        if recipient == audience() {
+            let notices = self.bus.load::<MemberNotices>(&StreamId::member_notices()).await;
+            let text = notices.map_err(unavailable)?.state.text;
+            return Ok(digest::write_of_members(collected, &self.channels, &text));
+        }
         let staff = self.bus.load::<Staff>(&StreamId::from(recipient)).await.map_err(unavailable)?.state;
         let wishes = Wishes::of(&self.bus, recipient, &staff).await.map_err(unavailable)?;
         let language = language(&wishes.own, &wishes.role);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use application::channels::Verdict;
-use application::channels::wecom_app::{Reply, outcome, read, verdict};
+use application::channels::wecom_app::{Reply, outcome, outcome_for_many, read, speaks_to_many, verdict};
 use application::delivery::{Answer, Outcome};
 use application::ports::Clock;
 use async_trait::async_trait;
@@ -47,6 +47,14 @@ fn reply(exchange: Exchange) -> Reply {
     }
 }
 
+/// Some of several receivers were passed over. Who they are stays out of the log.
+fn missed_some(reply: Reply) -> Reply {
+    if reply.missed.is_some() {
+        tracing::warn!("WeCom passed over some of the receivers of a message to several people");
+    }
+    reply
+}
+
 fn is_refused_token(reply: &Reply) -> bool {
     matches!(&reply.answer, Answer::Code { code, .. } if verdict(*code) == Verdict::Token)
 }
@@ -67,6 +75,7 @@ impl Provider for WecomApp {
 
     async fn send(&self, body: &str) -> Outcome {
         match self.api.send(body, reply, is_refused_token).await {
+            Ok(reply) if speaks_to_many(body) => outcome_for_many(missed_some(reply), self.api.clock.now()),
             Ok(reply) => outcome(reply, self.api.clock.now()),
             Err(without_token) => without_token,
         }

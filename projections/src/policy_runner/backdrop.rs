@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use application::channels::ChannelSettings;
-use application::policies::{Fact, FirstOwner, PreferenceBook, Reaction, Recent, StaffDirectory, View};
-use application::texts::TemplateBook;
+use application::member_notices::audience;
+use application::policies::{Fact, PreferenceBook, Reaction, Recent, StaffDirectory, View};
+use application::texts::{TemplateBook, kinds};
 use chrono::{DateTime, Utc};
 use domain::customer::Customer;
+use domain::member_notices::{MemberNotices, MemberNoticesEvent};
 use domain::preferences::PreferencesSet;
 use domain::preferences::{Digest, PreferencesEvent, Whose};
 use domain::staff::StaffEvent;
@@ -19,11 +21,12 @@ use infrastructure::db::DbError;
 use infrastructure::event_log::{Filter, PAGE_MAX, RecordedRaw};
 
 use super::decisions;
-use super::planner::{Known, read};
+use super::planner::{Concerned, Known, read};
 
 /// The events it is folded from.
 static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let types = [StaffEvent::TYPES, PreferencesEvent::TYPES, TemplateEvent::TYPES].concat();
+    let members = MemberNoticesEvent::TYPES;
+    let types = [StaffEvent::TYPES, PreferencesEvent::TYPES, TemplateEvent::TYPES, members].concat();
     types.into_iter().map(|(name, _)| name).collect()
 });
 
@@ -33,12 +36,15 @@ pub(super) struct Backdrop {
     pub(super) staff: StaffDirectory,
     pub(super) preferences: PreferenceBook,
     templates: TemplateBook,
+    member_notices: MemberNotices,
     recent: Recent,
     /// The leads that summaries call by name, as of the events that do.
     named: HashMap<Position, HashMap<CustomerId, Customer>>,
     /// Whose past is in `recent` back to the beginning. What leaves from now on is noted for everybody, and only of
     /// those whose bursts are collected anybody asks.
     remembered: HashSet<StaffId>,
+    /// Whether what left about members lately is in `recent`.
+    crowd_is_known: bool,
     /// Everything up to here is in it.
     to: Position,
 }
@@ -59,7 +65,14 @@ impl Backdrop {
         if self.to < after {
             self.fold(bus, after).await?;
         }
+        self.remember_members(bus, page).await?;
         self.remember(bus, page).await
+    }
+
+    /// Whether anybody is told of members now or from some event of the page on.
+    pub(super) fn tells_of_members(&self, page: &[Known]) -> bool {
+        let changes = || page.iter().any(|known| matches!(known.fact(), Some(Fact::MemberNotices(_))));
+        self.member_notices.text.has_audience() || changes()
     }
 
     /// Reads the leads that the summaries of these events call by name, set-wise, as of each event.
@@ -95,6 +108,7 @@ impl Backdrop {
     pub(super) async fn load(bus: &Bus, position: Position, event: &Known) -> Result<Self, DbError> {
         let mut backdrop = Self::default();
         backdrop.fold(bus, position - 1).await?;
+        backdrop.remember_members(bus, std::slice::from_ref(event)).await?;
         backdrop.remember(bus, std::slice::from_ref(event)).await?;
         backdrop.name(bus, std::iter::once((position, event))).await?;
         backdrop.take_in(position, event);
@@ -107,8 +121,10 @@ impl Backdrop {
             Known::Fact(Fact::Staff(staff, change)) => self.staff.evolve(*staff, change),
             Known::Fact(Fact::Preferences(change)) => self.preferences.evolve(change),
             Known::Fact(Fact::Template(change)) => self.templates.evolve(change),
+            Known::Fact(Fact::MemberNotices(change)) => self.member_notices.evolve(change),
             Known::Fact(
                 Fact::Customer(..)
+                | Fact::Member(..)
                 | Fact::Batch(..)
                 | Fact::TransferRun(..)
                 | Fact::RecycleRun(..)
@@ -128,15 +144,26 @@ impl Backdrop {
 
     pub(super) fn view<'v>(
         &'v self,
-        customer: Option<&'v Customer>,
-        owner_after_command: Option<FirstOwner>,
+        Concerned { customer, owner_after_command, member }: Concerned<'v>,
         at: DateTime<Utc>,
         channels: &'v ChannelSettings,
     ) -> View<'v> {
         static NOBODY: LazyLock<HashMap<CustomerId, Customer>> = LazyLock::new(HashMap::new);
-        let Self { staff, preferences, templates, recent, named, to, .. } = self;
+        let Self { staff, preferences, templates, recent, named, member_notices, to, .. } = self;
         let named = named.get(to).unwrap_or(&NOBODY);
-        View { customer, named, owner_after_command, at, staff, preferences, templates, recent, channels }
+        View {
+            customer,
+            member,
+            member_notices,
+            named,
+            owner_after_command,
+            at,
+            staff,
+            preferences,
+            templates,
+            recent,
+            channels,
+        }
     }
 
     /// Folds what lies between, the last position included.
@@ -159,6 +186,23 @@ impl Backdrop {
     fn take_in_raw(&mut self, bus: &Bus, event: &RecordedRaw) {
         // An unreadable one was parked where it was met.
         self.take_in(event.position, &read(bus.upcasters(), event));
+    }
+
+    /// Reads what left about members lately, before the first answer that depends on it.
+    async fn remember_members(&mut self, bus: &Bus, page: &[Known]) -> Result<(), DbError> {
+        if self.crowd_is_known || !self.tells_of_members(page) {
+            return Ok(());
+        }
+        let mut left = Vec::new();
+        for scene in kinds::MEMBERS {
+            left.extend(decisions::left_of(bus.log().db(), audience(), scene, self.to).await?);
+        }
+        left.sort_unstable();
+        for at in left {
+            self.recent.note_member(at);
+        }
+        self.crowd_is_known = true;
+        Ok(())
     }
 
     /// Reads what left for those whose bursts are collected now or from some event of the page on.

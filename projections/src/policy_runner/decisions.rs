@@ -1,6 +1,7 @@
 //! The table `decisions`: for every event, recipient and channel, what was decided and why (product.md G9).
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use domain::member_notices::DIGEST_FROM;
 use domain::notification::{Channel, Decision};
 use domain::{EventId, NotificationId, Position, StaffId};
 use infrastructure::db::{Db, DbError, Tx};
@@ -67,10 +68,19 @@ SELECT d.recipient, d.scene, d.channel, e.recorded_at
 const LEFT_POSTGRES: &str = left!("= ANY($1::uuid[])");
 const LEFT_SQLITE: &str = left!("IN (SELECT unhex(value) FROM json_each($1))");
 
+/// When messages of one kind left for one recipient, the latest first. The words of the index, as above.
+const LEFT_OF: &str = "
+SELECT e.recorded_at
+  FROM (SELECT position FROM decisions
+         WHERE decision = 'deliver' AND channel <> 'in_app' AND recipient = $1 AND scene = $2 AND channel = $3
+           AND position <= $4
+         ORDER BY position DESC LIMIT $5) AS d
+  JOIN events AS e ON e.position = d.position";
+
 pub(super) const POSTGRES_STATEMENTS: &[&str] =
-    &[INSERT_POSTGRES, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_POSTGRES, LEFT_POSTGRES];
+    &[INSERT_POSTGRES, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_POSTGRES, LEFT_POSTGRES, LEFT_OF];
 pub(super) const SQLITE_STATEMENTS: &[&str] =
-    &[INSERT_SQLITE, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_SQLITE, LEFT_SQLITE];
+    &[INSERT_SQLITE, OF_EVENT, OF_NOTIFICATION, OF_EVENTS_SQLITE, LEFT_SQLITE, LEFT_OF];
 
 /// A recorded decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -274,6 +284,26 @@ pub(super) async fn left(db: &Db, people: &[StaffId], to: Position) -> Result<Ve
         Ok(Left { recipient: StaffId(recipient), scene, channel, at })
     };
     rows.into_iter().map(left).collect()
+}
+
+/// When messages of a kind last left for a recipient by `WeCom`, because of events up to `to`: as many as a digest may
+/// wait for.
+pub(super) async fn left_of(
+    db: &Db,
+    recipient: StaffId,
+    scene: &str,
+    to: Position,
+) -> Result<Vec<DateTime<Utc>>, DbError> {
+    let most = *DIGEST_FROM.end();
+    let left: Vec<DateTime<Utc>> = with_pool!(db, pool => sqlx::query_scalar(LEFT_OF)
+        .bind(recipient.0)
+        .bind(scene)
+        .bind(Channel::WecomApp.as_str())
+        .bind(to)
+        .bind(most)
+        .fetch_all(pool)
+        .await)?;
+    Ok(left)
 }
 
 fn unknown_channel(at: Uuid) -> DbError {

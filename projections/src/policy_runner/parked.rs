@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use application::policies::Fact;
 use chrono::{DateTime, Utc};
 use domain::customer::{Customer, CustomerEvent};
+use domain::member::Member;
 use domain::{EventId, Position, StreamId};
 use infrastructure::db::{Db, DbError, Tx};
 use infrastructure::event_log::{Filter, RecordedRaw, Until};
@@ -21,7 +22,7 @@ use super::PolicyRunner;
 use super::backdrop::Backdrop;
 use super::chunk::Chunk;
 use super::commit::Fence;
-use super::planner::{Answer, Known, Told, answer_one, owner_in_log, read};
+use super::planner::{Answer, Concerned, Known, Told, answer_one, owner_in_log, read};
 use crate::consumer::HandleError;
 
 /// Most parked events shown or tried again at once.
@@ -206,7 +207,7 @@ async fn answer_again(
     fact: &Fact,
     backdrop: &Backdrop,
 ) -> Result<(Result<Vec<Told>, String>, Option<Customer>), DbError> {
-    let (mut customer, mut owner) = (None, None);
+    let (mut customer, mut owner, mut member) = (None, None, None);
     if fact.needs_customer() {
         let until = Until::Sequence(event.sequence);
         match runner.bus.load_until::<Customer>(&event.stream, until).await {
@@ -214,10 +215,21 @@ async fn answer_again(
             Err(error) => return Ok((Err(error.to_string()), None)),
         }
     }
+    if fact.needs_member() {
+        match runner.bus.load_until::<Member>(&event.stream, Until::Sequence(event.sequence)).await {
+            Ok(loaded) => member = Some(loaded.state),
+            Err(error) => return Ok((Err(error.to_string()), None)),
+        }
+    }
     if matches!(fact, Fact::Customer(_, change) if matches!(**change, CustomerEvent::Created(_))) {
         owner = owner_in_log(&runner.bus, event).await?;
     }
-    let told = answer_one(event, fact, (customer.as_ref(), owner), backdrop, &runner.channels);
+    let concerned = Concerned {
+        customer: customer.as_ref(),
+        owner_after_command: owner,
+        member: member.as_ref(),
+    };
+    let told = answer_one(event, fact, concerned, backdrop, &runner.channels);
     Ok((told, customer))
 }
 

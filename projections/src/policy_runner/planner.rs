@@ -12,6 +12,8 @@ use application::policies::{
 use chrono::{DateTime, Utc};
 use domain::batch::BatchEvent;
 use domain::customer::{Customer, CustomerEvent};
+use domain::member::{Member, MemberEvent};
+use domain::member_notices::MemberNoticesEvent;
 use domain::notice_order::NoticeOrderEvent;
 use domain::notification::NotificationEvent;
 use domain::preferences::PreferencesEvent;
@@ -19,8 +21,8 @@ use domain::recycle_rule::run::RecycleRunEvent;
 use domain::staff::StaffEvent;
 use domain::transfer_rule::run::TransferRunEvent;
 use domain::{
-    BatchId, CustomerId, EventId, NotificationId, Position, RecycleRunId, StaffId, StoredEvent, StreamId,
-    TransferRunId,
+    BatchId, CustomerId, EventId, MemberId, NotificationId, Position, RecycleRunId, StaffId, StoredEvent,
+    StreamId, TransferRunId,
 };
 use infrastructure::bus::Bus;
 use infrastructure::db::DbError;
@@ -114,18 +116,38 @@ pub(super) enum Known {
     Unreadable(String),
 }
 
+impl Known {
+    /// What happened, when it can be read.
+    pub(super) fn fact(&self) -> Option<&Fact> {
+        match self {
+            Self::Fact(fact) => Some(fact),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// What an event happened to, right after it, when its answer needs that.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Concerned<'c> {
+    pub(super) customer: Option<&'c Customer>,
+    /// The customer's owner once the whole command was through.
+    pub(super) owner_after_command: Option<FirstOwner>,
+    pub(super) member: Option<&'c Member>,
+}
+
 /// Asks the policy, with the memory it needs between pages: the backdrop, and the customers met lately.
 #[derive(Debug)]
 pub(super) struct Planner {
     bus: Bus,
     channels: Arc<ChannelSettings>,
     backdrop: Backdrop,
-    customers: States,
+    customers: States<Customer>,
+    members: States<Member>,
 }
 
 impl Planner {
     pub(super) fn new(bus: Bus, channels: Arc<ChannelSettings>) -> Self {
-        Self { bus, channels, backdrop: Backdrop::default(), customers: States::default() }
+        Self { bus, channels, backdrop: Backdrop::default(), customers: States::default(), members: States::default() }
     }
 
     pub(super) fn log(&self) -> &EventLog {
@@ -152,6 +174,9 @@ impl Planner {
         self.backdrop.name(&self.bus, positions.zip(&known)).await?;
         let unreadable = self.customers.load(&self.bus, page, &known).await?;
         blocked.extend(unreadable);
+        if self.backdrop.tells_of_members(&known) {
+            blocked.extend(self.members.load(&self.bus, page, &known).await?);
+        }
         let last_owner = self.owner_behind(page, &known).await?;
 
         let mut answers = Vec::new();
@@ -168,10 +193,7 @@ impl Planner {
             if outcome.is_err() {
                 blocked.insert(event.stream.clone());
             }
-            let fact = match known_event {
-                Known::Fact(fact) => Some(fact),
-                Known::Unreadable(_) => None,
-            };
+            let fact = known_event.fact();
             let told = outcome.iter().flatten().map(|told: &Told| &told.reaction);
             self.backdrop.answered(told, event.recorded_at);
             let after = self.customers.get(&event.stream, event.sequence);
@@ -185,12 +207,22 @@ impl Planner {
         if let Known::Fact(Fact::Customer(_, change)) = known {
             self.customers.evolve(&event.stream, event.sequence, change);
         }
+        if let Known::Fact(Fact::Member(_, change)) = known {
+            self.members.evolve(&event.stream, event.sequence, change);
+        }
         self.backdrop.take_in(event.position, known);
     }
 
-    fn ask(&self, event: &RecordedRaw, fact: &Fact, owner: Option<FirstOwner>) -> Result<Vec<Told>, String> {
+    fn ask(
+        &self,
+        event: &RecordedRaw,
+        fact: &Fact,
+        owner_after_command: Option<FirstOwner>,
+    ) -> Result<Vec<Told>, String> {
         let customer = self.customers.get(&event.stream, event.sequence);
-        answer_one(event, fact, (customer, owner), &self.backdrop, &self.channels)
+        let member = self.members.get(&event.stream, event.sequence);
+        let concerned = Concerned { customer, owner_after_command, member };
+        answer_one(event, fact, concerned, &self.backdrop, &self.channels)
     }
 
     /// A page may end between a creation and the assignment that belongs to it.
@@ -214,12 +246,12 @@ impl Planner {
 pub(super) fn answer_one(
     event: &RecordedRaw,
     fact: &Fact,
-    (customer, owner_after_command): (Option<&Customer>, Option<FirstOwner>),
+    concerned: Concerned<'_>,
     backdrop: &Backdrop,
     channels: &ChannelSettings,
 ) -> Result<Vec<Told>, String> {
     let cause = PolicyEvent { id: event.event_id, fact: fact.clone(), at: event.recorded_at };
-    let view = backdrop.view(customer, owner_after_command, event.recorded_at, channels);
+    let view = backdrop.view(concerned, event.recorded_at, channels);
     let reactions = react(&cause, &view).map_err(|error| error.to_string())?;
     if reactions.len() > PEOPLE_PER_EVENT_MAX {
         return Err(format!("it concerns {} people, more than {PEOPLE_PER_EVENT_MAX}", reactions.len()));
@@ -273,6 +305,10 @@ pub(super) fn read(upcasters: &Upcasters, event: &RecordedRaw) -> Known {
     } else if declares(RecycleRunEvent::TYPES) {
         payload(upcasters, event)
             .map(|change| Known::Fact(Fact::RecycleRun(RecycleRunId(id), Box::new(change))))
+    } else if declares(MemberEvent::TYPES) {
+        payload(upcasters, event).map(|change| Known::Fact(Fact::Member(MemberId(id), Box::new(change))))
+    } else if declares(MemberNoticesEvent::TYPES) {
+        payload(upcasters, event).map(|change| Known::Fact(Fact::MemberNotices(Box::new(change))))
     } else if declares(StaffEvent::TYPES) {
         payload(upcasters, event).map(|change| Known::Fact(Fact::Staff(StaffId(id), Box::new(change))))
     } else if declares(PreferencesEvent::TYPES) {

@@ -5,6 +5,7 @@ use application::channels::ChannelSettings;
 use application::policies::{Fact, PolicyEvent, PreferenceBook, ReactError, View, react};
 use application::texts::{Language, MissingVariable, Template, TemplateBook};
 use domain::customer::{Customer, CustomerEvent};
+use domain::member::Member;
 use domain::notification::Message;
 use domain::template::{NoticeTemplate, Signed, Wording};
 use domain::{Actor, EventId};
@@ -13,7 +14,7 @@ use infrastructure::db::DbError;
 use infrastructure::event_log::{RecordedRaw, Until};
 
 use super::backdrop::Backdrop;
-use super::planner::{Known, owner_in_log, read};
+use super::planner::{Concerned, Known, owner_in_log, read};
 
 /// Why an event shows nothing.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +52,17 @@ pub async fn preview_of_event(
         _ => None,
     };
     let customer = customer(bus, &event, &fact).await?;
+    let member = member(bus, &event, &fact).await?;
     let backdrop = Backdrop::load(bus, event.position, &Known::Fact(fact.clone())).await?;
     // The inbox tells everybody who is told at all: neither channels nor anybody's wishes matter.
     let (channels, preferences) = (ChannelSettings::default(), PreferenceBook::default());
     let templates = book(template, wording, language, &event);
-    let view = backdrop.view(customer.as_ref(), owner, event.recorded_at, &channels);
+    let concerned = Concerned {
+        customer: customer.as_ref(),
+        owner_after_command: owner,
+        member: member.as_ref(),
+    };
+    let view = backdrop.view(concerned, event.recorded_at, &channels);
     let view = View { templates: &templates, preferences: &preferences, ..view };
     let cause = PolicyEvent { id: event.event_id, fact, at: event.recorded_at };
     let reactions = react(&cause, &view).map_err(|error| match error {
@@ -72,6 +79,14 @@ async fn customer(bus: &Bus, event: &RecordedRaw, fact: &Fact) -> Result<Option<
         return Ok(None);
     }
     let found = bus.load_until::<Customer>(&event.stream, Until::Sequence(event.sequence)).await?;
+    Ok(Some(found.state))
+}
+
+async fn member(bus: &Bus, event: &RecordedRaw, fact: &Fact) -> Result<Option<Member>, LoadError> {
+    if !fact.needs_member() {
+        return Ok(None);
+    }
+    let found = bus.load_until::<Member>(&event.stream, Until::Sequence(event.sequence)).await?;
     Ok(Some(found.state))
 }
 

@@ -10,12 +10,14 @@ use std::collections::{HashMap, HashSet};
 use application::bus::{AppendError, Draft, StreamAppend};
 use application::channels::{Rendered, mark_possibly_repeated};
 use application::delivery::{Contract, digest, spread};
+use application::member_notices::audience;
 use application::policies::{Outgoing, POLICY};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::notification::{
     Conclusion, Decision, Delivery, DeliveryState, Failure, FailureClass, NotificationCommand,
     NotificationEvent,
 };
+use domain::member_notices::MemberNotices;
 use domain::staff::Staff;
 use domain::{
     Actor, Aggregate, CommandId, DeliveryId, EventId, Metadata, NotificationId, Position, StreamId,
@@ -137,7 +139,13 @@ async fn digest_work(
     let Some(channel) = stored.state.deliveries.get(&delivery).map(|found| found.channel) else {
         return Ok(None);
     };
-    let rendered = digest::render_again(request, channel, &runner.channels, &staff.state);
+    let rendered = if request.recipient == audience() {
+        let notices = runner.bus.load_until::<MemberNotices>(&StreamId::member_notices(), until).await;
+        let notices = notices.map_err(|error| HandleError::Log(AppendError::Unavailable(error.to_string())))?;
+        digest::render_members_again(request, &runner.channels, &notices.state.text)
+    } else {
+        digest::render_again(request, channel, &runner.channels, &staff.state)
+    };
     let behind = Decision::Standby { after: channel };
     let has_standby = request.deliveries.iter().any(|planned| planned.decision == behind);
     Ok(rendered.map(|Rendered { app, receiver, template, body }| NewWork {

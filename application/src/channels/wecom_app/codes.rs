@@ -136,6 +136,11 @@ pub fn outcome(reply: Reply, now: DateTime<Utc>) -> Outcome {
     coded(Verdict::Never(FailureClass::Recipient), Some(0), passed_over.to_owned(), None, now)
 }
 
+/// The same for a message to several people: whoever was reached has it, and it is never sent again for the others.
+pub fn outcome_for_many(reply: Reply, now: DateTime<Utc>) -> Outcome {
+    outcome(Reply { missed: None, ..reply }, now)
+}
+
 #[cfg(test)]
 mod tests {
     use domain::notification::Failure;

@@ -94,8 +94,10 @@ fn a_lead_without_phone_and_source_is_told_without_holes() {
     without.profile.phone = None;
     without.profile.lead_source = None;
     let fact = Fact::Customer(LEAD, Box::new(assigned(NEW, ADMIN, Manual)));
-    let (_, reactions) =
-        answer(Happened { fact, customer: Some(without), owner_after_command: None }, &wechat());
+    let (_, reactions) = answer(
+        Happened { fact, customer: Some(without), member: None, owner_after_command: None },
+        &wechat(),
+    );
     let content = &reactions[0].notice.as_ref().unwrap().message.content;
     assert_eq!(content, "您有新的客户【陈女士】，电话：未填写，来源：未填写，请及时跟进！");
 }

@@ -7,6 +7,7 @@ use domain::batch::BatchEvent;
 use domain::channel_control::ChannelControlEvent;
 use domain::inbox::InboxEvent;
 use domain::member::MemberEvent;
+use domain::member_notices::MemberNoticesEvent;
 use domain::notice_order::NoticeOrderEvent;
 use domain::notification::NotificationEvent;
 use domain::pool_rules::PoolRulesEvent;
@@ -50,6 +51,7 @@ fn every_event_type_has_exactly_one_row() {
         RecycleRunEvent::TYPES,
         PoolRulesEvent::TYPES,
         MemberEvent::TYPES,
+        MemberNoticesEvent::TYPES,
     ]
     .concat()
     .into_iter()

@@ -6,6 +6,7 @@ use domain::channel_control::ChannelControl;
 use domain::customer::{Customer, CustomerNumber};
 use domain::inbox::Inbox;
 use domain::member::Member;
+use domain::member_notices::MemberNotices;
 use domain::notice_order::NoticeOrder;
 use domain::notification::Notification;
 use domain::pool_rules::PoolRules;
@@ -40,6 +41,7 @@ pub(crate) const KINDS: [&str; 16] = [
     RecycleRun::TYPE,
     PoolRules::TYPE,
     Member::TYPE,
+    MemberNotices::TYPE,
 ];
 
 /// Finds the stream; it has at least one event.

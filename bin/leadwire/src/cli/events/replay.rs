@@ -8,6 +8,7 @@ use domain::channel_control::ChannelControl;
 use domain::customer::Customer;
 use domain::inbox::Inbox;
 use domain::member::Member;
+use domain::member_notices::MemberNotices;
 use domain::notice_order::NoticeOrder;
 use domain::notification::Notification;
 use domain::pool_rules::PoolRules;
@@ -82,6 +83,7 @@ fn steps(stream: &StreamId, upcasters: &Upcasters, events: Vec<RecordedRaw>) -> 
         RecycleRun::TYPE => fold::<RecycleRun>(upcasters, events),
         PoolRules::TYPE => fold::<PoolRules>(upcasters, events),
         Member::TYPE => fold::<Member>(upcasters, events),
+        MemberNotices::TYPE => fold::<MemberNotices>(upcasters, events),
         other => bail!("this program knows no streams of kind {other}; one of {}", stream::KINDS.join(", ")),
     }
 }
