@@ -13,6 +13,7 @@ mod mapping;
 mod row;
 mod source;
 mod sweep;
+pub mod worker;
 
 pub use capture::{
     CAPTURE_BATCH_MAX, CaptureStatus, Captured, Claim, ClaimOrder, Operation, PAGE_ROWS_MAX, Parked,

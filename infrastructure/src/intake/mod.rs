@@ -18,6 +18,7 @@
 
 mod database;
 mod error;
+mod ledger;
 pub mod mysql;
 mod names;
 mod plan;
@@ -27,8 +28,12 @@ mod select;
 mod shape;
 pub mod sqlite;
 mod table;
+mod worker;
 
 use application::intake::{Engine, Mapping, Source, SourceError};
+
+pub use ledger::{ASIDE_MAX, STATEMENTS, SourceState, StoredLedger, all, mode_name};
+pub use worker::{Asked, Bell, Ended, IntakeWorker, Run, SourceSettings, Tools};
 
 use database::Database;
 use table::Table;

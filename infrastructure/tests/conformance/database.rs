@@ -3,7 +3,7 @@
 use infrastructure::db::{Db, DbError, DbOptions, Tx};
 use infrastructure::event_log::{self, EventLog};
 use infrastructure::{
-    callbacks, credentials, customer_numbers, recount, service_tokens, sessions, transfer_previews,
+    callbacks, credentials, customer_numbers, intake, recount, service_tokens, sessions, transfer_previews,
     unique_values,
 };
 use infrastructure::{with_pool, with_tx};
@@ -29,6 +29,7 @@ const BOTH: &[&[&str]] = &[
     &credentials::STATEMENTS,
     &sessions::STATEMENTS,
     &service_tokens::STATEMENTS,
+    &intake::STATEMENTS,
     &callbacks::STATEMENTS,
     &transfer_previews::STATEMENTS,
     &recount::STATEMENTS,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use application::intake::worker::{KnownMembers, Outage};
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::member::Member;
+use domain::member::{Member, SourceKey};
 use domain::{MemberId, Position, Sequence};
 use infrastructure::db::{Db, DbError};
 use infrastructure::with_pool;
@@ -51,8 +53,15 @@ SELECT unknown_codes AS codes, COUNT(*) AS members
   FROM members WHERE unknown_codes IS NOT NULL AND NOT deleted
  GROUP BY unknown_codes ORDER BY COUNT(*) DESC, unknown_codes LIMIT $1";
 
+/// Only members that came out of rows are counted under the name of a source.
+const OF_SOURCE: &str =
+    select!("WHERE source = $1 AND id > $2 AND NOT deleted ORDER BY id LIMIT $3");
+
+/// Members of one page of [`CapturedMembers`].
+const CAPTURED_PAGE: i64 = 500;
+
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[BY_ID, BY_NUMBER, SOURCES, UNKNOWN];
+pub(crate) const STATEMENTS: &[&str] = &[BY_ID, BY_NUMBER, SOURCES, UNKNOWN, OF_SOURCE];
 
 /// A member as the read model has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -225,4 +234,39 @@ pub(crate) fn page_statements(dialect: Dialect, filter: &MemberFilter, page: Pag
     count.expr(Func::count(Expr::col(sea_query::Asterisk)));
     select(&mut count);
     [Statement::of(dialect, &rows), Statement::of(dialect, &count)]
+}
+
+/// The members that came out of rows, for whoever compares them with their source.
+#[derive(Debug, Clone)]
+pub struct CapturedMembers {
+    db: Db,
+}
+
+impl CapturedMembers {
+    /// Of this database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl KnownMembers for CapturedMembers {
+    async fn page(
+        &self,
+        source: &str,
+        after: Option<MemberId>,
+    ) -> Result<Vec<(MemberId, SourceKey)>, Outage> {
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let rows: Result<Vec<Row>, _> = with_pool!(&self.db, pool => sqlx::query_as(OF_SOURCE)
+            .bind(source).bind(after).bind(CAPTURED_PAGE).fetch_all(pool).await);
+        let rows = rows.map_err(|error| Outage::Store(error.to_string()))?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let row = row.read().map_err(|error| Outage::Store(error.to_string()))?;
+            let registered = row.member.registered;
+            let key = registered.as_ref().and_then(|registered| registered.source.row()).cloned();
+            found.extend(key.map(|key| (row.id, key)));
+        }
+        Ok(found)
+    }
 }

@@ -1,0 +1,99 @@
+//! A row that nobody captured, or not as it is now: a page of a poll or a comparison brought it up.
+
+use super::{Desk, Effect, Ended, Outage, Tally, failed, unreadable};
+use crate::bus::CommandBus;
+use crate::intake::row::SourceRow;
+
+/// How often a row is looked at that changes under our eyes.
+const LOOKS_MAX: usize = 5;
+
+/// What a row of a page is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// It is as it was last seen.
+    Known,
+    /// It is not.
+    News,
+    /// It is older than our time here.
+    Older,
+}
+
+/// Looks at the row with this key and takes note of it, or of its absence. Its trouble is kept in the ledger.
+///
+/// # Errors
+///
+/// The source or our own database cannot be used.
+pub async fn looked<B: CommandBus>(desk: &Desk<'_, B>, key: &str) -> Result<Tally, Outage> {
+    let ended = desk.look(key).await;
+    let tally = ended.tally();
+    match ended {
+        Ended::Noted { aside: None, .. } => Ok(tally),
+        Ended::Noted { aside: Some(reason), .. } | Ended::Parked(reason) | Ended::Later(reason) => {
+            desk.ledger.set_aside(key, &reason).await?;
+            Ok(Tally { parked: 1, put_off: 0, ..tally })
+        }
+        Ended::Out(outage) => Err(outage),
+    }
+}
+
+impl<B: CommandBus> Desk<'_, B> {
+    /// What a row of a page is to us.
+    pub(super) async fn judge(&self, row: &SourceRow) -> Result<Judged, Outage> {
+        let known = self.member(&row.key).await.map_err(|error| Outage::Store(error.to_string()))?.state;
+        let read = self.read(row);
+        if known.row.as_ref().is_some_and(|seen| seen.fingerprint == read.observation.fingerprint) {
+            return Ok(Judged::Known);
+        }
+        if known.registered.is_some() {
+            return Ok(Judged::News);
+        }
+        if row.deleted {
+            return Ok(Judged::Known); // nobody was told of the member, and nobody misses it
+        }
+        let is_older = |since| read.observation.registered_at.is_none_or(|at| at < since);
+        Ok(if self.since.is_some_and(is_older) { Judged::Older } else { Judged::News })
+    }
+
+    /// Reads a row and takes note of it until it stands still: nobody holds a lease on it, so another process may take
+    /// note of a newer state in between, and the last word must be the source's.
+    async fn look(&self, key: &str) -> Ended {
+        let mut ended = Ended::Noted { effect: Effect::Nothing, contested: false, aside: None };
+        let mut last = None;
+        for _ in 0..LOOKS_MAX {
+            let found = match self.source.read(key).await {
+                Ok(found) => found,
+                Err(error) => return unreadable(error),
+            };
+            let print = found.as_ref().map(|row| row.fingerprint.clone());
+            if last.as_ref() == Some(&print) {
+                break;
+            }
+            let known = match self.member(key).await {
+                Ok(known) => known,
+                Err(error) => return failed(&error.into()),
+            };
+            let read = found.as_ref().map_or_else(|| self.absent(key), |row| self.read(row));
+            ended = after(&ended, self.note_look(read, known.sequence).await);
+            if !matches!(ended, Ended::Noted { .. }) {
+                return ended;
+            }
+            last = Some(print);
+        }
+        ended
+    }
+}
+
+/// Two looks together: what the first did is not undone by a second that did less.
+fn after(first: &Ended, second: Ended) -> Ended {
+    match (first, second) {
+        (Ended::Noted { effect: first, .. }, Ended::Noted { effect, contested, aside }) => {
+            let effect = match (first, effect) {
+                (Effect::Registered, _) | (_, Effect::Registered) => Effect::Registered,
+                (Effect::Changed, _) | (_, Effect::Changed) => Effect::Changed,
+                (Effect::Nothing, Effect::Nothing) => Effect::Nothing,
+            };
+            Ended::Noted { effect, contested, aside }
+        }
+        (_, second) => second,
+    }
+}

@@ -1,0 +1,68 @@
+//! A table on which no trigger may be made, page by page in the order (`updated_at`, key).
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+
+use super::look::Judged;
+use super::{AT_ONCE, Desk, Outage, Tally};
+use crate::bus::CommandBus;
+use crate::intake::row::{MalformedRow, SourceRow};
+
+/// Works on the next page. Whether the sweep goes on.
+///
+/// # Errors
+///
+/// The source or our own database cannot be used; the page comes again.
+pub async fn polled<B: CommandBus>(desk: &Desk<'_, B>) -> Result<(Tally, bool), Outage> {
+    let before = desk.ledger.sweep().await?;
+    let page = desk.source.poll(before.from().as_ref(), desk.rules.batch).await?;
+    let tally = desk.page(&page.rows).await?;
+    let mut after = before.clone();
+    let more = after.advance(&page);
+    if after == before {
+        return Ok((tally, more));
+    }
+    // Somebody else is further: what was read here was read twice, which means nothing.
+    let kept = desk.ledger.keep_sweep(&before, &after).await?;
+    Ok((tally, more && kept))
+}
+
+impl<B: CommandBus> Desk<'_, B> {
+    /// Looks at those rows of a page that are not as they were last seen.
+    pub(super) async fn page(&self, rows: &[Result<SourceRow, MalformedRow>]) -> Result<Tally, Outage> {
+        let mut tally = Tally::default();
+        if rows.is_empty() {
+            return Ok(tally);
+        }
+        let aside: HashSet<String> = self.ledger.aside().await?.into_iter().map(|row| row.key).collect();
+        for some in rows.chunks(AT_ONCE) {
+            for (row, one) in some.iter().zip(join_all(some.iter().map(|row| self.row(row))).await) {
+                let one = one?;
+                if let Ok(row) = row
+                    && one.parked == 0
+                    && one.noted() > 0
+                    && aside.contains(&row.key)
+                {
+                    self.ledger.cleared(&row.key).await?;
+                }
+                tally = tally.and(one);
+            }
+        }
+        Ok(tally)
+    }
+
+    async fn row(&self, row: &Result<SourceRow, MalformedRow>) -> Result<Tally, Outage> {
+        match row {
+            Err(malformed) => {
+                self.ledger.set_aside(&malformed.key, &malformed.to_string()).await?;
+                Ok(Tally { seen: 1, parked: 1, ..Tally::default() })
+            }
+            Ok(row) => match self.judge(row).await? {
+                Judged::Known => Ok(Tally { seen: 1, known: 1, ..Tally::default() }),
+                Judged::Older => Ok(Tally { seen: 1, older: 1, ..Tally::default() }),
+                Judged::News => super::looked(self, &row.key).await,
+            },
+        }
+    }
+}

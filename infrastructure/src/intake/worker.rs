@@ -1,0 +1,348 @@
+//! Who drains a source: pass after pass until nothing is left, then a rest; longer and longer rests while the source or our
+//! own database cannot be used. Any number of processes may drain the same source.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use application::intake::worker::{
+    CLOCKS_DIFFER, Desk, KnownMembers, Ledger as _, Outage, Rules, Tally, claimed, looked, polled, reconciled,
+};
+use application::intake::{CaptureStatus, ClaimOrder, Mapping, Mode, Source, SourceError};
+use application::ports::{Clock, Ids, Randomness};
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::ledger::{SourceState, StoredLedger, out};
+use super::{mode_name, open};
+use crate::bus::Bus;
+use crate::chores;
+use crate::db::Db;
+
+mod errand;
+mod running;
+
+pub use errand::{Asked, Bell, Ended};
+
+/// Rows of one claim: few enough to be done within any lease, and for fresh rows to wait for no more than these.
+const CLAIM_ROWS: u32 = 100;
+
+/// Rows that are taken away with one statement.
+const PURGE_ROWS: u32 = 1000;
+
+/// How often finished rows are taken away.
+const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
+
+/// How long nobody else begins the comparison that somebody began.
+const RECONCILE_AGAIN: Duration = Duration::from_hours(1);
+
+/// One captured table, as the operator describes it.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// What it is called here; part of every member's identity.
+    pub name: String,
+    /// The address, which may hold a password.
+    pub url: SecretString,
+    /// The table and what its columns mean.
+    pub mapping: Mapping,
+    /// How changes become known.
+    pub mode: Mode,
+    /// Batch, lease, attempts.
+    pub rules: Rules,
+    /// How long to rest when nothing is left.
+    pub interval: Duration,
+    /// How long finished rows are kept in the source.
+    pub retention: Duration,
+    /// How often source and store are compared; `None`: only when somebody asks.
+    pub reconcile_every: Option<Duration>,
+    /// From which age of the oldest row on somebody should look.
+    pub alarm_age: Duration,
+}
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Takes note of rows.
+    pub bus: Bus,
+    /// Our own database.
+    pub db: Db,
+    /// Which members came out of rows.
+    pub known: Arc<dyn KnownMembers>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of runs.
+    pub ids: Arc<dyn Ids>,
+    /// Jitter.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+impl fmt::Debug for Tools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tools").finish_non_exhaustive()
+    }
+}
+
+/// What one run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What was done.
+    pub tally: Tally,
+    /// Finished rows that were taken away.
+    pub purged: u64,
+    /// How far the capture table is now; `None` without one, or when it could not be asked.
+    pub status: Option<CaptureStatus>,
+    /// Why it did not come to its end.
+    pub outage: Option<Outage>,
+}
+
+/// The worker of one source.
+pub struct IntakeWorker {
+    settings: SourceSettings,
+    source: Box<dyn Source>,
+    tools: Tools,
+    ledger: StoredLedger,
+    owner: Uuid,
+    bell: Bell,
+    /// When finished rows were last taken away, by the stopwatch.
+    purged: Mutex<Option<TimeDelta>>,
+}
+
+impl fmt::Debug for IntakeWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntakeWorker").field("source", &self.settings.name).finish_non_exhaustive()
+    }
+}
+
+impl IntakeWorker {
+    /// A worker that does nothing yet. Connects with its first run.
+    pub fn new(settings: SourceSettings, tools: Tools) -> Result<Self, SourceError> {
+        let source = open(settings.url.expose_secret(), settings.mapping.clone())?;
+        let (db, clock, known) = (tools.db.clone(), tools.clock.clone(), tools.known.clone());
+        let ledger = StoredLedger::new(db, clock, known, &settings.name, &settings.mapping.table);
+        let owner = tools.ids.next();
+        Ok(Self { settings, source, tools, ledger, owner, bell: Bell::default(), purged: Mutex::default() })
+    }
+
+    /// What is set about the source.
+    pub fn settings(&self) -> &SourceSettings {
+        &self.settings
+    }
+
+    /// The source.
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// What is kept about it.
+    pub fn ledger(&self) -> &StoredLedger {
+        &self.ledger
+    }
+
+    /// Works until nothing is left, our database or the source cannot be used, or `stop` is cancelled.
+    pub async fn drain(&self, stop: &CancellationToken) -> Run {
+        let mut tally = Tally::default();
+        let outage = self.drain_into(&mut tally, stop).await.err();
+        self.ended(tally, outage).await
+    }
+
+    async fn drain_into(&self, tally: &mut Tally, stop: &CancellationToken) -> Result<(), Outage> {
+        // First our own database: without it nothing may be taken from the source.
+        let state = self.ledger.begin(self.settings.mode).await.map_err(out)?;
+        let run = self.run_name("intake");
+        let desk = self.desk(&run, Some(state.since - CLOCKS_DIFFER));
+        while !stop.is_cancelled() {
+            let (pass, more) = match self.settings.mode {
+                Mode::Triggers => self.pass(&desk).await?,
+                Mode::Poll => polled(&desk).await?,
+            };
+            self.ledger.count(&pass).await.map_err(out)?;
+            *tally = tally.and(pass);
+            if !more {
+                break;
+            }
+        }
+        if self.is_to_reconcile(&state).await? {
+            *tally = tally.and(self.compare(&desk, &|_| {}).await?);
+        }
+        Ok(())
+    }
+
+    /// One pass over the capture table: at most a batch, the newest and the oldest by turns, so that a fresh member does
+    /// not wait behind an import nor an import behind fresh members. Whether there may be more.
+    async fn pass(&self, desk: &Desk<'_, Bus>) -> Result<(Tally, bool), Outage> {
+        let (owner, batch) = (self.owner.to_string(), u64::from(self.settings.rules.batch.max(1)));
+        let (mut tally, mut order) = (Tally::default(), ClaimOrder::NewestFirst);
+        while tally.seen < batch {
+            let limit = u32::try_from(batch - tally.seen).unwrap_or(u32::MAX).min(CLAIM_ROWS);
+            let some = match claimed(desk, &owner, limit, order).await {
+                Ok(some) => some,
+                // What was done counts; the next pass meets the outage again, if it still is one.
+                Err(_) if tally.noted() > 0 => return Ok((tally, true)),
+                Err(outage) => return Err(outage),
+            };
+            if some.seen == 0 {
+                return Ok((tally, false));
+            }
+            tally = tally.and(some);
+            order = match order {
+                ClaimOrder::NewestFirst => ClaimOrder::OldestFirst,
+                ClaimOrder::OldestFirst => ClaimOrder::NewestFirst,
+            };
+        }
+        Ok((tally, true))
+    }
+
+    /// Compares source and store. `all`: members who registered before the first run are taken note of too.
+    pub async fn reconcile(&self, all: bool, told: &(dyn Fn(&Tally) + Sync)) -> Run {
+        let mut tally = Tally::default();
+        let outage = self.reconcile_into(all, &mut tally, told).await.err();
+        self.ended(tally, outage).await
+    }
+
+    async fn reconcile_into(
+        &self,
+        all: bool,
+        tally: &mut Tally,
+        told: &(dyn Fn(&Tally) + Sync),
+    ) -> Result<(), Outage> {
+        let state = self.ledger.begin(self.settings.mode).await.map_err(out)?;
+        let run = self.run_name("intake comparison");
+        let since = (!all).then(|| state.since - CLOCKS_DIFFER);
+        *tally = self.compare(&self.desk(&run, since), told).await?;
+        Ok(())
+    }
+
+    async fn compare(&self, desk: &Desk<'_, Bus>, told: &(dyn Fn(&Tally) + Sync)) -> Result<Tally, Outage> {
+        let tally = reconciled(desk, told).await?;
+        self.ledger.count(&tally).await.map_err(out)?;
+        self.ledger.reconciled().await.map_err(out)?;
+        Ok(tally)
+    }
+
+    /// Whether the next comparison is due, and this process's.
+    async fn is_to_reconcile(&self, state: &SourceState) -> Result<bool, Outage> {
+        let Some(every) = self.settings.reconcile_every else { return Ok(false) };
+        let last = state.reconciled_at.unwrap_or(state.since);
+        let now = self.tools.clock.now();
+        if now - last < TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX) {
+            return Ok(false);
+        }
+        let name = format!("intake_reconcile.{}.{}", state.source, state.table_name);
+        chores::claim(&self.tools.db, &name, now, RECONCILE_AGAIN).await.map_err(out)
+    }
+
+    /// Lets rows that were put aside be tried again. How many there were, those of the capture table and ours.
+    pub async fn retry(&self, numbers: Option<&[i64]>) -> Result<(u64, Tally), Outage> {
+        self.ledger.begin(self.settings.mode).await.map_err(out)?;
+        let captured = match self.settings.mode {
+            Mode::Triggers => self.source.retry(numbers).await?,
+            Mode::Poll => 0,
+        };
+        let run = self.run_name("intake retry");
+        let desk = self.desk(&run, None);
+        let mut tally = Tally::default();
+        let ours = if numbers.is_none() { self.ledger.aside().await? } else { Vec::new() };
+        for row in ours {
+            let one = looked(&desk, &row.key).await?;
+            if one.parked == 0 {
+                self.ledger.cleared(&row.key).await?;
+            }
+            tally = tally.and(one);
+        }
+        self.ledger.count(&tally).await.map_err(out)?;
+        Ok((captured, tally))
+    }
+
+    fn desk<'d>(&'d self, run: &'d str, since: Option<DateTime<Utc>>) -> Desk<'d, Bus> {
+        Desk {
+            bus: &self.tools.bus,
+            source: &*self.source,
+            ledger: &self.ledger,
+            name: &self.settings.name,
+            table: &self.settings.mapping.table,
+            rules: &self.settings.rules,
+            clock: &*self.tools.clock,
+            randomness: &*self.tools.randomness,
+            run,
+            since,
+        }
+    }
+
+    fn run_name(&self, what: &str) -> String {
+        format!("{what} {} {}", self.settings.name, self.tools.ids.next())
+    }
+
+    /// Asks the source how far it is, takes away what is long finished, and writes down how the run went.
+    async fn ended(&self, tally: Tally, outage: Option<Outage>) -> Run {
+        let mut run = Run { tally, purged: 0, status: None, outage };
+        if self.settings.mode == Mode::Triggers && !matches!(run.outage, Some(Outage::Source(_))) {
+            match self.source.status().await {
+                Ok(status) => run.status = Some(status),
+                Err(error) => run.outage = run.outage.or(Some(error.into())),
+            }
+            run.purged = self.purge().await;
+        }
+        if let Err(error) = self.write_down(&run).await {
+            run.outage = run.outage.or(Some(error));
+        }
+        run
+    }
+
+    async fn write_down(&self, run: &Run) -> Result<(), Outage> {
+        if let Some(status) = &run.status {
+            self.ledger.saw(status).await.map_err(out)?;
+        }
+        let failure = run.outage.as_ref().map(ToString::to_string);
+        self.ledger.end(failure.as_deref()).await.map_err(out)
+    }
+
+    /// Takes away rows that were finished long ago. What cannot be taken away now can be later.
+    async fn purge(&self) -> u64 {
+        let now = self.tools.clock.stopwatch();
+        let mut last = self.purged.lock().await;
+        if last.is_some_and(|last| now - last < PURGE_EVERY) {
+            return 0;
+        }
+        *last = Some(now);
+        let mut purged = 0;
+        loop {
+            match self.source.purge(self.settings.retention.as_secs(), PURGE_ROWS).await {
+                Ok(some) => {
+                    purged += some;
+                    if some < u64::from(PURGE_ROWS) {
+                        return purged;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(intake.source = %self.settings.name, %error, "finished rows could not be taken away");
+                    return purged;
+                }
+            }
+        }
+    }
+}
+
+impl Run {
+    /// The run for machines: one line of JSON. Holds no value of a row.
+    pub fn document(&self, worker: &IntakeWorker) -> serde_json::Value {
+        let SourceSettings { name, mapping, mode, .. } = worker.settings();
+        let status = self.status.map(|status| {
+            serde_json::json!({
+                "waiting": status.waiting, "leased": status.leased, "parked": status.parked,
+                "done": status.done, "oldestSeconds": status.oldest_seconds,
+            })
+        });
+        serde_json::json!({
+            "source": name,
+            "table": mapping.table,
+            "mode": mode_name(*mode),
+            "rows": self.tally,
+            "purged": self.purged,
+            "status": status,
+            "error": self.outage.as_ref().map(ToString::to_string),
+        })
+    }
+}
