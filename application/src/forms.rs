@@ -16,6 +16,8 @@ mod inbox;
 mod labels;
 mod legacy;
 mod login;
+mod member_message;
+mod member_notices;
 mod members;
 mod moves;
 mod notices;
@@ -40,6 +42,10 @@ pub use deliveries::{
 pub use inbox::{Empty, MarkAllRead, MarkRead, Snooze, Undo};
 pub use legacy::fill_from_legacy;
 pub use login::Login;
+pub use member_message::{MEMBER_ROWS_MAX, MemberMessage, MessageRow};
+pub use member_notices::{
+    ConfiguredApp, SetMemberNotices, TestMemberNotice, member_notices_violation, own_words_violation,
+};
 pub use members::{RegisterMember, RegisterMyself, RevokeMember, UpdateMember, UpgradeMember};
 pub use moves::{AutoTransfer, BatchRelease, Claim, FollowUp, Freeze, PoolAssign, Release, WebsiteLead};
 pub use notices::{

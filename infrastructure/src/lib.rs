@@ -27,6 +27,7 @@ pub mod self_check;
 pub mod service_tokens;
 pub mod sessions;
 pub mod settler;
+pub mod signed_messages;
 pub mod signs;
 pub mod spreadsheet;
 pub mod transfer_previews;

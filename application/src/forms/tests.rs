@@ -3,6 +3,7 @@
 mod any_body;
 mod create;
 mod legacy;
+mod member_message;
 mod members;
 mod moves;
 mod notices;

@@ -118,9 +118,12 @@ impl Member {
     }
 }
 
-/// A row that was not there before, or not any more.
+/// A row that was not there before, or not any more. Whoever comes from a source that tells no status takes part.
 fn registered(row: Observation, by: &Actor, at: DateTime<Utc>) -> MemberEvent {
-    let Observation { key, fields, fingerprint, registered_at, .. } = row;
+    let Observation { key, mut fields, silent, fingerprint, registered_at, .. } = row;
+    if silent.contains(&MemberField::Status) {
+        fields.status.get_or_insert_with(|| MemberStatus::Active.into());
+    }
     let fields = Box::new(fields);
     let (source, row, by) = (MemberSource::Row(key), Some(fingerprint), by.clone());
     MemberRegistered { source, fields, row, registered_at, by, at }.into()

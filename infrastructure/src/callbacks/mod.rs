@@ -10,7 +10,7 @@ pub use store::{
 };
 
 /// Bytes as hex digits in lower case.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

@@ -188,6 +188,29 @@ impl CallbackStore {
         Ok(known.is_some_and(|known| known != hash))
     }
 
+    /// Takes a signature that is good once, of whoever sends to `app` of `sender`: `false` when it was taken before, by
+    /// whichever process. It is remembered until `until`, when nobody believes it any more.
+    pub async fn take_signature(
+        &self,
+        sender: &str,
+        app: &str,
+        signature: &str,
+        until: DateTime<Utc>,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.db.begin_write().await?;
+        let taken = with_tx!(&mut tx, conn => sqlx::query(sql::REMEMBER)
+            .bind(sender)
+            .bind(app)
+            .bind(signature)
+            .bind(signature)
+            .bind(until)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))?;
+        tx.commit().await?;
+        Ok(taken == 1)
+    }
+
     /// Takes up to `most` due callbacks, for a minute. `token` must be new.
     pub async fn claim(&self, token: Uuid, most: i64, now: DateTime<Utc>) -> Result<Vec<Claimed>, DbError> {
         let until = now + TimeDelta::seconds(LEASE_SECONDS);

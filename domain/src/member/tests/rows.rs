@@ -114,6 +114,19 @@ fn what_has_a_name_of_its_own_is_told_by_it_after_the_columns() {
 }
 
 #[test]
+fn whoever_comes_from_a_source_that_tells_no_status_takes_part() {
+    let told = |silent| Observation { silent, ..row(fields(&[("nickname", "小王")]), false) };
+    let mut member: Member = Member::default();
+    for event in member.decide(observe(told(vec![MemberField::Status]), 1)).unwrap() {
+        member.evolve(&event);
+    }
+    assert!(member.is_active());
+    assert_eq!(member.decide(observe(told(vec![MemberField::Status]), 2)), Ok(vec![]), "the same again");
+    let events = member.decide(observe(told(vec![]), 3)).unwrap();
+    assert!(matches!(events.as_slice(), [MemberEvent::Updated(_)]), "a NULL is a word: {events:?}");
+}
+
+#[test]
 fn a_reason_goes_with_the_revocation_it_was_given_for() {
     for status in ["INACTIVE", "SUCCESS", "ACTIVE", ""] {
         let mut story = Story::of(person());
