@@ -24,7 +24,7 @@ use projections::queries;
 use uuid::Uuid;
 
 /// Every kind of stream.
-pub(crate) const KINDS: [&str; 16] = [
+pub(crate) const KINDS: [&str; 17] = [
     Customer::TYPE,
     Staff::TYPE,
     Notification::TYPE,
