@@ -24,6 +24,7 @@ pub(crate) mod transfer_records;
 mod transfer_rules;
 
 pub(crate) use fact::{Fact, decode_page};
+pub use open_recycle_runs::RunRule;
 pub(crate) use projector::Projector;
 
 use infrastructure::db::Tx;

@@ -67,6 +67,8 @@ pub struct PreviewRecycleRule {
     pub rule: Option<RecycleRuleId>,
     /// What it would say.
     pub text: Option<RecycleWish>,
+    /// Whether it would count; it would when nothing is said.
+    pub enabled: Option<bool>,
     /// Until when the leads fall.
     pub until: Option<DateTime<Utc>>,
 }
@@ -110,6 +112,7 @@ impl PreviewRecycleRule {
     fn read(body: Value) -> Read<Self> {
         let mut fields = Fields::of(body, Null::Absent)?;
         let rule = fields.optional("ruleId", id);
+        let enabled = fields.optional("enabled", boolean);
         let until = fields.optional("until", date);
         let of_text = |value| {
             let mut fields = Fields::of(value, Null::Absent)?;
@@ -122,7 +125,7 @@ impl PreviewRecycleRule {
             fields.violated("ruleId", Rule::Required);
         }
         let text = text.and_then(|value| fields.inside("rule", of_text(value)));
-        fields.finish(Some(Self { rule, text, until }))
+        fields.finish(Some(Self { rule, text, enabled, until }))
     }
 }
 

@@ -145,7 +145,7 @@ async fn rules_now<B: CommandBus>(
 /// The rules that count now.
 pub async fn policy_now<B: CommandBus>(stores: Stores<'_, B>) -> Result<RecyclePolicy, LoadError> {
     let rules = rules_now(stores).await?;
-    Ok(RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule)), stores.clock.now()))
+    Ok(RecyclePolicy::of(rules.iter().map(|(id, rule)| (*id, rule))))
 }
 
 fn permitted(caller: &Caller, action: Action) -> Result<(), RecycleError> {

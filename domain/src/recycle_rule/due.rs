@@ -8,12 +8,13 @@ use crate::customer::{ContractStatus, Customer, LeadLevel, LeadSource, Ownership
 use crate::envelope::Actor;
 use crate::ids::RecycleRuleId;
 
-/// The rules that count, in the order in which they are asked, as they stand at one moment.
+/// The rules that count, in the order in which they are asked. Which of them decides about a lead follows from what
+/// happened to the lead and to the rules, and not from the moment at which it is asked (docs/adr/0025).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecyclePolicy {
     terms: Vec<RecycleTerm>,
-    /// A rule that began before decides alone; one that is yet to begin does so from then on.
-    as_of: DateTime<Utc>,
+    /// When any rule last changed, those that do not count included: what it was like before, nobody asks any more.
+    changed_at: Option<DateTime<Utc>>,
 }
 
 /// One rule that counts.
@@ -45,6 +46,8 @@ pub struct DueFacts {
     pub source: Option<LeadSource>,
     /// Whether it must stay where it is.
     pub frozen: bool,
+    /// Since when all of this is so, and perhaps for longer; `None`: for ever.
+    pub changed_at: Option<DateTime<Utc>>,
 }
 
 /// When a lead falls, and by which rule.
@@ -72,6 +75,7 @@ impl From<&Customer> for DueFacts {
             level: customer.lead_level,
             source: customer.profile.lead_source,
             frozen: customer.is_frozen(),
+            changed_at: customer.updated_at,
         }
     }
 }
@@ -92,21 +96,20 @@ impl DueFacts {
 }
 
 impl RecyclePolicy {
-    /// Of all rules, those that are enabled and not deleted, as they stand at `as_of`. Of the same priority, the one written
+    /// Of all rules that were ever written, those that are enabled and not deleted. Of the same priority, the one written
     /// first is asked first.
-    pub fn of<'a>(
-        rules: impl IntoIterator<Item = (RecycleRuleId, &'a RecycleRule)>,
-        as_of: DateTime<Utc>,
-    ) -> Self {
+    pub fn of<'a>(rules: impl IntoIterator<Item = (RecycleRuleId, &'a RecycleRule)>) -> Self {
+        let mut changed_at = None;
         let counts = |(rule, state): (RecycleRuleId, &'a RecycleRule)| {
             let text = state.text.clone().filter(|_| state.enabled && state.exists())?;
             let term = RecycleTerm { rule, text, decides_from: state.decides_from };
             Some((state.created_at, term))
         };
-        let mut found: Vec<_> = rules.into_iter().filter_map(counts).collect();
+        let rules = rules.into_iter().inspect(|(_, state)| changed_at = changed_at.max(state.updated_at));
+        let mut found: Vec<_> = rules.filter_map(counts).collect();
         found.sort_by_key(|(created_at, term)| (term.text.priority, *created_at, term.rule));
         let terms = found.into_iter().map(|(_, term)| term).collect();
-        Self { terms, as_of }
+        Self { terms, changed_at }
     }
 
     /// The rules, in the order in which they are asked.
@@ -121,8 +124,13 @@ impl RecyclePolicy {
 
     /// When the lead falls. At every moment the first rule that fits it and has begun decides, however late it lets the
     /// lead fall. `None`: never.
+    ///
+    /// A lead that was due stays so, by that rule, when another one begins: it would have fallen but for the hour at which
+    /// somebody looked. Once something happened to the lead or to a rule, the rule that decides at that moment does: a lead
+    /// that lay frozen through the time of one rule falls by no rule of that time.
     pub fn pool_due(&self, facts: &DueFacts) -> Option<PoolDue> {
         let owned_since = facts.recyclable_since()?;
+        let settled = facts.changed_at.max(self.changed_at).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let mut found: Option<PoolDue> = None;
         // From then on a rule that is asked before decides.
         let mut until: Option<DateTime<Utc>> = None;
@@ -130,11 +138,11 @@ impl RecyclePolicy {
         {
             let days = text.days_of(facts.level);
             let at = text.falls(facts, owned_since, days);
-            if until.is_none_or(|until| at < until) && found.is_none_or(|found| at < found.at) {
+            if until.is_none_or(|until| at.max(settled) < until) && found.is_none_or(|found| at < found.at) {
                 found = Some(PoolDue { at, rule: *rule, days });
             }
             let decides_from = decides_from.unwrap_or(text.effective_from);
-            if decides_from <= self.as_of {
+            if decides_from <= settled {
                 break;
             }
             until = Some(until.map_or(decides_from, |until| until.min(decides_from)));

@@ -3,6 +3,8 @@
 //! When a lead falls is never stored: it is asked of [`RecyclePolicy::pool_due`] with what the rows say. The roster
 //! shows in one pass which leads cannot be meant; the rows of the others are read and asked exactly.
 
+mod runs;
+
 use std::time::Duration;
 
 use application::bus::LoadError;
@@ -17,10 +19,15 @@ use infrastructure::with_pool;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::corrupt;
 use super::customers::rows_by_id;
 use super::roster::Entry;
-use super::{Page, PageRequest, corrupt};
 use crate::{Projections, ReadModel};
+
+pub use crate::read_models::RunRule;
+#[cfg(test)]
+pub(crate) use runs::STATEMENTS as RUN_STATEMENTS;
+pub use runs::{RUNS_PAGE_MAX, RecycleRunRow, runs};
 
 /// Rows read by one statement.
 const ROWS_AT_ONCE: usize = 500;
@@ -42,14 +49,8 @@ const UNFINISHED_MAX: i64 = 100;
 
 const UNFINISHED: &str = "SELECT id FROM open_recycle_runs WHERE open ORDER BY period, id LIMIT $1";
 
-/// Most runs of a page: what each planned is read out of the log.
-pub const RUNS_PAGE_MAX: u32 = 50;
-
-const RUNS: &str = "SELECT id FROM open_recycle_runs ORDER BY period DESC, id DESC LIMIT $1 OFFSET $2";
-const RUNS_COUNT: &str = "SELECT count(*) FROM open_recycle_runs";
-
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS, UNFINISHED, RUNS, RUNS_COUNT];
+pub(crate) const STATEMENTS: &[&str] = &[RULES, REMINDERS, UNFINISHED];
 
 /// A recycle rule as the read model has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,29 +89,18 @@ pub async fn rules(db: &Db) -> Result<Vec<RecycleRuleRow>, DbError> {
     Ok(rows)
 }
 
-/// The rules that count, as they stand now, for what customer rows show of them.
-pub async fn policy(db: &Db, now: DateTime<Utc>) -> Result<RecyclePolicy, DbError> {
+/// The rules that count, for what customer rows show of them.
+pub async fn policy(db: &Db) -> Result<RecyclePolicy, DbError> {
     let rows = all_rules(db).await?;
-    Ok(RecyclePolicy::of(rows.iter().map(|row| (row.id, &row.rule)), now))
-}
-
-/// Every run that began, the latest period first.
-pub async fn runs(db: &Db, page: PageRequest) -> Result<Page<RecycleRunId>, DbError> {
-    let total: i64 = with_pool!(db, pool => sqlx::query_scalar(RUNS_COUNT).fetch_one(pool).await)?;
-    let offset = i64::try_from(page.offset()).unwrap_or(i64::MAX);
-    let ids: Vec<Uuid> = with_pool!(db, pool => sqlx::query_scalar(RUNS)
-        .bind(i64::from(page.limit))
-        .bind(offset)
-        .fetch_all(pool)
-        .await)?;
-    Ok(page.holds(ids.into_iter().map(RecycleRunId).collect(), total))
+    Ok(RecyclePolicy::of(rows.iter().map(|row| (row.id, &row.rule))))
 }
 
 /// What the read models say, for `application::recycling`.
 #[derive(Debug, Clone)]
 pub struct RecyclingLeads(pub Projections);
 
-/// When the lead falls at the earliest: a person who gave it away only puts it off, perhaps until another rule decides.
+/// When the lead falls at the earliest: a person who gave it away only puts it off, perhaps until another rule decides, and
+/// so does whatever happened to it since it was due.
 fn earliest(policy: &RecyclePolicy, lead: &Entry) -> Option<PoolDue> {
     let owned_since = lead.assigned_at.filter(|_| lead.owner.is_some())?;
     policy.pool_due(&DueFacts {
@@ -121,6 +111,7 @@ fn earliest(policy: &RecyclePolicy, lead: &Entry) -> Option<PoolDue> {
         level: lead.lead_level,
         source: lead.lead_source,
         frozen: lead.frozen,
+        changed_at: None,
     })
 }
 

@@ -5,7 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::customer::{
     ContractStatus, CustomerEvent, CustomerFrozen, CustomerRecycled, FollowUpDue, RecycleWarned,
 };
-use domain::recycle_rule::run::{RecycleRunCompleted, RecycleRunEvent};
+use domain::planned_leads::Stayed;
+use domain::recycle_rule::run::{
+    NamedRule, PlannedFall, RecycleRunCompleted, RecycleRunEvent, RecycleRunPlanned, RecycleRunStarted,
+};
 use domain::recycle_rule::{
     PoolDue, RecycleKind, RecycleRuleDeleted, RecycleRuleDisabled, RecycleRuleEvent, RecycleRuleRevised,
     RecycleText,
@@ -40,7 +43,7 @@ async fn world(backend: Backend) -> World {
 }
 
 async fn falling(world: &World, until: DateTime<Utc>) -> Vec<u128> {
-    let policy = policy(&world.db, dawn()).await.unwrap();
+    let policy = policy(&world.db).await.unwrap();
     let found = port(world).falling(&policy, None, until, 100).await.unwrap();
     found.into_iter().map(|one| one.customer.0.as_u128() - customer(0).0.as_u128()).collect()
 }
@@ -62,7 +65,7 @@ async fn what_falls_is_asked_of_the_rows_by_the_moment_it_falls(#[case] backend:
     assert_eq!(falling(&world, day(7)).await, [6]);
     assert_eq!(falling(&world, day(30)).await, [6, 1], "the one that was followed up falls later");
 
-    let policy = policy(&world.db, dawn()).await.unwrap();
+    let policy = policy(&world.db).await.unwrap();
     let due = PoolDue { at: day(7), rule: recycle_rule(1), days: 7 };
     let first = Falling { customer: customer(6), owner: staff(2), due };
     assert_eq!(port(&world).falling(&policy, None, day(30), 1).await.unwrap(), [first]);
@@ -91,7 +94,7 @@ async fn the_days_that_a_person_s_gift_is_safe_count_in_the_rows_too(#[case] bac
     world.settle().await;
     assert_eq!(falling(&world, day(19)).await, [2]);
     assert_eq!(falling(&world, day(20)).await, [2, 1]);
-    let policy = policy(&world.db, dawn()).await.unwrap();
+    let policy = policy(&world.db).await.unwrap();
     // What another rule decides takes no place in the answer, however little there is room for.
     for (by, fall) in [(None, vec![customer(2)]), (Some(1), vec![customer(2)]), (Some(9), vec![])] {
         let found = port(&world).falling(&policy, by.map(recycle_rule), day(30), 1).await.unwrap();
@@ -114,7 +117,7 @@ async fn a_warning_is_found_until_it_was_told(#[case] backend: Backend) {
             .into();
     world.append(customer(2), &[told]).await;
     world.settle().await;
-    let policy = policy(&world.db, dawn()).await.unwrap();
+    let policy = policy(&world.db).await.unwrap();
     let warned = async |at| {
         let found = port(&world).warnings(&policy, at, 100).await.unwrap();
         found
@@ -173,8 +176,7 @@ async fn rules_are_listed_in_the_order_in_which_they_are_asked(#[case] backend: 
     world.settle().await;
     let listed: Vec<_> = rules(&world.db).await.unwrap().iter().map(|row| (row.id, row.version)).collect();
     assert_eq!(listed, [(recycle_rule(2), 2), (recycle_rule(3), 1), (recycle_rule(1), 2)]);
-    let counting: Vec<_> =
-        policy(&world.db, dawn()).await.unwrap().terms().iter().map(|term| term.rule).collect();
+    let counting: Vec<_> = policy(&world.db).await.unwrap().terms().iter().map(|term| term.rule).collect();
     assert_eq!(counting, [recycle_rule(3), recycle_rule(1)]);
     let known = port(&world).rules().await.unwrap();
     assert_eq!(known, [1, 2, 3, 4].map(recycle_rule), "deleted ones too");
@@ -204,8 +206,58 @@ async fn a_run_is_unfinished_until_its_end(#[case] backend: Backend) {
     world.settle().await;
     assert_eq!(leads.unfinished().await.unwrap(), [1, 3].map(|n| run(day(n))));
 
-    let page = |number, limit| runs(&world.db, PageRequest::new(number, limit, RUNS_PAGE_MAX));
-    let all = page(1, 2).await.unwrap();
-    assert_eq!((all.items, all.total), ([3, 2].map(|n| run(day(n))).to_vec(), 3), "those that are over too");
-    assert_eq!(page(2, 2).await.unwrap().items, [run(day(1))]);
+    let page = async |number, limit| {
+        let page = runs(&world.db, PageRequest::new(number, limit, RUNS_PAGE_MAX)).await.unwrap();
+        (page.items.into_iter().map(|run| run.id).collect::<Vec<_>>(), page.total)
+    };
+    assert_eq!(page(1, 2).await, ([3, 2].map(|n| run(day(n))).to_vec(), 3), "those that are over too");
+    assert_eq!(page(2, 2).await, (vec![run(day(1))], 3));
+}
+
+#[rstest]
+#[case(Backend::Sqlite)]
+#[case(Backend::Postgres)]
+#[tokio::test]
+async fn the_list_of_runs_counts_their_leads_however_the_events_come_in(
+    #[case] backend: Backend,
+    #[values(true, false)] in_one_page: bool,
+) {
+    let world = World::new(backend).await;
+    let (first, second) = (recycle_rule(1), recycle_rule(2));
+    let named = |rule, name: &str| NamedRule { rule, name: name.to_owned() };
+    let rules = vec![named(first, "七天未跟进"), named(second, "三十天未签约")];
+    let by = |n, rule| PlannedFall { rule, ..planned(n) };
+    let started = RecycleRunStarted { period: day(1), rules: rules.clone(), at: day(2) };
+    let planned = |falls| RecycleRunEvent::from(RecycleRunPlanned { falls });
+    let completed = RecycleRunCompleted {
+        period: day(1),
+        rules,
+        fallen: vec![by(1, first), by(3, first)],
+        skipped: vec![Stayed { customer: customer(2), reason: "touched".to_owned() }],
+        at: day(3),
+    };
+    let events: [RecycleRunEvent; 4] = [
+        started.into(),
+        planned(vec![by(1, first), by(2, second)]),
+        planned(vec![by(3, first)]),
+        completed.into(),
+    ];
+    let row = async || runs(&world.db, PageRequest::new(1, 9, RUNS_PAGE_MAX)).await.unwrap().items.remove(0);
+    if in_one_page {
+        world.append(run(day(1)), &events).await;
+    } else {
+        for (n, event) in events.iter().enumerate() {
+            world.append(run(day(1)), std::slice::from_ref(event)).await;
+            world.settle().await;
+            let row = row().await;
+            assert_eq!((row.planned, row.completed_at.is_some()), ([0, 2, 3, 3][n], n == 3));
+            assert_eq!((row.fallen, row.stayed), if n == 3 { (2, 1) } else { (0, 0) });
+        }
+    }
+    world.settle().await;
+    let row = row().await;
+    assert_eq!((row.period, row.started_at, row.completed_at), (day(1), day(2), Some(day(3))));
+    let of_rules: Vec<_> = row.rules.iter().map(|one| (one.name.as_str(), one.planned)).collect();
+    assert_eq!(of_rules, [("七天未跟进", 2), ("三十天未签约", 1)]);
+    assert_eq!((row.planned, row.fallen, row.stayed), (3, 2, 1));
 }

@@ -45,6 +45,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         follow_ups::STATEMENTS,
         pool::STATEMENTS,
         recycling::STATEMENTS,
+        recycling::RUN_STATEMENTS,
         queries::staff::STATEMENTS,
         inbox::STATEMENTS,
         deliveries::STATEMENTS,

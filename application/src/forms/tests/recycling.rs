@@ -125,6 +125,10 @@ fn a_preview_is_of_a_rule_or_of_a_text() {
     assert_eq!((known.rule.map(|rule| rule.to_string()), known.text), (Some(id.to_owned()), None));
     let new = PreviewRecycleRule::parse(json!({ "rule": least(), "until": "2026-05-01" })).unwrap();
     assert!(new.rule.is_none() && new.text.is_some() && new.until.is_some());
+    assert_eq!((known.enabled, new.enabled), (None, None));
+    let off = PreviewRecycleRule::parse(json!({ "ruleId": id, "enabled": false })).unwrap();
+    assert_eq!(off.enabled, Some(false));
+    assert_eq!(paths(PreviewRecycleRule::parse(json!({ "ruleId": id, "enabled": 1 }))), ["enabled"]);
     assert_eq!(paths(PreviewRecycleRule::parse(json!({}))), ["ruleId"]);
     let wrong = json!({ "name": "x", "kind": "not_signed", "days": 0 });
     for body in [json!({ "ruleId": id, "rule": wrong }), json!({ "rule": wrong })] {

@@ -61,12 +61,12 @@ fn a_preview_says_who_would_fall_and_writes_nothing() {
     give(&office.bus, 2, day(2));
     *office.now.lock().unwrap() = day(8);
     let head = office.bus.head();
-    let draft = |until| Draft { rule: rule(0), text: Some(text().into()), until };
+    let draft = |until| Draft { rule: rule(0), text: Some(text().into()), enabled: true, until };
     let shown = |draft| ready(preview(office.stores(), &caller(Role::Operator), draft)).unwrap();
     let at_once = shown(draft(None));
     assert_eq!((at_once.effective_from, at_once.until), (day(8), day(8)), "what is past means at once");
     assert_eq!(at_once.people, [(staff(OWNER), 2)]);
-    let whenever = Draft { rule: rule(0), text: Some(text().beginning(None)), until: None };
+    let whenever = Draft { rule: rule(0), text: Some(text().beginning(None)), enabled: true, until: None };
     let warned = shown(whenever);
     assert_eq!((warned.effective_from, warned.until), (day(11), day(11)), "when everybody was warned");
     let later = shown(draft(Some(day(9))));
@@ -77,7 +77,7 @@ fn a_preview_says_who_would_fall_and_writes_nothing() {
     let employee = ready(preview(office.stores(), &caller(Role::Employee), draft(None)));
     let no = RecycleRefusal::Forbidden("只有管理员、经理或运营可以查看回收规则和公海规则");
     assert_eq!(refused(employee), no);
-    let nobody = Draft { rule: rule(7), text: None, until: None };
+    let nobody = Draft { rule: rule(7), text: None, enabled: true, until: None };
     let unknown = ready(preview(office.stores(), &caller(Role::Admin), nobody));
     assert_eq!(refused(unknown), RecycleRefusal::Rule(RecycleRuleError::NotFound));
 }
@@ -87,12 +87,41 @@ fn a_preview_asks_the_other_rules_first() {
     let office = Office::with(2);
     *office.now.lock().unwrap() = day(8);
     let behind = RecycleText { priority: 99, kind: RecycleKind::NotSigned { days: 9 }, ..text() };
-    let draft = Draft { rule: rule(1), text: Some(behind.into()), until: Some(day(90)) };
+    let draft = Draft { rule: rule(1), text: Some(behind.into()), enabled: true, until: Some(day(90)) };
     let shown = ready(preview(office.stores(), &caller(Role::Admin), draft)).unwrap();
     assert_eq!(shown.falling, [], "the rule before it fits every lead");
-    let kept = Draft { rule: rule(0), text: None, until: None };
+    let kept = Draft { rule: rule(0), text: None, enabled: true, until: None };
     let shown = ready(preview(office.stores(), &caller(Role::Admin), kept)).unwrap();
     assert_eq!(shown.falling.len(), 2);
+}
+
+/// Nobody falls by the first rule for ninety days; the one behind it would have taken everybody long ago.
+#[test]
+fn a_preview_of_a_rule_that_goes_or_moves_says_who_falls_by_those_behind_it() {
+    let (office, admin) = (Office::without_rules(2), caller(Role::Admin));
+    let gentle = RecycleText { kind: RecycleKind::NoFollowUp { days: 90 }, priority: 10, ..text() };
+    let strict = RecycleText { kind: RecycleKind::NoFollowUp { days: 5 }, priority: 20, ..text() };
+    office.write(0, gentle.clone());
+    office.write(1, strict);
+    *office.now.lock().unwrap() = day(8);
+    let head = office.bus.head();
+    let shown = |text: Option<RecycleText>, enabled| {
+        let draft = Draft { rule: rule(0), text: text.map(Into::into), enabled, until: None };
+        ready(preview(office.stores(), &admin, draft)).unwrap()
+    };
+    let stays = shown(None, true);
+    assert_eq!((stays.falling.len(), stays.behind.len()), (0, 0));
+    let goes = shown(None, false);
+    assert_eq!((goes.falling.len(), goes.until, goes.effective_from), (0, day(8), day(8)));
+    let by: Vec<_> = goes.behind.iter().map(|one| (one.due.rule, one.due.at)).collect();
+    assert_eq!(by, [(rule(1), day(5)), (rule(1), day(5))]);
+    assert_eq!(goes.behind_people(), [(staff(OWNER), 2)]);
+    assert_eq!(goes.names.len(), 2);
+    let moved = shown(Some(RecycleText { priority: 30, ..gentle }), true);
+    assert_eq!((moved.falling.len(), moved.behind.len()), (0, 2));
+    // One that does not count keeps nobody.
+    ready(switch_rule(&office.bus, &admin, &context(day(8)), (rule(0), None), false)).unwrap();
+    assert_eq!((shown(None, false).behind.len(), office.bus.head()), (0, head + 1));
 }
 
 #[test]

@@ -15,11 +15,14 @@ use super::arguments::{RecycleCommand, RecycleExplain, RecycleRuns};
 use super::transfer::words::numbers;
 use super::{moment, open, say};
 use crate::http::people::People;
-use crate::http::recycling::runs::{RecycleRunDocument, RecycleRunExplained, documents, owners};
+use crate::http::recycling::runs::{RecycleRunDocument, RecycleRunExplained, owners};
 use crate::http::text::Language;
 
-/// Leads that are printed one by one; `--json` has more.
-const LEADS_SHOWN_MAX: usize = 50;
+/// Leads that are printed one by one unless somebody wants all.
+const LEADS_SHOWN: u32 = 50;
+
+/// Leads that `--json` has unless somebody wants all.
+const LEADS_IN_JSON: u32 = 1000;
 
 /// Runs one of them.
 pub(crate) async fn run(config: Option<PathBuf>, command: RecycleCommand) -> Result<ExitCode> {
@@ -34,7 +37,7 @@ async fn runs(config: Option<PathBuf>, arguments: &RecycleRuns) -> Result<()> {
     let opened = open::for_reading(config).await?;
     let page = query::runs(opened.store.db(), PageRequest::new(1, arguments.limit, RUNS_PAGE_MAX)).await?;
     let total = page.total;
-    let runs = documents(&opened.store.bus, page.items).await?;
+    let runs: Vec<RecycleRunDocument> = page.items.into_iter().map(RecycleRunDocument::from).collect();
     if arguments.output.json {
         return say::json(&runs);
     }
@@ -67,12 +70,21 @@ async fn explain(config: Option<PathBuf>, arguments: &RecycleExplain) -> Result<
     let id = arguments.run;
     let run = opened.store.bus.load::<RecycleRun>(&StreamId::from(id)).await?.state;
     let people = People::read(&opened.store.bus, owners(&run)).await?;
-    let document = RecycleRunExplained::of(id, &run, &people, Language::English)
+    let most = match (arguments.all, arguments.output.json) {
+        (true, _) => u32::MAX,
+        (false, true) => LEADS_IN_JSON,
+        (false, false) => LEADS_SHOWN,
+    };
+    let document = RecycleRunExplained::of(id, &run, &people, (1, most), Language::English)
         .with_context(|| format!("there is no run {id}; `leadwire recycle runs` shows all"))?;
+    let left_out = document.run.planned_count.saturating_sub(document.leads.len());
+    if left_out > 0 {
+        say::remark(format_args!("{left_out} more leads are left out; `--all` shows them too."));
+    }
     if arguments.output.json {
         return say::json(&document);
     }
-    let shown = &document.leads[..document.leads.len().min(LEADS_SHOWN_MAX)];
+    let shown = &document.leads;
     let numbers = numbers(&opened, shown.iter().map(|lead| lead.customer_id)).await?;
     let number = |lead: CustomerId| numbers.get(&lead).cloned().unwrap_or_else(|| lead.to_string());
     print_head(&document)?;
@@ -83,11 +95,7 @@ async fn explain(config: Option<PathBuf>, arguments: &RecycleExplain) -> Result<
             [number(lead.customer_id), lead.owner_name.clone(), fate]
         })
         .collect();
-    say::table(["LEAD", "OWNER", "WHAT CAME OF IT"], &rows)?;
-    if document.run.planned_count > shown.len() {
-        say::remark(format_args!("… and {} more.", document.run.planned_count - shown.len()));
-    }
-    Ok(())
+    say::table(["LEAD", "OWNER", "WHAT CAME OF IT"], &rows)
 }
 
 fn print_head(document: &RecycleRunExplained) -> Result<()> {

@@ -51,7 +51,7 @@ fn terms() -> Arc<RecyclePolicy> {
     };
     let created = RecycleRuleCreated { text, enabled: true, by: boss(), at: at(-DAY) };
     let rule: RecycleRule = after(&[created.into()]);
-    Arc::new(RecyclePolicy::of([(recycle_rule(), &rule)], at(0)))
+    Arc::new(RecyclePolicy::of([(recycle_rule(), &rule)]))
 }
 
 pub(super) fn recycle(at: DateTime<Utc>) -> CustomerCommand {

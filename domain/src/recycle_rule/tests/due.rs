@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::*;
 use crate::customer::{
     AssignmentSource, Customer, CustomerAssigned, CustomerClaimed, CustomerCreated, CustomerEvent,
-    CustomerFrozen, CustomerNumber, CustomerReleased, CustomerStatusChanged, FollowUpKind, FollowUpRecorded,
-    Profile,
+    CustomerFrozen, CustomerNumber, CustomerReleased, CustomerStatusChanged, FollowUpDue, FollowUpKind,
+    FollowUpRecorded, Profile, RecycleWarned,
 };
 use crate::ids::{FollowUpId, RecycleRuleId};
 use crate::testing::staff;
@@ -15,21 +15,21 @@ fn id(n: u128) -> RecycleRuleId {
     RecycleRuleId(Uuid::from_u128(n))
 }
 
-/// The rules 1, 2, 3… with these texts, before any of them began.
+/// The rules 1, 2, 3… with these texts, written long before.
 pub(super) fn policy(texts: &[RecycleText]) -> RecyclePolicy {
-    policy_at(texts, days(-1000))
+    let written = |text: &RecycleText| after(&[written_long_before(text.clone())]);
+    let rules: Vec<RecycleRule> = texts.iter().map(written).collect();
+    RecyclePolicy::of((1..).map(id).zip(&rules))
 }
 
-/// The same as they stand at that moment.
-pub(super) fn policy_at(texts: &[RecycleText], as_of: DateTime<Utc>) -> RecyclePolicy {
-    let rules: Vec<RecycleRule> = texts.iter().map(|text| after(&[created(text.clone()).into()])).collect();
-    RecyclePolicy::of((1..).map(id).zip(&rules), as_of)
+fn written_long_before(text: RecycleText) -> RecycleRuleEvent {
+    RecycleRuleCreated { at: days(-1000), ..created(text) }.into()
 }
 
 /// One of the rules alone.
-pub(super) fn policy_of(term: &RecycleTerm, as_of: DateTime<Utc>) -> RecyclePolicy {
-    let rule: RecycleRule = after(&[created(term.text.clone()).into()]);
-    RecyclePolicy::of([(term.rule, &rule)], as_of)
+pub(super) fn policy_of(term: &RecycleTerm) -> RecyclePolicy {
+    let rule: RecycleRule = after(&[written_long_before(term.text.clone())]);
+    RecyclePolicy::of([(term.rule, &rule)])
 }
 
 /// An ordinary lead, owned since the first day.
@@ -42,6 +42,7 @@ fn facts() -> DueFacts {
         level: Some(LeadLevel::A),
         source: Some(LeadSource::Douyin),
         frozen: false,
+        changed_at: None,
     }
 }
 
@@ -106,21 +107,18 @@ fn a_rule_that_is_yet_to_begin_shields_no_lead_from_one_that_has_begun() {
     };
     let strict = |days| RecycleText { kind: RecycleKind::NoFollowUp { days }, ..text() };
     let since = |day| DueFacts { owned_since: Some(days(day)), ..facts() };
-    for (strict_days, owned, as_of, expected) in [
-        (5, 0, 1, (days(5), 2)),
-        (19, 0, 1, (days(19), 2)),
+    for (strict_days, owned, expected) in [
+        (5, 0, (days(5), 2)),
+        (19, 0, (days(19), 2)),
         // When it would fall, the gentle one decides.
-        (20, 0, 1, (days(60), 1)),
-        (5, 16, 1, (days(76), 1)),
-        (5, 14, 1, (days(19), 2)),
-        // It was to fall before, and lay frozen, say: what decides now is asked.
-        (5, 0, 20, (days(60), 1)),
-        (5, 0, 19, (days(5), 2)),
+        (20, 0, (days(60), 1)),
+        (5, 16, (days(76), 1)),
+        (5, 14, (days(19), 2)),
     ] {
-        let policy = policy_at(&[gentle.clone(), strict(strict_days)], days(as_of));
+        let policy = policy(&[gentle.clone(), strict(strict_days)]);
         let due = policy.pool_due(&since(owned)).map(|due| (due.at, due.rule));
         let (at, rule) = expected;
-        assert_eq!(due, Some((at, id(rule))), "{strict_days} days, owned since {owned}, as of {as_of}");
+        assert_eq!(due, Some((at, id(rule))), "{strict_days} days, owned since {owned}");
     }
     // One that lets leads fall the moment it begins, and one behind it that would have taken them later.
     let sudden = RecycleText { kind: RecycleKind::NoFollowUp { days: 2 }, ..gentle.clone() };
@@ -130,31 +128,65 @@ fn a_rule_that_is_yet_to_begin_shields_no_lead_from_one_that_has_begun() {
     assert_eq!(due(&[gentle, soon, strict(15)], facts()), Some((days(10), id(2))));
 }
 
+/// It was due on the fifth day, and nobody came to let it fall before the gentle rule began on the twentieth.
+#[test]
+fn what_was_due_stays_due_however_late_somebody_looks_until_something_happens() {
+    let gentle = RecycleText {
+        priority: 1,
+        kind: RecycleKind::NoFollowUp { days: 60 },
+        effective_from: days(20),
+        ..text()
+    };
+    let strict = RecycleText { kind: RecycleKind::NoFollowUp { days: 5 }, ..text() };
+    for (lead_changed, expected) in [
+        (None, (days(5), 2)),
+        (Some(days(3)), (days(5), 2)),
+        // It lay frozen, say, and the strict rule still decided when it was let go.
+        (Some(days(19)), (days(5), 2)),
+        // And the gentle one did.
+        (Some(days(20)), (days(60), 1)),
+        (Some(days(300)), (days(60), 1)),
+    ] {
+        let facts = DueFacts { changed_at: lead_changed, ..facts() };
+        let (at, rule) = expected;
+        let expected = Some((at, id(rule)));
+        assert_eq!(due(&[gentle.clone(), strict.clone()], facts), expected, "changed {lead_changed:?}");
+        // The same of the rules: one was taken away on that day.
+        let long_ago = |text: &RecycleText| after::<RecycleRule>(&[written_long_before(text.clone())]);
+        let (first, second) = (long_ago(&gentle), long_ago(&strict));
+        let gone = RecycleRuleDeleted { by: boss(), at: lead_changed.unwrap_or(days(-9)) };
+        let third: RecycleRule = after(&[written_long_before(text()), gone.into()]);
+        let policy = RecyclePolicy::of([(id(1), &first), (id(2), &second), (id(3), &third)]);
+        let due = policy.pool_due(&super::due::facts()).map(|due| (due.at, due.rule));
+        assert_eq!(due, expected, "a rule went {lead_changed:?}");
+    }
+}
+
 #[test]
 fn whom_a_rule_spares_it_spares_while_its_new_words_wait() {
-    let strict = created(RecycleText { kind: RecycleKind::NoFollowUp { days: 5 }, ..text() });
-    let strict: RecycleRule = after(&[strict.into()]);
+    let strict = RecycleText { kind: RecycleKind::NoFollowUp { days: 5 }, ..text() };
+    let strict: RecycleRule = after(&[written_long_before(strict)]);
     let gentle = |days, priority| RecycleText { priority, kind: RecycleKind::NoFollowUp { days }, ..text() };
     let revised = |text: RecycleText, on| RecycleRuleRevised { text, by: boss(), at: days(on) };
     let written = created(RecycleText { effective_from: days(2), ..gentle(60, 1) });
     let later = RecycleText { effective_from: days(20), ..gentle(90, 1) };
-    let due = |events: &[RecycleRuleEvent], as_of| {
+    let due = |events: &[RecycleRuleEvent]| {
         let first: RecycleRule = after(events);
-        let policy = RecyclePolicy::of([(id(1), &first), (id(2), &strict)], days(as_of));
+        let policy = RecyclePolicy::of([(id(1), &first), (id(2), &strict)]);
         policy.pool_due(&facts()).map(|due| (due.at, due.rule))
     };
     let gentler: &[RecycleRuleEvent] = &[written.clone().into(), revised(later.clone(), 10).into()];
-    assert_eq!(due(gentler, 11), Some((days(90), id(1))));
+    assert_eq!(due(gentler), Some((days(90), id(1))));
     // Twice, and then a shorter one: it falls by these words at their beginning, and by nobody else's before.
     let sooner = RecycleText { effective_from: days(25), ..gentle(8, 1) };
     let twice = &[gentler, &[revised(sooner, 12).into()]].concat();
-    assert_eq!(due(twice, 13), Some((days(25), id(1))));
+    assert_eq!(due(twice), Some((days(25), id(1))));
     // One that had not begun spared nobody, and one that was off does not either.
     let early: &[RecycleRuleEvent] = &[written.clone().into(), revised(later.clone(), 1).into()];
-    assert_eq!(due(early, 1), Some((days(5), id(2))));
+    assert_eq!(due(early), Some((days(5), id(2))));
     let off = disabled(at(1)).into();
     let on = enabled(days(20), days(11)).into();
-    assert_eq!(due(&[written.into(), off, revised(later, 10).into(), on], 11), Some((days(5), id(2))));
+    assert_eq!(due(&[written.into(), off, revised(later, 10).into(), on]), Some((days(5), id(2))));
 }
 
 #[test]
@@ -162,7 +194,7 @@ fn of_the_same_place_the_rule_written_first_decides() {
     let late = RecycleRuleCreated { at: at(9), ..created(text()) };
     let (first, second): (RecycleRule, RecycleRule) =
         (after(&[late.into()]), after(&[created(text()).into()]));
-    let policy = RecyclePolicy::of([(id(1), &first), (id(2), &second)], days(0));
+    let policy = RecyclePolicy::of([(id(1), &first), (id(2), &second)]);
     assert_eq!(policy.pool_due(&facts()).map(|due| due.rule), Some(id(2)));
 }
 
@@ -171,8 +203,8 @@ fn rules_that_are_off_or_gone_do_not_count() {
     let off: RecycleRule = after(&[created(text()).into(), disabled(at(1)).into()]);
     let gone: RecycleRule = after(&[created(text()).into(), deleted().into()]);
     let never = RecycleRule::default();
-    let policy = RecyclePolicy::of([(id(1), &off), (id(2), &gone), (id(3), &never)], DateTime::UNIX_EPOCH);
-    assert_eq!(policy, RecyclePolicy::default());
+    let policy = RecyclePolicy::of([(id(1), &off), (id(2), &gone), (id(3), &never)]);
+    assert_eq!(policy.terms(), []);
     assert_eq!(policy.pool_due(&facts()), None);
 }
 
@@ -291,21 +323,27 @@ fn a_lead_tells_its_own_facts() {
         };
     let claim = CustomerClaimed { by: staff(1), at: days(0) };
     let freeze = CustomerFrozen { reason: None, by: boss(), at: days(1) };
+    let warn = RecycleWarned { to: staff(1), rule: id(1), due_at: days(30), offset_hours: 24, at: days(29) };
+    let remind = FollowUpDue { to: staff(1), due: days(2), at: days(2) };
     let sign = CustomerStatusChanged {
         from: ContractStatus::Pending,
         to: ContractStatus::Signed,
         by: boss(),
         at: days(1),
     };
+    let changed = |day, facts| DueFacts { changed_at: Some(days(day)), ..facts };
     let given = DueFacts { given_by_person: true, ..facts() };
     for (events, expected) in [
-        (owned(), given),
-        (vec![create.clone().into(), assign(99).into()], facts()), // the boss took it
-        (vec![create.clone().into(), claim.into()], facts()),
-        (with(follow_up.into()), DueFacts { last_follow_up_at: Some(days(3)), ..given }),
-        (with(release.into()), DueFacts { owned_since: None, ..facts() }),
-        (with(freeze.into()), DueFacts { frozen: true, ..given }),
-        (with(sign.into()), DueFacts { status: Some(ContractStatus::Signed), ..given }),
+        (owned(), changed(0, given)),
+        (vec![create.clone().into(), assign(99).into()], changed(0, facts())), // the boss took it
+        (vec![create.clone().into(), claim.into()], changed(0, facts())),
+        (with(follow_up.into()), DueFacts { last_follow_up_at: Some(days(3)), ..changed(3, given) }),
+        (with(release.into()), DueFacts { owned_since: None, ..changed(1, facts()) }),
+        (with(freeze.into()), DueFacts { frozen: true, ..changed(1, given) }),
+        (with(sign.into()), DueFacts { status: Some(ContractStatus::Signed), ..changed(1, given) }),
+        // That its owner is warned or reminded changes nothing about a lead.
+        (with(warn.into()), changed(0, given)),
+        (with(remind.into()), changed(0, given)),
         (vec![], DueFacts { owned_since: None, status: None, level: None, source: None, ..facts() }),
     ] {
         assert_eq!(DueFacts::from(&after::<Customer>(&events)), expected, "{events:?}");

@@ -5,7 +5,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::due::{policy, policy_at, policy_of};
+use super::due::{policy, policy_of};
 use super::*;
 use crate::testing::play;
 
@@ -53,10 +53,22 @@ fn any_facts() -> impl Strategy<Value = DueFacts> {
         of(select(LeadLevel::ALL)),
         of(select(LeadSource::ALL)),
         any::<bool>(),
+        of((-40..40_i64).prop_map(days)),
     );
-    strategy.prop_map(|(owned_since, given_by_person, last_follow_up_at, status, level, source, frozen)| {
-        DueFacts { owned_since, given_by_person, last_follow_up_at, status, level, source, frozen }
-    })
+    strategy.prop_map(
+        |(owned_since, given_by_person, last_follow_up_at, status, level, source, frozen, changed_at)| {
+            DueFacts {
+                owned_since,
+                given_by_person,
+                last_follow_up_at,
+                status,
+                level,
+                source,
+                frozen,
+                changed_at,
+            }
+        },
+    )
 }
 
 fn any_command() -> impl Strategy<Value = RecycleRuleCommand> {
@@ -113,19 +125,32 @@ proptest! {
     /// The rule that decides is the first that fits and has begun when the lead falls.
     #[test]
     fn no_rule_that_is_asked_later_takes_a_lead_from_one_that_has_begun(
-        texts in vec(any_text(), 0..5), facts in any_facts(), as_of in (-40..40_i64).prop_map(days),
+        texts in vec(any_text(), 0..5), facts in any_facts(),
     ) {
-        let policy = policy_at(&texts, as_of);
+        let policy = policy(&texts);
         let Some(due) = policy.pool_due(&facts) else { return Ok(()) };
+        let settled = facts.changed_at.unwrap_or(days(-1000));
         for term in policy.terms() {
-            let alone = policy_of(term, as_of).pool_due(&facts);
+            let alone = policy_of(term).pool_due(&facts);
             if term.rule == due.rule {
                 prop_assert_eq!(alone.map(|alone| alone.at), Some(due.at));
                 break;
             }
             // Asked before: it does not fit, or is yet to begin.
-            prop_assert!(alone.is_none() || term.text.effective_from > due.at.max(as_of));
+            prop_assert!(alone.is_none() || term.text.effective_from > due.at.max(settled));
         }
+    }
+
+    /// Whatever happens to a lead or a rule can only put a fall off.
+    #[test]
+    fn what_happens_to_a_lead_can_only_put_its_fall_off(
+        texts in vec(any_text(), 0..5), facts in any_facts(), later in 0..40_i64,
+    ) {
+        let policy = policy(&texts);
+        let before = facts.changed_at.unwrap_or(days(-40));
+        let changed = policy.pool_due(&DueFacts { changed_at: Some(before + TimeDelta::days(later)), ..facts });
+        let due = policy.pool_due(&facts);
+        prop_assert!(due.is_some() == changed.is_some() && due.map(|due| due.at) <= changed.map(|due| due.at));
     }
 
     /// Nobody is warned of what already happened, and the moments that are named are those at which warnings change.

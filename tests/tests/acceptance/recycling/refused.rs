@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use application::access::{Action, allows};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::staff::Role;
 use reqwest::Method;
 use rstest::rstest;
@@ -252,6 +252,32 @@ async fn reasons(app: &TestApp) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// A rule that spares everybody comes, is looked at as if it went, and goes.
+async fn what_a_rule_keeps_is_shown(app: &TestApp, leads: &[String], until: DateTime<Utc>) {
+    let (admin, manager) = (app.team.admin.clone(), app.team.manager.clone());
+    let gentle = json!({
+        "name": "六十天", "kind": "no_follow_up", "days": 60, "priority": 1, "effectiveFrom": "2020-01-01",
+    });
+    let id = app.post(RULES, &gentle).by(&admin).send().await.id();
+    app.settle().await;
+    let behind = async |until: DateTime<Utc>| {
+        let body = json!({ "ruleId": id, "enabled": false, "until": until.to_rfc3339() });
+        let shown = app.post(PREVIEW, &body).by(&manager).send().await;
+        assert_eq!((shown.status, &shown.data()["total"]), (200, &json!(0)), "{shown:?}");
+        shown.data()["behind"].clone()
+    };
+    assert_eq!(behind(app.now()).await["total"], 0, "none of them is due yet");
+    let shown = behind(until).await;
+    assert_eq!(named(&shown), [0, 4, 5].map(|n: usize| leads[n].clone()).into());
+    assert_eq!((&shown["total"], &shown["more"]), (&json!(3), &json!(false)));
+    let rules: BTreeSet<&str> =
+        shown["leads"].as_array().expect("leads").iter().filter_map(|one| one["ruleName"].as_str()).collect();
+    assert_eq!(rules, BTreeSet::from(["两天未跟进", "三天未签约"]));
+    let gone = app.call(Method::DELETE, &format!("{RULES}/{id}")).by(&admin).send().await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    app.settle().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_a_preview_names_is_who_falls(#[values(Sqlite, Postgres)] on: Backend) {
@@ -291,6 +317,8 @@ async fn who_a_preview_names_is_who_falls(#[values(Sqlite, Postgres)] on: Backen
     let later = preview(with(everybody.clone(), "effectiveFrom", &json!(far))).await;
     assert_eq!((&later["total"], &later["more"]), (&json!(0), &json!(false)), "not before it takes effect");
     write(&everybody).await;
+    app.settle().await;
+    what_a_rule_keeps_is_shown(&app, &leads, until).await;
 
     app.advance(TimeDelta::hours(4 * 24 - 1));
     let expected: BTreeSet<String> = named(&first).union(&named(&second)).cloned().collect();

@@ -1,4 +1,4 @@
-//! Thirty leads of two people fall in one hour: each of them reads of it once.
+//! Fifty-two leads of two people fall in one hour: each of them reads of it once.
 
 use chrono::TimeDelta;
 use domain::staff::Role;
@@ -11,7 +11,8 @@ use super::{RULES, moment, token};
 
 const RUNS: &str = "/api/recycle-runs";
 
-const LEADS: usize = 30;
+/// More than `explain` prints unless it is asked for all.
+const LEADS: usize = 52;
 
 /// How many of them are the employee's; the others are the colleague's.
 const OF_EMPLOYEE: usize = 18;
@@ -78,6 +79,15 @@ async fn the_run_explains_itself(app: &TestApp, period: &Value) {
     );
     let leads = told["leads"].as_array().expect("leads");
     assert_eq!(leads.iter().filter(|lead| lead["state"] == "recycled").count(), LEADS, "{told}");
+    let all = told["leads"].as_array().expect("leads").clone();
+    for (page, expected) in [(1, &all[..20]), (2, &all[20..40]), (3, &all[40..]), (4, &[])] {
+        let path = format!("{RUNS}/{id}?limit=20&page={page}");
+        let part = app.get(&path).token(&operator).send().await;
+        assert_eq!((&part.data()["leads"], &part.data()["totalPages"]), (&json!(expected), &json!(3)));
+        assert_eq!(part.data()["people"], told["people"], "what each owner lost is that of the whole run");
+    }
+    let refused = app.get(&format!("{RUNS}/{id}?limit=1001")).token(&operator).send().await;
+    assert_eq!(refused.status, 400, "{refused:?}");
     let employee = token(app, &team.employee, Role::Employee);
     for path in [RUNS.to_owned(), format!("{RUNS}/{id}")] {
         let refused = app.get(&path).token(&employee).send().await;
@@ -88,13 +98,20 @@ async fn the_run_explains_itself(app: &TestApp, period: &Value) {
     assert_eq!(line.json(&["recycle", "runs"]).await, json!(runs));
     let mut spoken = line.json(&["recycle", "explain", id]).await;
     assert_eq!(spoken["people"].take(), told["people"]);
-    let text = line.done(&["recycle", "explain", id]).await;
-    for part in ["fell      30 leads", "18 by 李雷", "两天未跟进: 30 leads planned", "CUS", "recycled"]
+    let text = line.done(&["recycle", "explain", id, "--all"]).await;
+    for part in ["fell      52 leads", "18 by 李雷", "两天未跟进: 52 leads planned", "CUS", "recycled"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
+    assert_eq!(text.matches("CUS").count(), LEADS);
+    let first = line.run(&["recycle", "explain", id]).await;
+    assert_eq!((first.code, first.out.matches("CUS").count()), (0, 50), "{first:?}");
+    assert!(first.err.contains("2 more leads are left out; `--all` shows them too."), "{first:?}");
     let table = line.done(&["recycle", "runs", "--limit", "1"]).await;
     assert!(table.contains(id), "{table}");
+    let shown = spoken["leads"].as_array().expect("leads").len();
+    assert_eq!((shown, &spoken["totalPages"]), (LEADS, &json!(1)));
+    assert_eq!(line.json(&["recycle", "explain", id, "--all"]).await["leads"], spoken["leads"]);
     let unknown = line.refused(1, &["recycle", "explain", &uuid::Uuid::nil().to_string()]).await;
     assert!(unknown.contains("leadwire recycle runs"), "{unknown}");
     line.refused(2, &["recycle", "runs", "--limit", "51"]).await;

@@ -16,7 +16,8 @@ pub(crate) enum RecycleCommand {
     Runs(RecycleRuns),
     /// Show what became of each lead of a run, and why
     #[command(after_help = "Example:
-  leadwire recycle explain 7c1f9a52-6b1c-5d0a-9d63-2f1d7ac0f1b7")]
+  leadwire recycle explain 7c1f9a52-6b1c-5d0a-9d63-2f1d7ac0f1b7
+  leadwire recycle explain 7c1f9a52-6b1c-5d0a-9d63-2f1d7ac0f1b7 --all --json")]
     Explain(RecycleExplain),
 }
 
@@ -35,6 +36,9 @@ pub(crate) struct RecycleRuns {
 pub(crate) struct RecycleExplain {
     /// Id of the run
     pub(crate) run: RecycleRunId,
+    /// Show every lead of the run, however many they are
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -39,7 +39,7 @@ pub async fn detail(
     let stale = fresh(&app, &caller, ReadModel::CustomerList, min).await;
     let row = visible(&app, &caller, id).await?;
     let people = People::find(&app, row.customer.owner()).await?;
-    let policy = recycling::policy(&app.db, app.clock.now()).await.map_err(|error| db_problem(&error))?;
+    let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
     let document =
         CustomerDocument::detail(&caller, id, &row.customer, &people).due_by(&policy, &row.customer);
     Ok(Answer::ok(FOUND, &document)?.version(row.version).read_at(stale))

@@ -86,7 +86,7 @@ pub(super) async fn documents(
     // Collected: a closure over references may not be held across the wait.
     let named: Vec<_> = named.flatten().collect();
     let people = People::find(app, named).await?;
-    let policy = recycling::policy(&app.db, app.clock.now()).await.map_err(|error| db_problem(&error))?;
+    let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
     let document =
         |row: &CustomerRow| shown(caller, row.id, &row.customer, &people).due_by(&policy, &row.customer);
     Ok(rows.iter().map(document).collect())

@@ -48,7 +48,7 @@ pub async fn with_due(app: &App, document: CustomerDocument, customer: &Customer
     if document.circumstances.is_none() || !DueFacts::from(customer).is_recyclable() {
         return document;
     }
-    match recycling::policy(&app.db, app.clock.now()).await {
+    match recycling::policy(&app.db).await {
         Ok(policy) => document.due_by(&policy, customer),
         Err(error) => {
             tracing::warn!(error = %error, "an answer does not say when its lead goes back into the pool");

@@ -20,7 +20,7 @@ use crate::lifecycle::recycling;
 
 const SHOWN: Text = Text::new("回收规则预览成功", "This is who would lose what");
 
-/// Tries a rule among all the others, as if it were kept and on. Nothing is written.
+/// Tries a rule among all the others, as if it were kept and on, or, with `"enabled": false`, off. Nothing is written.
 #[utoipa::path(
     post, path = "/api/recycle-rules/preview", operation_id = "preview_recycle_rule", tag = "public pool",
     request_body = PreviewRecycleRuleBody,
@@ -38,11 +38,13 @@ pub(super) async fn preview(
     let request = request.without_version()?;
     let form = forms::PreviewRecycleRule::parse(request.body).map_err(Problem::fields)?;
     let rule = form.rule.unwrap_or_else(|| RecycleRuleId(app.ids.next()));
-    let draft = Draft { rule, text: form.text, until: form.until };
+    let enabled = form.enabled.unwrap_or(true);
+    let draft = Draft { rule, text: form.text, enabled, until: form.until };
     let leads = recycling::leads(&app);
     let shown = use_case::preview(recycling::stores(&app, &leads), &caller, draft).await;
     let shown = shown.map_err(recycle_problem)?;
-    let owners: Vec<_> = shown.people.iter().map(|(staff, _)| *staff).collect();
+    let owners = shown.people.iter().map(|(staff, _)| *staff);
+    let owners: Vec<_> = owners.chain(shown.behind.iter().map(|one| one.owner)).collect();
     let people = People::find(&app, owners).await?;
     Answer::ok(SHOWN, &RecyclePreviewDocument::of(&shown, &people))
 }

@@ -9,10 +9,9 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use domain::recycle_rule::run::{NamedRule, RecycleRun};
 use domain::{CustomerId, RecycleRuleId, RecycleRunId, StaffId, StreamId};
-use infrastructure::bus::Bus;
 use projections::ReadModel;
 use projections::queries::PageRequest;
-use projections::queries::recycling::{self as query, RUNS_PAGE_MAX};
+use projections::queries::recycling::{self as query, RUNS_PAGE_MAX, RecycleRunRow, RunRule};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -36,8 +35,8 @@ const SHOWN: Text = Text::new("获取回收执行成功", "Here is the run of th
 /// Runs of a page when the caller does not say.
 const PAGE_RUNS: u32 = 20;
 
-/// Leads of a run that an answer names; the others it counts.
-const NAMED_LEADS_MAX: usize = 1000;
+/// Leads of a run on one page.
+const LEADS_PAGE_MAX: u32 = 1000;
 
 /// Parameters of the list.
 #[derive(IntoParams)]
@@ -49,6 +48,19 @@ pub struct RecycleRunQuery {
     page: Option<u32>,
     /// Runs of a page.
     #[param(minimum = 1, maximum = 50, default = 20)]
+    limit: Option<u32>,
+}
+
+/// Parameters of one run.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query; `Parameters` reads it")]
+pub struct RecycleRunLeadsQuery {
+    /// From 1.
+    #[param(minimum = 1)]
+    page: Option<u32>,
+    /// Leads of a page.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<u32>,
 }
 
@@ -103,8 +115,14 @@ pub struct RecycleRunExplained {
     pub(crate) people: Vec<RecycleRunLoss>,
     /// For which reasons leads stayed, the most frequent first.
     pub(crate) skipped: Vec<RecycleRunReason>,
-    /// The leads, in the order of the plan; at most 1000.
+    /// One page of the leads, in the order of the plan.
     pub(crate) leads: Vec<RecycleRunLead>,
+    /// Number of this page, from 1.
+    page: u32,
+    /// Most leads of a page.
+    limit: u32,
+    /// Number of pages.
+    total_pages: usize,
 }
 
 /// What one owner lost in a run.
@@ -192,15 +210,15 @@ pub async fn list(
     let page = query::runs(&app.db, PageRequest::new(page, limit, RUNS_PAGE_MAX)).await;
     let page = page.map_err(|error| db_problem(&error))?;
     let (total, number, limit, total_pages) = (page.total, page.page, page.limit, page.total_pages());
-    let runs = documents(&app.bus, page.items).await.map_err(|error| load_problem(&error))?;
+    let runs = page.items.into_iter().map(RecycleRunDocument::from).collect();
     let page = RecycleRunPage { runs, total, page: number, limit, total_pages };
     Ok(Answer::ok(LISTED, &page)?.read_at(stale))
 }
 
-/// One run, with what became of each lead.
+/// One run, with what became of its leads, page by page.
 #[utoipa::path(
     get, path = "/api/recycle-runs/{id}", operation_id = "explain_recycle_run", tag = "public pool",
-    params(("id" = uuid::Uuid, Path, description = "`_id` of the run")),
+    params(("id" = uuid::Uuid, Path, description = "`_id` of the run"), RecycleRunLeadsQuery),
     responses(
         (status = 200, description = "The run", body = Enveloped<RecycleRunExplained>),
         schemas::ReadProblems
@@ -210,34 +228,48 @@ pub async fn explain(
     State(app): State<SharedApp>,
     Authenticated(caller): Authenticated,
     PathText(id): PathText,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
     may(&caller, Action::ViewRecycleRules)?;
+    let mut parameters = Parameters::of(query.as_deref());
+    parameters.text(MIN_POSITION); // a run is read out of the log, which is never behind
+    let page = parameters.page("limit", LEADS_PAGE_MAX, LEADS_PAGE_MAX);
+    parameters.finish()?;
     let unknown = || Problem::of(&problem::RECYCLE_RUN_NOT_FOUND);
     let id: RecycleRunId = id.parse().map_err(|_| unknown())?;
     let run = app.bus.load::<RecycleRun>(&StreamId::from(id)).await;
     let run = run.map_err(|error| load_problem(&error))?.state;
     let people = People::find(&app, owners(&run)).await?;
-    let document = RecycleRunExplained::of(id, &run, &people, Language::of(&headers)).ok_or_else(unknown)?;
+    let language = Language::of(&headers);
+    let document = RecycleRunExplained::of(id, &run, &people, page, language).ok_or_else(unknown)?;
     Answer::ok(SHOWN, &document)
-}
-
-/// What the log says of these runs, in their order.
-pub(crate) async fn documents(
-    bus: &Bus,
-    ids: Vec<RecycleRunId>,
-) -> Result<Vec<RecycleRunDocument>, application::bus::LoadError> {
-    let streams: Vec<StreamId> = ids.iter().map(|id| StreamId::from(*id)).collect();
-    let found = bus.load_many::<RecycleRun>(&streams).await?;
-    let document = |(id, found): (RecycleRunId, application::bus::Versioned<RecycleRun>)| {
-        RecycleRunDocument::of(id, &found.state)
-    };
-    Ok(ids.into_iter().zip(found).filter_map(document).collect())
 }
 
 /// Everybody who had a lead of the run.
 pub(crate) fn owners(run: &RecycleRun) -> BTreeSet<StaffId> {
     run.falls.iter().map(|planned| planned.from).collect()
+}
+
+impl From<RecycleRunRow> for RecycleRunDocument {
+    fn from(run: RecycleRunRow) -> Self {
+        let count = |leads: u64| usize::try_from(leads).unwrap_or(usize::MAX);
+        let rule = |one: RunRule| RecycleRunRule {
+            rule_id: RecycleRuleId(one.rule),
+            rule_name: one.name,
+            planned_count: count(one.planned),
+        };
+        Self {
+            id: run.id,
+            period: Millis(run.period),
+            started_at: Millis(run.started_at),
+            completed_at: run.completed_at.map(Millis),
+            rules: run.rules.into_iter().map(rule).collect(),
+            planned_count: count(run.planned),
+            recycled_count: count(run.fallen),
+            skipped_count: count(run.stayed),
+        }
+    }
 }
 
 impl RecycleRunDocument {
@@ -268,6 +300,7 @@ impl RecycleRunExplained {
         id: RecycleRunId,
         run: &RecycleRun,
         people: &People,
+        (page, limit): (u32, u32),
         language: Language,
     ) -> Option<Self> {
         let told = |code: &str| match stayed_texts(code) {
@@ -290,7 +323,9 @@ impl RecycleRunExplained {
             message: told(code),
             count,
         });
-        let leads = run.falls.iter().take(NAMED_LEADS_MAX).map(|planned| {
+        let most = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+        let before = usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(most);
+        let leads = run.falls.iter().skip(before).take(most).map(|planned| {
             let reason = stayed.get(&planned.customer).copied();
             RecycleRunLead {
                 customer_id: planned.customer,
@@ -311,6 +346,9 @@ impl RecycleRunExplained {
             people: people_lost.collect(),
             skipped: reasons.collect(),
             leads: leads.collect(),
+            page,
+            limit,
+            total_pages: run.falls.len().div_ceil(most),
         })
     }
 }

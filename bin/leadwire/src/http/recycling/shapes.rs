@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use application::access::Caller;
 use application::customers::Limits;
 use application::forms::RecycleKindCode;
-use application::recycling::Preview;
+use application::recycling::{Falling, Preview};
 use chrono::{DateTime, Utc};
 use domain::pool_rules::{PoolRules, PoolRulesText};
 use domain::recycle_rule::RecycleRule;
@@ -76,7 +76,9 @@ pub struct PreviewRecycleRuleBody {
     pub rule_id: Option<uuid::Uuid>,
     /// What it would say.
     pub rule: Option<RecycleTextBody>,
-    /// Until when the leads fall; the moment the rule takes effect when missing.
+    /// Whether it would count; `false`: as if it were switched off, or deleted. It would when missing.
+    pub enabled: Option<bool>,
+    /// Until when the leads fall; the moment the rule takes effect when missing, and now for one that is switched off.
     pub until: Option<DateTime<Utc>>,
 }
 
@@ -174,6 +176,36 @@ pub struct RecyclePreviewDocument {
     people: Vec<RecycleLossDocument>,
     /// The leads, by the moment they fall; at most 200.
     leads: Vec<FallingLeadDocument>,
+    /// Leads that fall by other rules until then and that this one keeps as it is today.
+    behind: RecycleBehindDocument,
+}
+
+/// Leads that other rules would take once a rule keeps them no more.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecycleBehindDocument {
+    /// How many leads.
+    total: usize,
+    /// Whether there may be more than were looked at.
+    more: bool,
+    /// How many each owner would lose, the most first.
+    people: Vec<RecycleLossDocument>,
+    /// The leads, by the moment they fall; at most 200.
+    leads: Vec<BehindLeadDocument>,
+}
+
+/// A lead that would fall by another rule.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BehindLeadDocument {
+    /// The lead.
+    #[serde(flatten)]
+    lead: FallingLeadDocument,
+    /// The rule.
+    #[schema(value_type = uuid::Uuid)]
+    rule_id: RecycleRuleId,
+    /// What it is called.
+    rule_name: String,
 }
 
 /// What one person would lose.
@@ -210,25 +242,40 @@ pub struct FallingLeadDocument {
 impl RecyclePreviewDocument {
     /// A preview, with the names of the people.
     pub(super) fn of(preview: &Preview, people: &People) -> Self {
-        let loss = |(staff, count): &(StaffId, u64)| RecycleLossDocument {
-            staff_id: *staff,
-            name: people.name(Some(*staff)).map(|person| person.name).unwrap_or_default(),
-            count: *count,
+        let losses = |all: &[(StaffId, u64)]| {
+            let name = |staff| people.name(Some(staff)).map(|person| person.name).unwrap_or_default();
+            let loss = |(staff, count): &(StaffId, u64)| RecycleLossDocument {
+                staff_id: *staff,
+                name: name(*staff),
+                count: *count,
+            };
+            all.iter().map(loss).collect()
         };
-        let leads = preview.falling.iter().take(NAMED_LEADS_MAX).map(|one| FallingLeadDocument {
-            id: one.customer,
-            owner: one.owner,
-            pool_due_at: Millis(one.due.at),
-            days: one.due.days,
+        let behind = preview.behind.iter().take(NAMED_LEADS_MAX).map(|one| BehindLeadDocument {
+            lead: FallingLeadDocument::of(one),
+            rule_id: one.due.rule,
+            rule_name: preview.names.get(&one.due.rule).cloned().unwrap_or_default(),
         });
         Self {
             effective_from: Millis(preview.effective_from),
             until: Millis(preview.until),
             total: preview.falling.len(),
             more: preview.more,
-            people: preview.people.iter().map(loss).collect(),
-            leads: leads.collect(),
+            people: losses(&preview.people),
+            leads: preview.falling.iter().take(NAMED_LEADS_MAX).map(FallingLeadDocument::of).collect(),
+            behind: RecycleBehindDocument {
+                total: preview.behind.len(),
+                more: preview.behind_more,
+                people: losses(&preview.behind_people()),
+                leads: behind.collect(),
+            },
         }
+    }
+}
+
+impl FallingLeadDocument {
+    fn of(one: &Falling) -> Self {
+        Self { id: one.customer, owner: one.owner, pool_due_at: Millis(one.due.at), days: one.due.days }
     }
 }
 

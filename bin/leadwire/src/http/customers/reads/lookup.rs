@@ -88,7 +88,7 @@ pub async fn by_number(
     let row = customers::by_number(&app.db, number.as_str()).await.map_err(|error| db_problem(&error))?;
     let row = row.filter(|row| detail_scope(&caller).contains(&row.customer)).ok_or_else(unknown)?;
     let people = People::find(&app, row.customer.owner()).await?;
-    let policy = recycling::policy(&app.db, app.clock.now()).await.map_err(|error| db_problem(&error))?;
+    let policy = recycling::policy(&app.db).await.map_err(|error| db_problem(&error))?;
     let document =
         CustomerDocument::detail(&caller, row.id, &row.customer, &people).due_by(&policy, &row.customer);
     Ok(Answer::ok(SHOWN, &document)?.version(row.version).read_at(stale))
