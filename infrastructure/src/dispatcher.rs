@@ -11,6 +11,7 @@ mod gate;
 mod health;
 mod moment;
 mod observer;
+mod passed_over;
 mod receiver;
 mod rest;
 mod running;
@@ -305,9 +306,15 @@ impl Dispatcher {
     }
 
     async fn give_up_abandoned(&self, running: &mut Running, now: DateTime<Utc>) -> Result<(), DbError> {
+        let (busy, at) = (running.recipients(), self.engine.ports.clock.stopwatch());
+        let pause = TimeDelta::from_std(PERIOD).unwrap_or_default();
+        if !running.passed_over.is_worth_a_try(&busy, at, pause) {
+            return Ok(());
+        }
         let token = self.engine.ports.ids.next();
-        let busy = running.recipients();
-        for row in lease::take_over(self.db(), &self.engine.tenant, &busy, token, now).await? {
+        let rows = lease::take_over(self.db(), &self.engine.tenant, &busy, token, now).await?;
+        running.passed_over.tried(rows.len(), busy, at);
+        for row in rows {
             let engine = Arc::clone(&self.engine);
             running.start(row, |row| async move { engine.give_up(&row).await });
         }

@@ -6,6 +6,7 @@ use domain::DeliveryId;
 use domain::notification::DeliveryState;
 use tokio::task::{Id, JoinSet};
 
+use super::passed_over::PassedOver;
 use crate::outbox::lease::Leased;
 
 /// Attempts under way. Dropping it ends them where they stand.
@@ -13,6 +14,8 @@ use crate::outbox::lease::Leased;
 pub(super) struct Running {
     tasks: JoinSet<()>,
     rows: HashMap<Id, Started>,
+    /// What is left of abandoned rows for as long as it sends to their recipients.
+    pub(super) passed_over: PassedOver,
 }
 
 struct Started {
