@@ -1,6 +1,8 @@
 //! The command line on the story's own database: what an operator sees, and what an operator decides, without any service.
 
+mod failing_rule;
 mod recount;
+mod schedules;
 mod transfer;
 
 use domain::notification::Channel::WecomApp;

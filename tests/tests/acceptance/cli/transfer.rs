@@ -15,17 +15,17 @@ use tests::scratch::Backend::{self, Postgres, Sqlite};
 
 use super::{NOBODY, finish};
 
-const RULE: &str = "闲置线索";
+pub(super) const RULE: &str = "闲置线索";
 
 /// A service whose days are two behind those of the command line, so that what happens there is long ago here.
-async fn two_days_ago(on: Backend) -> TestApp {
+pub(super) async fn two_days_ago(on: Backend) -> TestApp {
     let then = SystemClock.now() - TimeDelta::days(2);
     let setup = Setup { wechat: Wechat::Unconfigured, stands_at: Some(then), ..Setup::default() };
     TestApp::start_with(on, Setup { roles: vec![Role::Api], ..setup }).await
 }
 
 /// Every hour, from the employee to two others.
-fn rule(app: &TestApp) -> Value {
+pub(super) fn rule(app: &TestApp) -> Value {
     let team = &app.team;
     json!({
         "ruleName": RULE,
@@ -42,7 +42,7 @@ async fn written(app: &TestApp) -> String {
     created.id()
 }
 
-async fn leads(app: &TestApp, count: usize) -> Vec<String> {
+pub(super) async fn leads(app: &TestApp, count: usize) -> Vec<String> {
     let mut leads = Vec::new();
     for n in 0..count {
         leads.push(app.lead_of(&app.team.manager, &app.team.employee, n).await);
@@ -51,7 +51,7 @@ async fn leads(app: &TestApp, count: usize) -> Vec<String> {
 }
 
 /// Whose the lead is; everybody's log-in has ended in those two days.
-async fn owner(app: &TestApp, lead: &str) -> Value {
+pub(super) async fn owner(app: &TestApp, lead: &str) -> Value {
     let id: CustomerId = lead.parse().expect("an id");
     let found = app.app().bus.load::<Customer>(&StreamId::from(id)).await.expect("the lead");
     json!(found.state.owner())
