@@ -3,9 +3,6 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
-
-use domain::CommandId;
 
 /// Most rows of one claim.
 pub const CAPTURE_BATCH_MAX: u32 = 2000;
@@ -59,9 +56,10 @@ impl FromStr for Operation {
 /// One row of the capture table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
-    /// Its number, in the order of capture for one member. Begins anew where triggers are removed and made again.
+    /// Its number, in the order of capture for one member. It may need all 63 bits, which JavaScript's numbers do not
+    /// have, and begins anew where the capture table is made again.
     pub number: i64,
-    /// The table.
+    /// The table, as [`Mapping::source_table`](super::Mapping::source_table) calls it.
     pub table: String,
     /// The member's key.
     pub key: String,
@@ -74,12 +72,11 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// The id of the command this row becomes: the same for whoever reads it, however often. The moment is part of it
-    /// because numbers begin anew when the capture table is made again.
-    pub fn command(&self, source: &str) -> CommandId {
-        let parts =
-            ["capture", source, &self.table, &self.key, &self.number.to_string(), &self.at.to_rfc3339()];
-        CommandId(Uuid::new_v5(&Uuid::NAMESPACE_OID, parts.join("\u{1f}").as_bytes()))
+    /// What tells this row from every other of its member: the capture that
+    /// [`observation_context`](crate::members::observation_context) makes a command of, the same for whoever reads the
+    /// row, however often. The moment is part of it because numbers begin anew when the capture table is made again.
+    pub fn id(&self) -> String {
+        format!("{} {}", self.number, self.at.timestamp_micros())
     }
 }
 
@@ -132,9 +129,10 @@ pub struct CaptureStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::member::SourceKey;
 
     #[test]
-    fn a_row_becomes_the_same_command_and_another_row_another_one() {
+    fn a_row_is_the_same_command_for_whoever_reads_it_and_another_row_another_one() {
         let row = Captured {
             number: 1,
             table: "members".to_owned(),
@@ -144,15 +142,19 @@ mod tests {
             at: DateTime::from_timestamp_micros(1_800_000_000_123_456).unwrap(),
         };
         let made_again = Captured { at: DateTime::from_timestamp(1_900_000_000, 0).unwrap(), ..row.clone() };
+        let command = |source: &str, row: &Captured| {
+            let (source, table, key) = (source.to_owned(), row.table.clone(), row.key.clone());
+            domain::CommandId::of_capture(&SourceKey { source, table, key }, &row.id())
+        };
         let others = [
-            row.command("other"),
-            Captured { number: 2, ..row.clone() }.command("s"),
-            Captured { key: "8".to_owned(), ..row.clone() }.command("s"),
-            Captured { table: "m".to_owned(), ..row.clone() }.command("s"),
-            made_again.command("s"),
+            command("other", &row),
+            command("s", &Captured { number: 2, ..row.clone() }),
+            command("s", &Captured { key: "8".to_owned(), ..row.clone() }),
+            command("s", &Captured { table: "m".to_owned(), ..row.clone() }),
+            command("s", &made_again),
         ];
-        assert_eq!(row.command("s"), row.clone().command("s"));
-        assert!(!others.contains(&row.command("s")));
+        assert_eq!(command("s", &row), command("s", &row.clone()));
+        assert!(!others.contains(&command("s", &row)));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! key = "uid"
 //! updated_at = "modified_at"        # needed for polling only
 //! deleted = "is_deleted"
+//! zone = "Asia/Shanghai"           # of moments without an offset
 //!
 //! [status]
 //! column = "state"
@@ -22,6 +23,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::mapping::{ColumnMapping, FIELDS, Mapping, MappingError, StatusMapping, TABLE_CHARS_MAX};
@@ -37,6 +39,7 @@ struct File {
     key: String,
     updated_at: Option<String>,
     deleted: Option<String>,
+    zone: Option<String>,
     status: Option<Status>,
     #[serde(default)]
     columns: BTreeMap<String, String>,
@@ -79,6 +82,10 @@ fn mapping(read: &File) -> Result<Mapping, Broken> {
         let values = read.values.get(field).cloned().unwrap_or_default();
         Ok(ColumnMapping { column: column.clone(), field: field.clone(), values })
     });
+    let zone = read.zone.as_deref().map(str::parse::<Tz>).transpose().map_err(|_| {
+        let rule = "must be a zone of the IANA database, such as Asia/Shanghai or UTC";
+        ("zone".to_owned(), rule.to_owned())
+    })?;
     Ok(Mapping {
         table: read.table.clone(),
         schema: read.schema.clone(),
@@ -90,6 +97,7 @@ fn mapping(read: &File) -> Result<Mapping, Broken> {
             .as_ref()
             .map(|status| StatusMapping { column: status.column.clone(), active: status.active.clone() }),
         columns: columns.collect::<Result<_, _>>()?,
+        zone,
         lenient: false,
     })
 }
@@ -209,6 +217,11 @@ M = "male"
             "clients.toml: `updated_at` must be another column than the key",
         );
         check("[columns]", "[columns", "clients.toml: `line ");
+        check(
+            "deleted =",
+            "zone = \"Shanghai\"\ndeleted =",
+            "clients.toml: `zone` must be a zone of the IANA database",
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
+
 /// Longest name of a table or column: what MySQL allows; PostgreSQL's 63 bytes are less.
 pub const TABLE_CHARS_MAX: usize = 64;
 
@@ -63,6 +65,8 @@ pub struct Mapping {
     pub status: Option<StatusMapping>,
     /// The other columns.
     pub columns: Vec<ColumnMapping>,
+    /// The zone of moments that are written without an offset. Without one they are read as everywhere in Leadwire: China's.
+    pub zone: Option<Tz>,
     /// Whether a column that the table does not have is left out instead of refused. Only for the table we know by
     /// heart, whose real copies differ in age.
     pub lenient: bool,
@@ -123,7 +127,33 @@ impl Mapping {
                 active: vec![super::row::ACTIVE.to_owned()],
             }),
             columns,
+            zone: None,
             lenient: true,
+        }
+    }
+
+    /// The same, with moments without an offset in UTC unless the mapping says otherwise: what a database means by them
+    /// that knows no other zone.
+    #[must_use]
+    pub fn in_utc_unless_said(self) -> Self {
+        Self { zone: self.zone.or(Some(Tz::UTC)), ..self }
+    }
+
+    /// What the table is called among the tables of its source: its name, with the schema before it unless that is
+    /// PostgreSQL's usual one. Two tables of one source never have the same.
+    pub fn source_table(&self) -> String {
+        /// Where PostgreSQL puts tables unasked.
+        const USUAL: &str = "public";
+        let named = |name: &str| {
+            if name.contains(['.', '"']) {
+                format!("\"{}\"", name.replace('"', "\"\""))
+            } else {
+                name.to_owned()
+            }
+        };
+        match self.schema.as_deref() {
+            Some(schema) if schema != USUAL => format!("{}.{}", named(schema), named(&self.table)),
+            _ => named(&self.table),
         }
     }
 
@@ -173,6 +203,19 @@ mod tests {
             assert!(watched.contains(&column), "{column} was not watched by system S");
         }
         assert!(!watched.contains(&"id") && !watched.contains(&"updated_at"));
+    }
+
+    #[test]
+    fn tables_of_two_schemas_are_two_tables() {
+        let named = |schema: Option<&str>, table: &str| {
+            let (schema, table) = (schema.map(ToOwned::to_owned), table.to_owned());
+            Mapping { schema, table, ..Mapping::system_s() }.source_table()
+        };
+        assert_eq!(named(None, "members"), "members");
+        assert_eq!(named(Some("public"), "members"), "members");
+        let others =
+            [named(Some("crm"), "members"), named(Some("shop"), "members"), named(None, "crm.members")];
+        assert_eq!(others, ["crm.members", "shop.members", "\"crm.members\""]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono_tz::Tz;
 use sha2::{Digest as _, Sha256};
 
 use super::mapping::Mapping;
@@ -10,9 +12,18 @@ use super::mapping::Mapping;
 /// The status of a member who counts (existing-systems.md section 7.1).
 pub const ACTIVE: &str = "ACTIVE";
 
-/// What a column of deletion holds when the row is not deleted; NULL and a blank are the same. Anything else, such as the
-/// moment of deletion, means that it is.
-const NOT_DELETED: [&str; 6] = ["0", "false", "f", "no", "n", "off"];
+/// What a column of deletion holds when the row is not deleted; NULL, a blank, every way to write zero, and MySQL's zero
+/// date are the same. Anything else, such as the moment of deletion, means that it is.
+const NOT_DELETED: [&str; 5] = ["false", "f", "no", "n", "off"];
+
+/// How MySQL writes a moment that there is not.
+const ZERO_DATE: &str = "0000-00-00";
+
+/// The field that is a moment.
+const CREATED_AT: &str = "created_at";
+
+/// How databases write a moment without an offset.
+const MOMENTS: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
 
 /// A row as it stands in its table, every value as text. Its `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +48,7 @@ impl SourceRow {
 impl fmt::Debug for SourceRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SourceRow")
-            .field("key", &self.key)
+            .field("key", &shown(&self.key))
             .field("columns", &self.columns.keys())
             .field("deleted", &self.deleted)
             .field("fingerprint", &self.fingerprint)
@@ -45,9 +56,10 @@ impl fmt::Debug for SourceRow {
     }
 }
 
-/// Why a row cannot be read. Never holds a value.
+/// Why a row cannot be read. Its text holds no value, and of a key that may be a phone or an id of WeChat the beginning
+/// only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the row with key {key} cannot be read: column `{column}` {rule}")]
+#[error("the row with key {} cannot be read: column `{column}` {rule}", shown(key))]
 pub struct MalformedRow {
     /// The row.
     pub key: String,
@@ -63,6 +75,10 @@ pub fn read_row(mapping: &Mapping, key: &str, value: impl Fn(&str) -> Option<Str
     for mapped in &mapping.columns {
         let text = value(&mapped.column);
         let text = text.map(|text| mapped.values.get(&text).cloned().unwrap_or(text));
+        let text = match mapping.zone {
+            Some(zone) if mapped.field == CREATED_AT => text.map(|text| in_zone(zone, text)),
+            _ => text,
+        };
         columns.insert(mapped.field.clone(), text);
     }
     match &mapping.status {
@@ -82,7 +98,35 @@ pub fn read_row(mapping: &Mapping, key: &str, value: impl Fn(&str) -> Option<Str
 
 fn means_deleted(text: Option<&str>) -> bool {
     let text = text.unwrap_or_default().trim().to_ascii_lowercase();
-    !text.is_empty() && !NOT_DELETED.contains(&text.as_str())
+    let is_zero = text.parse::<f64>() == Ok(0.0) || text.starts_with(ZERO_DATE) || are_zero_bytes(&text);
+    !text.is_empty() && !is_zero && !NOT_DELETED.contains(&text.as_str())
+}
+
+/// Whether it is how databases show bytes, and all are zero or the digit 0.
+fn are_zero_bytes(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("\\x")) else { return false };
+    digits.as_bytes().chunks(2).all(|byte| matches!(byte, b"00" | b"30" | b"0"))
+}
+
+/// A moment without an offset as the zone's own, with its offset; any other text as it is.
+fn in_zone(zone: Tz, text: String) -> String {
+    let trimmed = text.trim();
+    let day = || NaiveDate::parse_from_str(trimmed, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN));
+    let naive = MOMENTS.iter().find_map(|format| NaiveDateTime::parse_from_str(trimmed, format).ok());
+    let at = naive.or_else(day).and_then(|naive| naive.and_local_timezone(zone).earliest());
+    at.map_or(text, |at| at.to_rfc3339())
+}
+
+/// A key as it may stand in a log: numbers, which are no phones, and UUIDs as they are, of others the beginning.
+fn shown(key: &str) -> String {
+    /// Digits of a mobile number; 10 and more may be a number of a landline.
+    const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 10..=13;
+    let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && !PHONE_DIGITS.contains(&key.len()) || uuid::Uuid::try_parse(key).is_ok() {
+        key.to_owned()
+    } else {
+        domain::contact::mask(key)
+    }
 }
 
 /// Lengths stand before the texts, so that no two rows run together to the same bytes.
@@ -138,10 +182,25 @@ mod tests {
     #[test]
     fn a_flag_and_a_moment_both_say_that_a_row_is_deleted() {
         let deleted = |text| row(&[("gone", text), ("state", Some("live"))]).deleted;
-        for text in [None, Some(""), Some("0"), Some("false"), Some(" F ")] {
+        for text in [
+            None,
+            Some(""),
+            Some("0"),
+            Some("0.00"),
+            Some("false"),
+            Some(" F "),
+            Some("0000-00-00"),
+            Some("0000-00-00 00:00:00.000000"),
+            Some("0x"),
+            Some("0x00"),
+            Some("0x30"),
+            Some("\\x0000"),
+        ] {
             assert!(!deleted(text), "{text:?}");
         }
-        for text in [Some("1"), Some("t"), Some("true"), Some("2026-11-22 10:00:00")] {
+        for text in
+            [Some("1"), Some("t"), Some("true"), Some("2026-11-22 10:00:00"), Some("0x01"), Some("0x31")]
+        {
             assert!(deleted(text), "{text:?}");
         }
         assert!(!row(&[("gone", Some("1")), ("state", Some("live"))]).is_active());
@@ -169,6 +228,37 @@ mod tests {
     fn a_table_without_a_status_holds_active_members() {
         let mapping = parse("t.toml", "table = 't'\nkey = 'id'\n[columns]\nname = 'nickname'").unwrap();
         assert!(read_row(&mapping, "7", |_| None).is_active());
+    }
+
+    #[test]
+    fn a_moment_without_an_offset_is_one_of_the_tables_zone() {
+        let created = |zone: &str, text: &str| {
+            let mapping = format!("table = 't'\nkey = 'id'\n{zone}\n[columns]\nmade = 'created_at'");
+            let mapping = parse("t.toml", &mapping).unwrap();
+            read_row(&mapping, "7", |_| Some(text.to_owned())).columns["created_at"].clone().unwrap()
+        };
+        const NAIVE: &str = "2026-11-22 10:00:00";
+        assert_eq!(created("", NAIVE), NAIVE, "whoever reads it knows");
+        assert_eq!(created("zone = 'UTC'", NAIVE), "2026-11-22T10:00:00+00:00");
+        assert_eq!(created("zone = 'Asia/Tokyo'", "2026-11-22T10:00:00.5"), "2026-11-22T10:00:00.500+09:00");
+        assert_eq!(created("zone = 'Asia/Tokyo'", "2026-11-22"), "2026-11-22T00:00:00+09:00");
+        for other in ["2026-11-22 10:00:00+08", "2026-11-22T10:00:00Z", "0000-00-00 00:00:00", "yesterday"] {
+            assert_eq!(created("zone = 'UTC'", other), other);
+        }
+    }
+
+    #[test]
+    fn an_error_shows_no_key_that_may_be_a_phone() {
+        let said = |key: &str| {
+            let (column, rule) = ("c".to_owned(), "is not UTF-8 text".to_owned());
+            MalformedRow { key: key.to_owned(), column, rule }.to_string()
+        };
+        for key in ["7", "900719925474099312", "0198f3a0-0000-7000-8000-000000000001"] {
+            assert!(said(key).contains(&format!("key {key} ")), "{key}");
+        }
+        for key in ["13800138000", "8613800138000", "oAbCdEfGhIjKl"] {
+            assert!(!said(key).contains(key), "{key}");
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! A clock of whole seconds and transactions that commit late both put rows behind a cursor that has already passed.
 //! So every sweep begins where the one *before* the last one ended, and what it meets twice has the same fingerprint and
 //! means nothing. A transaction that stays open for longer than two sweeps is found by reconciliation.
+//!
+//! A row that says it was changed later than now is read with every sweep and is no place to go on from: whatever
+//! changes before that moment comes would stand behind it.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +29,7 @@ pub struct Polled {
     pub rows: Vec<Result<SourceRow, MalformedRow>>,
     /// Where the next page begins; `None` when this was the last one.
     pub next: Option<PollPosition>,
-    /// The place of the last row of this page.
+    /// The place of the last row of this page that was not changed later than now, by the source's clock.
     pub last: Option<PollPosition>,
 }
 

@@ -1,9 +1,9 @@
 //! Databases that somebody else writes members into: MySQL/MariaDB, PostgreSQL, SQLite (member-intake.md section 1).
 //!
 //! [`open`] gives an [`application::intake::Source`]. What is the same everywhere stands in `table`: plan, claims, pages,
-//! check. What differs stands beside each engine: the statements on the capture table (`sql`), the triggers (`triggers`),
-//! and the connection. These databases are not ours: nothing here migrates, and every statement that runs on them is
-//! either a constant of `sql` or shown by `--dry-run`.
+//! check; how a driver is spoken to, in `talk`. What differs stands beside each engine: the statements on the capture table
+//! (`sql`), the triggers (`triggers`), and the connection. These databases are not ours: nothing here migrates, and every
+//! statement that runs on them is either a constant of `sql` or shown by `--dry-run`.
 //!
 //! A member's own statement, while the capture table is
 //!
@@ -12,10 +12,12 @@
 //! | missing | succeeds | succeeds | **fails** |
 //! | locked as a whole | waits; **fails** after `lock_wait_timeout`, a day by default | succeeds after 200 ms | – |
 //! | locked at its end, by somebody's `FOR UPDATE` | waits; **fails** after `innodb_lock_wait_timeout`, 50 s | succeeds, no wait | – |
+//! | written to by us, and the program has no busy timeout | – | – | **fails** |
 //!
 //! `check` warns where it may fail; our own statements take no such lock. What was not captured is found by
 //! reconciliation.
 
+mod check;
 mod database;
 mod error;
 mod ledger;
@@ -28,6 +30,7 @@ mod select;
 mod shape;
 pub mod sqlite;
 mod table;
+mod talk;
 mod worker;
 
 use application::intake::{Engine, Mapping, Source, SourceError};
@@ -69,7 +72,8 @@ pub fn open(url: &str, mapping: Mapping) -> Result<Box<dyn Source>, SourceError>
     Ok(match engine {
         Engine::Mysql => table(mysql::Mysql::open(url)?, mapping),
         Engine::Postgres => table(postgres::Postgres::open(url, mapping.schema.as_deref())?, mapping),
-        Engine::Sqlite => table(sqlite::Sqlite::open(url)?, mapping),
+        // `CURRENT_TIMESTAMP` and `datetime('now')` know no other zone there.
+        Engine::Sqlite => table(sqlite::Sqlite::open(url)?, mapping.in_utc_unless_said()),
     })
 }
 

@@ -5,6 +5,8 @@ use application::intake::{Operation, SourceError};
 use super::database::Database;
 use super::names;
 use super::shape::Fitted;
+use super::table::text;
+use super::talk::{Row, Value};
 
 /// The columns of the capture table. Another table of that name is not ours.
 pub(super) const CAPTURE_COLUMNS: [&str; 13] = [
@@ -39,9 +41,16 @@ pub(super) struct Present {
     pub(super) table: String,
     pub(super) body: String,
     pub(super) enabled: bool,
+    /// The account it runs as; empty where an engine has none.
+    pub(super) account: String,
 }
 
 impl Present {
+    /// Whether it writes into the capture table. A function that is left of a table that is gone does not.
+    fn is_used(&self) -> bool {
+        self.body.contains(names::MARK) && !self.table.is_empty()
+    }
+
     /// Whether we made it for this table. What is left of a table that is gone has none.
     fn is_ours(&self, table: &str) -> bool {
         self.body.contains(names::MARK) && (self.table.is_empty() || self.table == table)
@@ -55,9 +64,37 @@ pub(super) struct Installed {
     pub(super) capture: Vec<String>,
     /// Every trigger whose name begins like ours.
     pub(super) triggers: Vec<Present>,
+    /// Triggers of ours that are there although this user may not see them.
+    pub(super) hidden: Vec<String>,
 }
 
 impl Installed {
+    /// What is there of a table's.
+    pub(super) async fn look(database: &dyn Database, table: &str) -> Result<Self, SourceError> {
+        let sql = database.statements();
+        let capture = database.rows(sql.columns, &[Value::Text(names::CAPTURE)]).await?;
+        let present = |row: &Row| {
+            Ok(Present {
+                name: text(row, 0)?,
+                table: text(row, 1)?,
+                body: text(row, 2)?,
+                enabled: text(row, 3)? == "true",
+                account: text(row, 4)?,
+            })
+        };
+        let triggers = database.rows(sql.triggers, &[]).await?;
+        let triggers: Vec<Present> = triggers.iter().map(present).collect::<Result<_, SourceError>>()?;
+        let unseen: Vec<String> = names(table)
+            .into_iter()
+            .filter(|name| triggers.iter().all(|present| present.name != *name))
+            .collect();
+        Ok(Self {
+            capture: capture.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
+            triggers,
+            hidden: database.hidden(&unseen).await?,
+        })
+    }
+
     pub(super) fn has_capture(&self) -> bool {
         !self.capture.is_empty()
     }
@@ -70,6 +107,11 @@ impl Installed {
     fn judge(&self, table: &str) -> Result<(), SourceError> {
         if self.has_capture() && self.capture != CAPTURE_COLUMNS {
             return Err(SourceError::Foreign(format!("a table `{}`", names::CAPTURE)));
+        }
+        if let Some(hidden) = self.hidden.first() {
+            return Err(SourceError::Denied(format!(
+                "`{hidden}` is there, and without the privilege TRIGGER on `{table}` nobody sees it"
+            )));
         }
         let ours = names(table);
         let foreign =
@@ -112,30 +154,47 @@ pub(super) fn install(
     Ok(statements)
 }
 
+/// What taking an installation back takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Removal {
+    /// First the triggers: after them no row comes any more.
+    pub(super) triggers: Vec<String>,
+    /// Then the capture table, or the table's rows in it.
+    pub(super) capture: Vec<String>,
+    /// Whether no other table uses the capture table.
+    pub(super) alone: bool,
+}
+
+impl Removal {
+    pub(super) fn statements(&self) -> Vec<String> {
+        [self.triggers.as_slice(), self.capture.as_slice()].concat()
+    }
+}
+
 /// Our triggers of this table, and the capture table with the last of them. The table itself need not exist any more.
 pub(super) fn uninstall(
     database: &dyn Database,
     table: &str,
     installed: &Installed,
-) -> Result<Vec<String>, SourceError> {
+) -> Result<Removal, SourceError> {
     installed.judge(table)?;
     let ours = names(table);
-    let mut statements: Vec<String> = ours
+    let triggers = ours
         .iter()
         .filter(|name| installed.trigger(name).is_some())
         .flat_map(|name| database.drop_trigger(name, table))
         .collect();
-    if installed.has_capture() && !others(table, installed) {
-        statements.extend(database.drop_capture());
-    }
-    Ok(statements)
+    let alone = !others(table, installed);
+    let capture = match (installed.has_capture(), alone) {
+        (false, _) => Vec::new(),
+        (true, true) => database.drop_capture(),
+        (true, false) => vec![database.forget(table)],
+    };
+    Ok(Removal { triggers, capture, alone })
 }
 
 /// Whether another table's triggers write into the capture table.
-pub(super) fn others(table: &str, installed: &Installed) -> bool {
+fn others(table: &str, installed: &Installed) -> bool {
     let ours = names(table);
-    installed
-        .triggers
-        .iter()
-        .any(|present| !ours.contains(&present.name) && present.body.contains(names::MARK))
+    installed.triggers.iter().any(|present| !ours.contains(&present.name) && present.is_used())
 }

@@ -2,11 +2,18 @@
 
 use application::intake::{MalformedRow, PollPosition, SourceError, SourceRow, read_row};
 
-use super::database::{Database, Row, Value};
+use super::database::Database;
 use super::shape::{Column, Fitted};
+use super::talk::{Row, Value};
 
-/// A page in the order (`updated_at`, key): the row and where it stands.
-pub(super) type Placed = (Result<SourceRow, MalformedRow>, PollPosition);
+/// A row of a page in the order (`updated_at`, key).
+pub(super) struct Placed {
+    pub(super) row: Result<SourceRow, MalformedRow>,
+    /// Where it stands.
+    pub(super) position: PollPosition,
+    /// Whether it says that it was changed later than now: no place from which to go on.
+    pub(super) is_ahead: bool,
+}
 
 /// The columns that are read: the key, then what is watched.
 fn selected(database: &dyn Database, fitted: &Fitted) -> Result<(String, Vec<String>), SourceError> {
@@ -96,10 +103,21 @@ pub(super) async fn recent(
         }
     };
     let table = table_of(database, fitted);
-    let at = database.text_of(moment);
-    let sql = format!("SELECT {texts}, {at} FROM {table} WHERE {condition} ORDER BY {m}, {k} LIMIT {limit}");
+    let (at, ahead) = (database.text_of(moment), database.is_ahead(&m, moment));
+    let sql = format!(
+        "SELECT {texts}, {at}, CASE WHEN {ahead} THEN 'yes' ELSE 'no' END \
+         FROM {table} WHERE {condition} ORDER BY {m}, {k} LIMIT {limit}"
+    );
     let rows = database.rows(&sql, &values).await?;
     Ok(rows.iter().map(|row| placed(fitted, &names, row)).collect())
+}
+
+/// Whether a number is later than now as seconds since 1970, or as milliseconds, which are a thousand times as many.
+/// `now` is now in seconds.
+pub(super) fn epoch_ahead(number: &str, now: &str) -> String {
+    /// No moment of ours in seconds, and every one in milliseconds, is above it.
+    const SECONDS_MAX: i64 = 100_000_000_000;
+    format!("{number} > CASE WHEN {number} > {SECONDS_MAX} THEN {now} * 1000 ELSE {now} END")
 }
 
 fn placed(fitted: &Fitted, names: &[String], row: &Row) -> Placed {
@@ -108,7 +126,8 @@ fn placed(fitted: &Fitted, names: &[String], row: &Row) -> Placed {
         updated_at: lossy(names.len()).unwrap_or_default(),
         key: Some(lossy(0).unwrap_or_default()),
     };
-    (told(fitted, names, row), position)
+    let is_ahead = lossy(names.len() + 1).as_deref() == Some("yes");
+    Placed { row: told(fitted, names, row), position, is_ahead }
 }
 
 /// The row in a member's words. The first column is the key.
@@ -121,7 +140,8 @@ fn told(fitted: &Fitted, names: &[String], row: &Row) -> Result<SourceRow, Malfo
             column: name.clone(),
             rule: "is not UTF-8 text".to_owned(),
         })?;
-        values.push(text);
+        let offset = fitted.shape.column(name).and_then(|column| column.offset).unwrap_or_default();
+        values.push(text.map(|text| text + offset));
     }
     let value = |column: &str| {
         let place = names.iter().position(|name| name == column)?;

@@ -36,6 +36,8 @@ pub(super) struct Column {
     pub(super) generated: bool,
     /// Most characters; `None` without a limit.
     pub(super) chars_max: Option<u32>,
+    /// What its text leaves out: the offset of a moment that the database means in UTC.
+    pub(super) offset: Option<&'static str>,
     /// A value of a [`Kind::Choice`].
     pub(super) choice: Option<String>,
 }
@@ -110,6 +112,7 @@ mod tests {
             has_default: false,
             generated: false,
             chars_max: None,
+            offset: None,
             choice: None,
         }
     }

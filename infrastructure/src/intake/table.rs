@@ -13,9 +13,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
-use super::database::{Database, Row, Value};
+use super::database::Database;
+use super::plan::Installed;
 use super::shape::Fitted;
-use super::{names, plan, probe, select};
+use super::talk::{Row, Said, Value};
+use super::{check, names, plan, select};
 use crate::ids::TimeOrderedIds;
 
 /// Longest name of an owner that is kept; the lease is longer by an id.
@@ -25,7 +27,8 @@ const OWNER_CHARS_MAX: usize = 64;
 pub(super) struct Table<D> {
     database: D,
     mapping: Mapping,
-    /// What the table looked like; forgotten with the first error, for somebody may have changed it.
+    /// What the table looked like. Forgotten with every claim, with the first page of a walk, and with any error, for
+    /// somebody may have changed the table: a column that was added is no error.
     fitted: Mutex<Option<Arc<Fitted>>>,
 }
 
@@ -39,6 +42,12 @@ impl<D: Database> Table<D> {
         self.database.shape(&self.mapping.table).await?.fit(&self.mapping)
     }
 
+    /// What is installed in the database now.
+    async fn installed(&self) -> Result<Installed, SourceError> {
+        self.database.ready().await?;
+        Installed::look(&self.database, &self.mapping.table).await
+    }
+
     /// The table as it was when it was last looked at.
     async fn fitted(&self) -> Result<Arc<Fitted>, SourceError> {
         let mut known = self.fitted.lock().await;
@@ -50,10 +59,15 @@ impl<D: Database> Table<D> {
         Ok(fitted)
     }
 
+    /// The table is looked at again before it is read.
+    async fn forget(&self) {
+        *self.fitted.lock().await = None;
+    }
+
     /// Passes an answer on; after an error the table is looked at again.
     async fn or_forget<T>(&self, answer: Result<T, SourceError>) -> Result<T, SourceError> {
         if answer.is_err() {
-            *self.fitted.lock().await = None;
+            self.forget().await;
         }
         answer
     }
@@ -80,7 +94,7 @@ impl<D: Database> Table<D> {
         let changed = text(row, 3)?;
         let captured = Captured {
             number: number(row, 0)?,
-            table: self.mapping.table.clone(),
+            table: self.mapping.source_table(),
             key: text(row, 1)?,
             operation: text(row, 2)?.parse().map_err(|_| unexpected("operation"))?,
             changed: serde_json::from_str(&changed).map_err(|_| unexpected("changed"))?,
@@ -104,11 +118,11 @@ impl<D: Database> Source for Table<D> {
                 self.mapping.table
             );
         }
-        plan::install(&self.database, &fitted, &self.database.installed().await?)
+        plan::install(&self.database, &fitted, &self.installed().await?)
     }
 
     async fn plan_uninstall(&self) -> Result<Vec<String>, SourceError> {
-        plan::uninstall(&self.database, &self.mapping.table, &self.database.installed().await?)
+        Ok(plan::uninstall(&self.database, &self.mapping.table, &self.installed().await?)?.statements())
     }
 
     async fn install(&self) -> Result<Vec<String>, SourceError> {
@@ -118,20 +132,31 @@ impl<D: Database> Source for Table<D> {
     }
 
     async fn uninstall(&self, unfinished: Unfinished) -> Result<Vec<String>, SourceError> {
-        let installed = self.database.installed().await?;
-        let statements = plan::uninstall(&self.database, &self.mapping.table, &installed)?;
-        if unfinished == Unfinished::Keep && installed.has_capture() {
-            let status = self.status().await?;
-            if status.waiting + status.parked > 0 {
-                return Err(SourceError::Unfinished(status.waiting + status.parked));
-            }
+        let installed = self.installed().await?;
+        let removal = plan::uninstall(&self.database, &self.mapping.table, &installed)?;
+        let statements = removal.statements();
+        if unfinished == Unfinished::Discard || !installed.has_capture() {
+            self.database.apply(&statements).await?;
+            return Ok(statements);
         }
-        self.database.apply(&statements).await?;
-        Ok(statements)
+        let sql = self.database.statements();
+        let own = [self.table()];
+        let question: Said<'_> =
+            if removal.alone { (sql.all_unfinished, &[]) } else { (sql.unfinished, &own) };
+        // Asked before anything is touched, and again when no row can come any more.
+        let rows = self.database.rows(question.0, question.1).await?;
+        let mut waiting: i64 = rows.first().map_or(Ok(0), |row| number(row, 0))?;
+        if waiting == 0 {
+            waiting = self.database.apply_if_none(&removal.triggers, question, &removal.capture).await?;
+        }
+        match u64::try_from(waiting) {
+            Ok(0) | Err(_) => Ok(statements),
+            Ok(waiting) => Err(SourceError::Unfinished(waiting)),
+        }
     }
 
     async fn check(&self, mode: Mode) -> Result<CheckReport, SourceError> {
-        probe::check(&self.database, &self.mapping, mode).await
+        check::check(&self.database, &self.mapping, mode).await
     }
 
     async fn claim(
@@ -165,6 +190,7 @@ impl<D: Database> Source for Table<D> {
         if self.database.run(sql.lease, &leased).await? == 0 {
             return Ok(Vec::new());
         }
+        self.forget().await;
         let rows = self.database.rows(sql.claimed, &[self.table(), low, high, Value::Text(&lease)]).await?;
         let claim = |row| {
             let (row, attempt) = self.captured(row)?;
@@ -241,8 +267,7 @@ impl<D: Database> Source for Table<D> {
         // As many seconds as every engine's intervals hold; some thirty years.
         const SECONDS_MAX: u64 = 1_000_000_000;
         let seconds = i64::try_from(older_than_seconds.min(SECONDS_MAX)).unwrap_or_default();
-        let values = [self.table(), Value::Number(seconds), Value::Number(i64::from(limit))];
-        self.database.run(self.database.statements().purge, &values).await
+        self.database.purge(&self.mapping.table, seconds, i64::from(limit)).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<SourceRow>, SourceError> {
@@ -252,12 +277,15 @@ impl<D: Database> Source for Table<D> {
 
     async fn poll(&self, from: Option<&PollPosition>, limit: u32) -> Result<Polled, SourceError> {
         let limit = limit.clamp(1, PAGE_ROWS_MAX);
+        if from.is_none_or(|position| position.key.is_none()) {
+            self.forget().await;
+        }
         let fitted = self.fitted().await?;
         let placed = self.or_forget(select::recent(&self.database, &fitted, from, limit).await).await?;
-        let last = placed.last().map(|(_, position)| position.clone());
         let full = placed.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-        let rows = placed.into_iter().map(|(row, _)| row).collect();
-        Ok(Polled { rows, next: last.clone().filter(|_| full), last })
+        let next = placed.last().map(|placed| placed.position.clone()).filter(|_| full);
+        let last = placed.iter().rfind(|placed| !placed.is_ahead).map(|placed| placed.position.clone());
+        Ok(Polled { rows: placed.into_iter().map(|placed| placed.row).collect(), next, last })
     }
 
     async fn list(
@@ -265,6 +293,9 @@ impl<D: Database> Source for Table<D> {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Result<SourceRow, MalformedRow>>, SourceError> {
+        if after.is_none() {
+            self.forget().await;
+        }
         let fitted = self.fitted().await?;
         let limit = limit.clamp(1, PAGE_ROWS_MAX);
         self.or_forget(select::page(&self.database, &fitted, after, limit).await).await

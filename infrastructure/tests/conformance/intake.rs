@@ -2,6 +2,7 @@
 //!
 //! Needs `LEADWIRE_TEST_MARIADB` beside `LEADWIRE_TEST_POSTGRES`; without it the MariaDB third fails, it never skips.
 
+mod accounts;
 mod arrivals;
 mod checks;
 mod claims;

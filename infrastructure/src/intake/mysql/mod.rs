@@ -1,5 +1,6 @@
 //! MySQL and MariaDB as a source.
 
+mod accounts;
 pub mod sql;
 mod triggers;
 
@@ -8,17 +9,17 @@ use std::time::Duration;
 
 use application::intake::{Engine, Mapping, SourceError, Verdict};
 use async_trait::async_trait;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPoolOptions, MySqlRow};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlPool, Row as _};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{Executor as _, MySqlPool};
 
-use super::database::{Database, Row, Statements, Value};
+use super::database::{Database, Doubt, Statements};
 use super::error::from_sqlx;
 use super::names::{CAPTURE, quoted};
-use super::plan::{Installed, Present, Trigger};
+use super::plan::{Installed, Trigger};
 use super::probe::probe_text;
 use super::shape::{Column, Kind, Shape};
-use super::table::text;
+use super::table::{number, text};
+use super::talk::{Row, Talk as _, Value, talk};
 use super::{ACQUIRE_SECONDS, CONNECTIONS_MAX};
 
 /// What every connection is set to. The mode is spelled out because literals depend on it, and because a key of 0 in a probe
@@ -59,22 +60,7 @@ impl Mysql {
     }
 }
 
-fn query<'q>(sql: &str, values: &[Value<'_>]) -> Query<'q, MySql, MySqlArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-    for value in values {
-        query = match value {
-            Value::Text(text) => query.bind((*text).to_owned()),
-            Value::Number(number) => query.bind(*number),
-        };
-    }
-    query
-}
-
-fn cells(row: &MySqlRow) -> Result<Row, SourceError> {
-    (0..row.len())
-        .map(|place| row.try_get_unchecked::<Option<Vec<u8>>, _>(place).map_err(from_sqlx))
-        .collect()
-}
+talk!(Mysql, sqlx::MySql, begin());
 
 #[async_trait]
 impl Database for Mysql {
@@ -94,42 +80,6 @@ impl Database for Mysql {
         )
     }
 
-    async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, SourceError> {
-        let rows = query(sql, values).fetch_all(&self.pool).await.map_err(from_sqlx)?;
-        rows.iter().map(cells).collect()
-    }
-
-    async fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, SourceError> {
-        Ok(query(sql, values).execute(&self.pool).await.map_err(from_sqlx)?.rows_affected())
-    }
-
-    /// One by one: every statement on a schema commits by itself here. Repeated, an interrupted plan goes on.
-    async fn apply(&self, statements: &[String]) -> Result<(), SourceError> {
-        let mut connection = self.pool.acquire().await.map_err(from_sqlx)?;
-        for statement in statements {
-            sqlx::raw_sql(AssertSqlSafe(statement.clone()))
-                .execute(&mut *connection)
-                .await
-                .map_err(from_sqlx)?;
-        }
-        Ok(())
-    }
-
-    async fn rehearse(
-        &self,
-        change: (&str, &[Value<'_>]),
-        question: (&str, &[Value<'_>]),
-    ) -> Result<Vec<Row>, SourceError> {
-        let mut transaction = self.pool.begin().await.map_err(from_sqlx)?;
-        let changed = query(change.0, change.1).execute(&mut *transaction).await;
-        let rows = match changed {
-            Ok(_) => query(question.0, question.1).fetch_all(&mut *transaction).await,
-            Err(error) => Err(error),
-        };
-        transaction.rollback().await.map_err(from_sqlx)?;
-        rows.map_err(from_sqlx)?.iter().map(cells).collect()
-    }
-
     async fn shape(&self, table: &str) -> Result<Shape, SourceError> {
         let by = [Value::Text(table)];
         let Some(engine) = self.rows(sql::TABLE, &by).await?.into_iter().next() else {
@@ -144,16 +94,37 @@ impl Database for Mysql {
         })
     }
 
-    async fn installed(&self) -> Result<Installed, SourceError> {
-        let capture = self.rows(sql::COLUMNS, &[Value::Text(CAPTURE)]).await?;
-        let present = |row: &Row| {
-            Ok(Present { name: text(row, 0)?, table: text(row, 1)?, body: text(row, 2)?, enabled: true })
-        };
-        let triggers = self.rows(sql::TRIGGERS, &[]).await?;
-        Ok(Installed {
-            capture: capture.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
-            triggers: triggers.iter().map(present).collect::<Result<_, SourceError>>()?,
-        })
+    async fn purge(&self, table: &str, older_than_seconds: i64, limit: i64) -> Result<u64, SourceError> {
+        let values = [Value::Text(table), Value::Number(older_than_seconds), Value::Number(limit)];
+        let rows = self.rows(sql::PURGE, &values).await?;
+        let numbers: Vec<i64> = rows.iter().map(|row| number(row, 0)).collect::<Result<_, _>>()?;
+        let mut gone = 0;
+        for some in numbers.chunks(sql::PURGED_ROWS) {
+            // What is named twice goes once.
+            let mut places = vec![Value::Number(some[0]); sql::PURGED_ROWS];
+            for (place, number) in places.iter_mut().zip(some) {
+                *place = Value::Number(*number);
+            }
+            gone += self.run(sql::PURGED, &places).await?;
+        }
+        Ok(gone)
+    }
+
+    /// Showing a trigger that one may not see is refused; one that is not there is not found.
+    async fn hidden(&self, names: &[String]) -> Result<Vec<String>, SourceError> {
+        let mut hidden = Vec::new();
+        for name in names {
+            let shown = self.apply(&[format!("SHOW CREATE TRIGGER {}", self.quote(name))]).await;
+            if matches!(shown, Err(SourceError::Denied(_))) {
+                hidden.push(name.clone());
+            }
+        }
+        Ok(hidden)
+    }
+
+    /// They may write into tables without transactions.
+    fn takes_triggers_back(&self) -> bool {
+        false
     }
 
     fn quote(&self, name: &str) -> String {
@@ -181,6 +152,24 @@ impl Database for Mysql {
         .to_owned()
     }
 
+    fn is_ahead(&self, moment: &str, column: &Column) -> String {
+        match column.kind {
+            Kind::Moment => format!("{moment} > UTC_TIMESTAMP(6)"),
+            Kind::Date => format!("{moment} > UTC_DATE()"),
+            Kind::Integer { .. } | Kind::Decimal | Kind::Float => {
+                super::select::epoch_ahead(moment, "UNIX_TIMESTAMP()")
+            }
+            Kind::Text => {
+                format!("{moment} > DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')")
+            }
+            _ => "FALSE".to_owned(),
+        }
+    }
+
+    async fn accounts(&self, table: &str, installed: &Installed) -> Result<Vec<Doubt>, SourceError> {
+        accounts::doubts(self, table, installed).await
+    }
+
     fn sample(&self, column: &Column) -> Option<String> {
         Some(match column.kind {
             Kind::Integer { .. } | Kind::Decimal | Kind::Float | Kind::Bool => "0".to_owned(),
@@ -203,6 +192,10 @@ impl Database for Mysql {
 
     fn drop_capture(&self) -> Vec<String> {
         vec![format!("DROP TABLE `{CAPTURE}`")]
+    }
+
+    fn forget(&self, table: &str) -> String {
+        format!("DELETE FROM {CAPTURE} WHERE table_name = {}", triggers::literal(table))
     }
 
     fn triggers(&self, mapping: &Mapping, shape: &Shape) -> Vec<Trigger> {
@@ -241,6 +234,8 @@ fn column(row: &Row) -> Result<Column, SourceError> {
         has_default: text(row, 4)? == "1",
         generated: text(row, 5)? == "1",
         chars_max: text(row, 6)?.parse().ok().filter(|_| is_text),
+        // The session's zone is UTC, and a TIMESTAMP is shown in it; a DATETIME is what somebody wrote.
+        offset: type_name.starts_with("timestamp").then_some("+00:00"),
         choice: None,
         type_name,
     })

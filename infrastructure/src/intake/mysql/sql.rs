@@ -1,5 +1,9 @@
 //! The statements on the capture table, for MySQL and MariaDB. They lock rows only: the connection reads committed rows,
 //! so no gap is locked that a member's insert would need.
+//!
+//! A statement that walks an index waits for every row in its way that somebody's open transaction wrote, also for those
+//! that are none of its own. Walking the table itself it passes them by, so changes of many rows are made to walk that, and
+//! rows to take away are found by a question first and then named one by one.
 
 use crate::intake::database::Statements;
 
@@ -34,13 +38,13 @@ macro_rules! captured {
 const OLDEST: &str = candidates!("");
 const NEWEST: &str = candidates!(" DESC");
 const LEASE: &str = "
-UPDATE leadwire_capture
+UPDATE leadwire_capture FORCE INDEX (PRIMARY)
 SET lease = ?, leased_until = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), attempts = attempts + 1
 WHERE table_name = ? AND id BETWEEN ? AND ? AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0 AND state = 'W'
   AND (leased_until IS NULL OR leased_until <= UTC_TIMESTAMP(6))";
 const CLAIMED: &str = captured!("AND id BETWEEN ? AND ? AND lease = ? ORDER BY id");
 const DONE: &str = "
-UPDATE leadwire_capture
+UPDATE leadwire_capture FORCE INDEX (PRIMARY)
 SET state = 'D', ended_at = UTC_TIMESTAMP(6), leased_until = NULL
 WHERE table_name = ? AND id BETWEEN ? AND ? AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0 AND lease = ? AND state = 'W'";
 const PARK: &str = "
@@ -52,10 +56,10 @@ SET not_before = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), reason = ?, leas
 WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
 const PARKED: &str = captured!("AND state = 'P' AND id > ? ORDER BY id LIMIT ?");
 const RETRY_ALL: &str = "
-UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
+UPDATE leadwire_capture FORCE INDEX (PRIMARY) SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
 WHERE table_name = ? AND state = 'P'";
 const RETRY_SOME: &str = "
-UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
+UPDATE leadwire_capture FORCE INDEX (PRIMARY) SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
 WHERE table_name = ? AND state = 'P' AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0";
 const STATUS: &str = "
 SELECT CAST(COUNT(CASE WHEN state = 'W' THEN 1 END) AS CHAR),
@@ -64,12 +68,23 @@ SELECT CAST(COUNT(CASE WHEN state = 'W' THEN 1 END) AS CHAR),
        CAST(COUNT(CASE WHEN state = 'D' THEN 1 END) AS CHAR),
        CAST(TIMESTAMPDIFF(SECOND, MIN(CASE WHEN state = 'W' THEN captured_at END), UTC_TIMESTAMP(6)) AS CHAR)
 FROM leadwire_capture WHERE table_name = ?";
-const PURGE: &str = "
-DELETE FROM leadwire_capture
+/// Which rows to take away; a question, unlike on the other engines.
+pub(in crate::intake) const PURGE: &str = "
+SELECT CAST(id AS CHAR) FROM leadwire_capture
 WHERE table_name = ? AND state = 'D' AND ended_at <= DATE_SUB(UTC_TIMESTAMP(6), INTERVAL ? SECOND)
 ORDER BY id LIMIT ?";
+/// Rows of one statement that takes rows away: as many as it has places.
+pub(in crate::intake) const PURGED_ROWS: usize = 50;
+pub(in crate::intake) const PURGED: &str = "
+DELETE c FROM leadwire_capture c FORCE INDEX (PRIMARY) WHERE c.state = 'D' AND c.id IN (
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const ARRIVED: &str = "
 SELECT CAST(COUNT(*) AS CHAR) FROM leadwire_capture WHERE table_name = ? AND row_key = ? AND operation = ? AND state = 'W'";
+const UNFINISHED: &str = "
+SELECT CAST(COUNT(*) AS CHAR) FROM leadwire_capture WHERE table_name = ? AND state IN ('W', 'P')";
+const ALL_UNFINISHED: &str = "
+SELECT CAST(COUNT(*) AS CHAR) FROM leadwire_capture WHERE state IN ('W', 'P')";
 const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
 const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
 
@@ -88,8 +103,27 @@ pub(in crate::intake) const TABLE: &str = "
 SELECT ENGINE FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND BINARY TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'";
 pub(in crate::intake) const TRIGGERS: &str = "
-SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_STATEMENT FROM information_schema.TRIGGERS
+SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_STATEMENT, 'true', DEFINER FROM information_schema.TRIGGERS
 WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'leadwire!_%' ESCAPE '!'";
+
+pub(in crate::intake) const CURRENT_USER: &str = "SELECT CAST(CURRENT_USER() AS CHAR)";
+/// Answers only who may look at other accounts.
+pub(in crate::intake) const MAY_SEE_ACCOUNTS: &str = "SELECT '1' FROM mysql.user LIMIT 1";
+pub(in crate::intake) const HAS_ACCOUNT: &str = "
+SELECT '1' FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = ? LIMIT 1";
+/// Whether an account has a right on everything, on the database, or on the table.
+pub(in crate::intake) const HAS_RIGHT: &str = "
+SELECT '1' FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = ? AND PRIVILEGE_TYPE = ?
+UNION SELECT '1' FROM information_schema.SCHEMA_PRIVILEGES
+WHERE GRANTEE = ? AND PRIVILEGE_TYPE = ? AND DATABASE() LIKE TABLE_SCHEMA
+UNION SELECT '1' FROM information_schema.TABLE_PRIVILEGES
+WHERE GRANTEE = ? AND PRIVILEGE_TYPE = ? AND TABLE_SCHEMA = DATABASE() AND BINARY TABLE_NAME = ?";
+
+/// Triggers of a table that are somebody else's.
+const BESIDE: &str = "
+SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
+WHERE TRIGGER_SCHEMA = DATABASE() AND BINARY EVENT_OBJECT_TABLE = ? AND TRIGGER_NAME NOT LIKE 'leadwire!_%' ESCAPE '!'
+ORDER BY 1";
 
 pub(in crate::intake) const ALL: Statements = Statements {
     oldest: OLDEST,
@@ -105,11 +139,41 @@ pub(in crate::intake) const ALL: Statements = Statements {
     status: STATUS,
     purge: PURGE,
     arrived: ARRIVED,
+    unfinished: UNFINISHED,
+    all_unfinished: ALL_UNFINISHED,
     allowed: &[MAY_UPDATE, MAY_DELETE],
+    columns: COLUMNS,
+    triggers: TRIGGERS,
+    beside: BESIDE,
 };
 
 /// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
-pub const STATEMENTS: [&str; 19] = [
-    OLDEST, NEWEST, LEASE, CLAIMED, DONE, PARK, RELEASE, PARKED, RETRY_ALL, RETRY_SOME, STATUS, PURGE,
-    ARRIVED, MAY_UPDATE, MAY_DELETE, COLUMNS, UNIQUE, TABLE, TRIGGERS,
+pub const STATEMENTS: [&str; 27] = [
+    OLDEST,
+    NEWEST,
+    LEASE,
+    CLAIMED,
+    DONE,
+    PARK,
+    RELEASE,
+    PARKED,
+    RETRY_ALL,
+    RETRY_SOME,
+    STATUS,
+    PURGE,
+    ARRIVED,
+    UNFINISHED,
+    ALL_UNFINISHED,
+    MAY_UPDATE,
+    MAY_DELETE,
+    BESIDE,
+    COLUMNS,
+    UNIQUE,
+    TABLE,
+    TRIGGERS,
+    PURGED,
+    CURRENT_USER,
+    MAY_SEE_ACCOUNTS,
+    HAS_ACCOUNT,
+    HAS_RIGHT,
 ];

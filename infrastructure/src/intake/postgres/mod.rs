@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use application::intake::{Engine, Mapping, SourceError, Verdict};
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::database::{Database, Row, Statements, Value};
+use super::database::{Database, Doubt, Statements};
 use super::error::from_sqlx;
 use super::names::{CAPTURE, literal, quoted};
-use super::plan::{Installed, Present, Trigger};
+use super::plan::{Installed, Trigger};
 use super::probe::probe_text;
 use super::shape::{Column, Kind, Shape};
 use super::table::text;
+use super::talk::{Row, Talk as _, Value, talk};
 use super::{ACQUIRE_SECONDS, CONNECTIONS_MAX};
 
 /// How every connection reads and waits: moments are written the same everywhere, and members never wait long behind us.
@@ -57,39 +57,12 @@ impl Postgres {
         Ok(Self { pool, schema: OnceLock::new() })
     }
 
-    /// Asked once: it is where the table was found.
-    async fn learn_schema(&self) -> Result<(), SourceError> {
-        if self.schema.get().is_none() {
-            let rows = self.rows(sql::SCHEMA, &[]).await?;
-            let schema = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
-            self.schema.get_or_init(|| schema);
-        }
-        Ok(())
-    }
-
     fn schema(&self) -> &str {
         self.schema.get().map_or("public", String::as_str)
     }
 }
 
-fn query<'q>(sql: &str, values: &[Value<'_>]) -> Query<'q, sqlx::Postgres, PgArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-    for value in values {
-        query = match value {
-            Value::Text(text) => query.bind((*text).to_owned()),
-            Value::Number(number) => query.bind(*number),
-        };
-    }
-    query
-}
-
-fn cells(row: &PgRow) -> Result<Row, SourceError> {
-    let cell = |place| {
-        let text: Option<String> = row.try_get_unchecked(place).map_err(from_sqlx)?;
-        Ok(text.map(String::into_bytes))
-    };
-    (0..row.len()).map(cell).collect()
-}
+talk!(Postgres, sqlx::Postgres, begin());
 
 #[async_trait]
 impl Database for Postgres {
@@ -105,43 +78,18 @@ impl Database for Postgres {
         (Verdict::Good, "they succeed although leadwire_capture is missing, or locked (after 200 ms)")
     }
 
-    async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, SourceError> {
-        let rows = query(sql, values).fetch_all(&self.pool).await.map_err(from_sqlx)?;
-        rows.iter().map(cells).collect()
-    }
-
-    async fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, SourceError> {
-        Ok(query(sql, values).execute(&self.pool).await.map_err(from_sqlx)?.rows_affected())
-    }
-
-    async fn apply(&self, statements: &[String]) -> Result<(), SourceError> {
-        let mut transaction = self.pool.begin().await.map_err(from_sqlx)?;
-        for statement in statements {
-            sqlx::raw_sql(AssertSqlSafe(statement.clone()))
-                .execute(&mut *transaction)
-                .await
-                .map_err(from_sqlx)?;
+    /// Asked once: the schema is where the table was found.
+    async fn ready(&self) -> Result<(), SourceError> {
+        if self.schema.get().is_none() {
+            let rows = self.rows(sql::SCHEMA, &[]).await?;
+            let schema = rows.first().map_or(Ok(String::new()), |row| text(row, 0))?;
+            self.schema.get_or_init(|| schema);
         }
-        transaction.commit().await.map_err(from_sqlx)
-    }
-
-    async fn rehearse(
-        &self,
-        change: (&str, &[Value<'_>]),
-        question: (&str, &[Value<'_>]),
-    ) -> Result<Vec<Row>, SourceError> {
-        let mut transaction = self.pool.begin().await.map_err(from_sqlx)?;
-        let changed = query(change.0, change.1).execute(&mut *transaction).await;
-        let rows = match changed {
-            Ok(_) => query(question.0, question.1).fetch_all(&mut *transaction).await,
-            Err(error) => Err(error),
-        };
-        transaction.rollback().await.map_err(from_sqlx)?;
-        rows.map_err(from_sqlx)?.iter().map(cells).collect()
+        Ok(())
     }
 
     async fn shape(&self, table: &str) -> Result<Shape, SourceError> {
-        self.learn_schema().await?;
+        self.ready().await?;
         let by = [Value::Text(table)];
         let columns = self.rows(sql::COLUMNS, &by).await?;
         let unique = self.rows(sql::UNIQUE, &by).await?;
@@ -149,24 +97,6 @@ impl Database for Postgres {
             columns: columns.iter().map(column).collect::<Result<_, _>>()?,
             unique: unique.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
             transactional: true,
-        })
-    }
-
-    async fn installed(&self) -> Result<Installed, SourceError> {
-        self.learn_schema().await?;
-        let capture = self.rows(sql::COLUMNS, &[Value::Text(CAPTURE)]).await?;
-        let present = |row: &Row| {
-            Ok(Present {
-                name: text(row, 0)?,
-                table: text(row, 1)?,
-                body: text(row, 2)?,
-                enabled: text(row, 3)? == "true",
-            })
-        };
-        let triggers = self.rows(sql::TRIGGERS, &[]).await?;
-        Ok(Installed {
-            capture: capture.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
-            triggers: triggers.iter().map(present).collect::<Result<_, SourceError>>()?,
         })
     }
 
@@ -181,6 +111,40 @@ impl Database for Postgres {
     fn bound(&self, place: usize, column: &Column) -> String {
         // The bare type: with its length it would cut.
         format!("CAST(CAST(${place} AS TEXT) AS {})", column.type_name)
+    }
+
+    fn is_ahead(&self, moment: &str, column: &Column) -> String {
+        match column.kind {
+            Kind::Moment if column.type_name.ends_with("timestamptz") => format!("{moment} > now()"),
+            Kind::Moment => format!("{moment} > now() AT TIME ZONE 'UTC'"),
+            Kind::Date => format!("{moment} > CAST(now() AT TIME ZONE 'UTC' AS DATE)"),
+            Kind::Integer { .. } | Kind::Decimal | Kind::Float => {
+                super::select::epoch_ahead(moment, "extract(epoch FROM now())")
+            }
+            Kind::Text => format!(
+                "CAST({moment} AS TEXT) COLLATE \"C\" > \
+                 to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') COLLATE \"C\""
+            ),
+            _ => "FALSE".to_owned(),
+        }
+    }
+
+    async fn accounts(&self, table: &str, _: &Installed) -> Result<Vec<Doubt>, SourceError> {
+        let rows = self.rows(sql::ACCOUNTS, &[Value::Text(table)]).await?;
+        let mut doubts = Vec::new();
+        for row in rows {
+            let (account, lacks) = (text(&row, 0)?, text(&row, 1)?);
+            if !lacks.is_empty() {
+                doubts.push(Doubt {
+                    verdict: Verdict::Failed,
+                    said: format!(
+                        "the triggers run as `{account}`, who lacks {lacks}: members are written, and NOTHING is captured"
+                    ),
+                    refutable: true,
+                });
+            }
+        }
+        Ok(doubts)
     }
 
     fn sample(&self, column: &Column) -> Option<String> {
@@ -216,13 +180,18 @@ impl Database for Postgres {
         vec![format!("DROP TABLE {CAPTURE}")]
     }
 
+    fn forget(&self, table: &str) -> String {
+        format!("DELETE FROM {CAPTURE} WHERE table_name = {}", literal(table))
+    }
+
     fn triggers(&self, mapping: &Mapping, _: &Shape) -> Vec<Trigger> {
         triggers::triggers(mapping, self.schema())
     }
 
-    fn drop_trigger(&self, name: &str, table: &str) -> Vec<String> {
-        let (name, table) = (self.quote(name), self.quote(table));
-        vec![format!("DROP TRIGGER IF EXISTS {name} ON {table}"), format!("DROP FUNCTION {name}()")]
+    /// The function's trigger goes with it; a trigger alone could be dropped by the table's owner only. What else hangs
+    /// on the function was looked for before (`sql::TRIGGERS`).
+    fn drop_trigger(&self, name: &str, _: &str) -> Vec<String> {
+        vec![format!("DROP FUNCTION {}() CASCADE", self.quote(name))]
     }
 }
 
@@ -251,6 +220,7 @@ fn column(row: &Row) -> Result<Column, SourceError> {
         has_default: text(row, 5)? == "true",
         generated: text(row, 6)? == "true",
         chars_max: text(row, 7)?.parse().ok(),
+        offset: None,
         choice: Some(text(row, 8)?).filter(|choice| !choice.is_empty()),
     })
 }

@@ -71,13 +71,18 @@ DELETE FROM leadwire_capture WHERE id IN (
 const ARRIVED: &str = "
 SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture
 WHERE table_name = $1 AND row_key = $2 AND operation = $3 AND state = 'W'";
+const UNFINISHED: &str = "
+SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE table_name = $1 AND state IN ('W', 'P')";
+const ALL_UNFINISHED: &str = "
+SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE state IN ('W', 'P')";
 const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
 const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
 
+/// A column whose default takes a number from a sequence counts as one that must be given: a probe takes none.
 pub(in crate::intake) const COLUMNS: &str = "
 SELECT CAST(a.attname AS TEXT), CAST(t.typname AS TEXT), quote_ident(n.nspname) || '.' || quote_ident(t.typname),
-       CAST(t.typtype AS TEXT), CAST(NOT a.attnotnull AS TEXT),
-       CAST(a.atthasdef OR a.attidentity <> '' AS TEXT), CAST(a.attgenerated <> '' AS TEXT),
+       CAST(t.typtype AS TEXT), CAST(NOT a.attnotnull AND NOT counts.counts AS TEXT),
+       CAST(a.atthasdef AND NOT counts.counts AS TEXT), CAST(a.attgenerated <> '' AS TEXT),
        CAST(CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS TEXT),
        (SELECT CAST(e.enumlabel AS TEXT) FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder LIMIT 1)
 FROM pg_attribute a
@@ -85,6 +90,10 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace s ON s.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_namespace n ON n.oid = t.typnamespace
+CROSS JOIN LATERAL (SELECT a.attidentity <> '' OR EXISTS (
+  SELECT 1 FROM pg_attrdef d
+  WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%') AS counts
+) counts
 WHERE s.nspname = current_schema() AND c.relname = $1 AND c.relkind IN ('r', 'p')
   AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
@@ -96,8 +105,10 @@ JOIN pg_namespace s ON s.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
 WHERE s.nspname = current_schema() AND c.relname = $1
   AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL";
+/// Triggers; functions whose trigger is gone; and functions of ours that another trigger uses, as if they were not ours.
 pub(in crate::intake) const TRIGGERS: &str = "
-SELECT CAST(t.tgname AS TEXT), CAST(c.relname AS TEXT), p.prosrc, CAST(t.tgenabled IN ('O', 'A') AS TEXT)
+SELECT CAST(t.tgname AS TEXT), CAST(c.relname AS TEXT), p.prosrc, CAST(t.tgenabled IN ('O', 'A') AS TEXT),
+       CAST(pg_get_userbyid(p.proowner) AS TEXT)
 FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid
 JOIN pg_namespace s ON s.oid = c.relnamespace
@@ -105,12 +116,42 @@ JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE s.nspname = current_schema() AND NOT t.tgisinternal AND t.tgname LIKE 'leadwire!_%' ESCAPE '!'
   AND t.tgparentid = 0
 UNION ALL
-SELECT CAST(p.proname AS TEXT), '', p.prosrc, 'false'
+SELECT CAST(p.proname AS TEXT), '', p.prosrc, 'false', CAST(pg_get_userbyid(p.proowner) AS TEXT)
 FROM pg_proc p
 JOIN pg_namespace s ON s.oid = p.pronamespace
 WHERE s.nspname = current_schema() AND p.proname LIKE 'leadwire!_%' ESCAPE '!'
-  AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgfoid = p.oid)";
+  AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgfoid = p.oid)
+UNION ALL
+SELECT CAST(p.proname AS TEXT), CAST(c.relname AS TEXT), '', 'true', ''
+FROM pg_proc p
+JOIN pg_namespace s ON s.oid = p.pronamespace
+JOIN pg_trigger t ON t.tgfoid = p.oid AND t.tgname <> p.proname
+JOIN pg_class c ON c.oid = t.tgrelid
+WHERE s.nspname = current_schema() AND p.proname LIKE 'leadwire!_%' ESCAPE '!'";
+/// Whose rights the triggers of a table have, and which of those that they need are missing. `ON CONFLICT` reads.
+pub(in crate::intake) const ACCOUNTS: &str = "
+SELECT DISTINCT CAST(pg_get_userbyid(p.proowner) AS TEXT), concat_ws(' and ',
+  CASE WHEN NOT has_schema_privilege(p.proowner, s.oid, 'USAGE') THEN 'USAGE on the schema' END,
+  CASE WHEN NOT has_table_privilege(p.proowner, k.oid, 'INSERT') THEN 'INSERT on leadwire_capture' END,
+  CASE WHEN NOT has_table_privilege(p.proowner, k.oid, 'SELECT') THEN 'SELECT on leadwire_capture' END)
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_class k ON k.relnamespace = s.oid AND k.relname = 'leadwire_capture'
+JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE s.nspname = current_schema() AND c.relname = $1 AND NOT t.tgisinternal
+  AND t.tgname LIKE 'leadwire!_%' ESCAPE '!'";
 pub(in crate::intake) const SCHEMA: &str = "SELECT CAST(current_schema() AS TEXT)";
+
+/// Triggers of a table that are somebody else's.
+const BESIDE: &str = "
+SELECT CAST(t.tgname AS TEXT)
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
+WHERE s.nspname = current_schema() AND c.relname = $1 AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  AND t.tgname NOT LIKE 'leadwire!_%' ESCAPE '!'
+ORDER BY 1";
 
 pub(in crate::intake) const ALL: Statements = Statements {
     oldest: OLDEST,
@@ -126,11 +167,37 @@ pub(in crate::intake) const ALL: Statements = Statements {
     status: STATUS,
     purge: PURGE,
     arrived: ARRIVED,
+    unfinished: UNFINISHED,
+    all_unfinished: ALL_UNFINISHED,
     allowed: &[MAY_UPDATE, MAY_DELETE],
+    columns: COLUMNS,
+    triggers: TRIGGERS,
+    beside: BESIDE,
 };
 
 /// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
-pub const STATEMENTS: [&str; 19] = [
-    OLDEST, NEWEST, LEASE, CLAIMED, DONE, PARK, RELEASE, PARKED, RETRY_ALL, RETRY_SOME, STATUS, PURGE,
-    ARRIVED, MAY_UPDATE, MAY_DELETE, COLUMNS, UNIQUE, TRIGGERS, SCHEMA,
+pub const STATEMENTS: [&str; 23] = [
+    OLDEST,
+    NEWEST,
+    LEASE,
+    CLAIMED,
+    DONE,
+    PARK,
+    RELEASE,
+    PARKED,
+    RETRY_ALL,
+    RETRY_SOME,
+    STATUS,
+    PURGE,
+    ARRIVED,
+    UNFINISHED,
+    ALL_UNFINISHED,
+    MAY_UPDATE,
+    MAY_DELETE,
+    BESIDE,
+    COLUMNS,
+    UNIQUE,
+    TRIGGERS,
+    SCHEMA,
+    ACCOUNTS,
 ];

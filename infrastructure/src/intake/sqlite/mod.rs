@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use application::intake::{Engine, Mapping, SourceError, Verdict};
 use async_trait::async_trait;
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use super::database::{Database, Row, Statements, Value};
+use super::database::{Database, Doubt, Statements};
 use super::error::from_sqlx;
 use super::names::{CAPTURE, literal, quoted};
-use super::plan::{Installed, Present, Trigger};
+use super::plan::{Installed, Trigger};
 use super::probe::probe_text;
 use super::shape::{Column, Kind, Shape};
 use super::table::text;
+use super::talk::{Row, Talk as _, Value, talk};
 use super::{ACQUIRE_SECONDS, CONNECTIONS_MAX};
 
 /// How long we wait for whoever writes members.
@@ -49,22 +49,7 @@ impl Sqlite {
     }
 }
 
-fn query<'q>(sql: &str, values: &[Value<'_>]) -> Query<'q, sqlx::Sqlite, SqliteArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-    for value in values {
-        query = match value {
-            Value::Text(text) => query.bind((*text).to_owned()),
-            Value::Number(number) => query.bind(*number),
-        };
-    }
-    query
-}
-
-fn cells(row: &SqliteRow) -> Result<Row, SourceError> {
-    (0..row.len())
-        .map(|place| row.try_get_unchecked::<Option<Vec<u8>>, _>(place).map_err(from_sqlx))
-        .collect()
-}
+talk!(Sqlite, sqlx::Sqlite, begin_with(BEGIN));
 
 #[async_trait]
 impl Database for Sqlite {
@@ -79,44 +64,10 @@ impl Database for Sqlite {
     fn guarantee(&self) -> (Verdict, &'static str) {
         (
             Verdict::Warning,
-            "they FAIL while leadwire_capture is missing, for a trigger of SQLite cannot catch an error; remove Leadwire \
-             with `leadwire intake uninstall` only",
+            "they FAIL while leadwire_capture is missing, for a trigger of SQLite cannot catch an error (remove Leadwire with \
+             `leadwire intake uninstall` only), and where they have no busy timeout (PRAGMA busy_timeout) they FAIL in the \
+             moments in which Leadwire writes; without a write-ahead log (PRAGMA journal_mode = WAL) also while it reads",
         )
-    }
-
-    async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, SourceError> {
-        let rows = query(sql, values).fetch_all(&self.pool).await.map_err(from_sqlx)?;
-        rows.iter().map(cells).collect()
-    }
-
-    async fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, SourceError> {
-        Ok(query(sql, values).execute(&self.pool).await.map_err(from_sqlx)?.rows_affected())
-    }
-
-    async fn apply(&self, statements: &[String]) -> Result<(), SourceError> {
-        let mut transaction = self.pool.begin_with(BEGIN).await.map_err(from_sqlx)?;
-        for statement in statements {
-            sqlx::raw_sql(AssertSqlSafe(statement.clone()))
-                .execute(&mut *transaction)
-                .await
-                .map_err(from_sqlx)?;
-        }
-        transaction.commit().await.map_err(from_sqlx)
-    }
-
-    async fn rehearse(
-        &self,
-        change: (&str, &[Value<'_>]),
-        question: (&str, &[Value<'_>]),
-    ) -> Result<Vec<Row>, SourceError> {
-        let mut transaction = self.pool.begin_with(BEGIN).await.map_err(from_sqlx)?;
-        let changed = query(change.0, change.1).execute(&mut *transaction).await;
-        let rows = match changed {
-            Ok(_) => query(question.0, question.1).fetch_all(&mut *transaction).await,
-            Err(error) => Err(error),
-        };
-        transaction.rollback().await.map_err(from_sqlx)?;
-        rows.map_err(from_sqlx)?.iter().map(cells).collect()
     }
 
     async fn shape(&self, table: &str) -> Result<Shape, SourceError> {
@@ -137,16 +88,8 @@ impl Database for Sqlite {
         Ok(Shape { columns, unique, transactional: true })
     }
 
-    async fn installed(&self) -> Result<Installed, SourceError> {
-        let capture = self.rows(sql::COLUMNS, &[Value::Text(CAPTURE)]).await?;
-        let present = |row: &Row| {
-            Ok(Present { name: text(row, 0)?, table: text(row, 1)?, body: text(row, 2)?, enabled: true })
-        };
-        let triggers = self.rows(sql::TRIGGERS, &[]).await?;
-        Ok(Installed {
-            capture: capture.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?,
-            triggers: triggers.iter().map(present).collect::<Result<_, SourceError>>()?,
-        })
+    fn lock(&self, _: &str, _: &Column) -> Option<String> {
+        None
     }
 
     fn quote(&self, name: &str) -> String {
@@ -162,6 +105,20 @@ impl Database for Sqlite {
         format!("?{place}")
     }
 
+    /// By what a value is, not by what its column is called.
+    fn is_ahead(&self, moment: &str, _: &Column) -> String {
+        format!(
+            "CASE WHEN typeof({moment}) = 'text' THEN {moment} > strftime('%Y-%m-%d %H:%M:%f', 'now') \
+             ELSE {} END",
+            super::select::epoch_ahead(moment, "unixepoch('now')")
+        )
+    }
+
+    /// A trigger runs in whoever writes the file.
+    async fn accounts(&self, _: &str, _: &Installed) -> Result<Vec<Doubt>, SourceError> {
+        Ok(Vec::new())
+    }
+
     fn sample(&self, column: &Column) -> Option<String> {
         Some(match column.kind {
             Kind::Text | Kind::Moment | Kind::Date | Kind::Other => literal(&probe_text(column)),
@@ -175,6 +132,10 @@ impl Database for Sqlite {
 
     fn drop_capture(&self) -> Vec<String> {
         vec![format!("DROP TABLE {CAPTURE}")]
+    }
+
+    fn forget(&self, table: &str) -> String {
+        format!("DELETE FROM {CAPTURE} WHERE table_name = {}", literal(table))
     }
 
     fn triggers(&self, mapping: &Mapping, _: &Shape) -> Vec<Trigger> {
@@ -216,6 +177,7 @@ fn column(row: &Row) -> Result<Column, SourceError> {
         has_default: text(row, 3)? == "1",
         generated: hidden == "2" || hidden == "3",
         chars_max: None,
+        offset: None,
         choice: None,
         type_name: if type_name.is_empty() { "no declared type".to_owned() } else { type_name },
     })

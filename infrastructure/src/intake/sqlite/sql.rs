@@ -90,6 +90,10 @@ DELETE FROM leadwire_capture WHERE id IN (
 const ARRIVED: &str = "
 SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture
 WHERE table_name = ?1 AND row_key = ?2 AND operation = ?3 AND state = 'W'";
+const UNFINISHED: &str = "
+SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE table_name = ?1 AND state IN ('W', 'P')";
+const ALL_UNFINISHED: &str = "
+SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE state IN ('W', 'P')";
 const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
 const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
 
@@ -103,7 +107,12 @@ SELECT MAX(i.name) FROM pragma_index_list(?1) l JOIN pragma_index_xinfo(l.name) 
 WHERE l.\"unique\" = 1 AND l.partial = 0 AND i.key = 1
 GROUP BY l.name HAVING COUNT(*) = 1 AND MAX(i.cid) >= 0";
 pub(in crate::intake) const TRIGGERS: &str = "
-SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'leadwire!_%' ESCAPE '!'";
+SELECT name, tbl_name, sql, 'true', '' FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'leadwire!_%' ESCAPE '!'";
+
+/// Triggers of a table that are somebody else's.
+const BESIDE: &str = "
+SELECT name FROM sqlite_master
+WHERE type = 'trigger' AND tbl_name = ?1 AND name NOT LIKE 'leadwire!_%' ESCAPE '!' ORDER BY 1";
 
 pub(in crate::intake) const ALL: Statements = Statements {
     oldest: OLDEST,
@@ -119,11 +128,35 @@ pub(in crate::intake) const ALL: Statements = Statements {
     status: STATUS,
     purge: PURGE,
     arrived: ARRIVED,
+    unfinished: UNFINISHED,
+    all_unfinished: ALL_UNFINISHED,
     allowed: &[MAY_UPDATE, MAY_DELETE],
+    columns: COLUMNS,
+    triggers: TRIGGERS,
+    beside: BESIDE,
 };
 
 /// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
-pub const STATEMENTS: [&str; 18] = [
-    OLDEST, NEWEST, LEASE, CLAIMED, DONE, PARK, RELEASE, PARKED, RETRY_ALL, RETRY_SOME, STATUS, PURGE,
-    ARRIVED, MAY_UPDATE, MAY_DELETE, COLUMNS, UNIQUE, TRIGGERS,
+pub const STATEMENTS: [&str; 21] = [
+    OLDEST,
+    NEWEST,
+    LEASE,
+    CLAIMED,
+    DONE,
+    PARK,
+    RELEASE,
+    PARKED,
+    RETRY_ALL,
+    RETRY_SOME,
+    STATUS,
+    PURGE,
+    ARRIVED,
+    UNFINISHED,
+    ALL_UNFINISHED,
+    MAY_UPDATE,
+    MAY_DELETE,
+    BESIDE,
+    COLUMNS,
+    UNIQUE,
+    TRIGGERS,
 ];

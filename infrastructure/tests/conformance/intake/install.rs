@@ -1,6 +1,6 @@
 //! What is made in somebody else's database, and that nothing of it stays.
 
-use application::intake::{Engine, Mapping, SourceError, Unfinished, parse};
+use application::intake::{Engine, Mapping, Mode, SourceError, Unfinished, Verdict, parse};
 use infrastructure::intake::{mysql, postgres, sqlite};
 use rstest::rstest;
 use sqlx::{Executor as _, MySqlPool, PgPool, SqlSafeStr as _, SqlitePool};
@@ -37,6 +37,140 @@ async fn installing_twice_is_harmless_and_uninstalling_leaves_the_schema_as_it_w
     assert_eq!(after, before);
     assert!(remove(&*source).await.is_empty(), "nothing is left to remove");
     world.run(&member(3, "ACTIVE")).await;
+}
+
+/// As the database's own program sees it: schema, rows, rights.
+#[rstest]
+#[tokio::test]
+async fn a_dump_from_after_the_uninstall_is_the_one_from_before(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    world.run(&member(1, "ACTIVE")).await;
+    let before = world.dump_of_its_own();
+    assert!(before.contains("members") && !before.contains("leadwire_capture"));
+    let source = world.source();
+    source.install().await.unwrap();
+    let installed = world.dump_of_its_own();
+    assert!(installed.contains("leadwire_capture") && installed.contains("TRIGGER"));
+    source.install().await.unwrap();
+    assert_eq!(world.dump_of_its_own(), installed);
+    source.uninstall(Unfinished::Keep).await.unwrap();
+    assert_eq!(world.dump_of_its_own(), before);
+}
+
+/// A transaction that was open when nobody waited yet commits while the triggers go.
+#[rstest]
+#[case::mysql(
+    Engine::Mysql,
+    "SELECT INFO FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND STATE = 'Waiting for table metadata lock'"
+)]
+#[case::postgres(
+    Engine::Postgres,
+    "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)]
+#[tokio::test]
+async fn a_row_that_comes_while_triggers_go_is_not_thrown_away(
+    #[case] engine: Engine,
+    #[case] waiting: &str,
+) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    let mut writer = world.session().await;
+    writer.run("BEGIN").await.unwrap();
+    writer.run(&member(1, "ACTIVE")).await.unwrap();
+    let removing = world.source();
+    let removed = tokio::spawn(async move { removing.uninstall(Unfinished::Keep).await });
+    let mut watcher = world.session().await;
+    while watcher.texts(waiting).await.is_empty() {
+        assert!(!removed.is_finished(), "it did not wait");
+    }
+    writer.run("COMMIT").await.unwrap();
+    assert_eq!(removed.await.unwrap(), Err(SourceError::Unfinished(1)));
+    assert_eq!(drain(&*source).await.len(), 1);
+    source.uninstall(Unfinished::Keep).await.unwrap();
+    assert_eq!(source.status().await, Err(SourceError::NotInstalled));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_discarded_beside_another_table_is_gone_and_the_others_rows_stay(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    let world = World::fresh(engine).await;
+    world.run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(20))").await;
+    let members = world.installed().await;
+    let orders = world.source_of(parse("orders.toml", ORDERS).unwrap());
+    orders.install().await.unwrap();
+    world.run("INSERT INTO orders VALUES (7, 'one')").await;
+    world.run(&member(1, "ACTIVE")).await;
+    remove(&*members).await;
+    assert_eq!(world.session().await.count("leadwire_capture").await, 1);
+    members.install().await.unwrap();
+    assert!(drain(&*members).await.is_empty(), "nothing comes back from before");
+    // Whose table is gone altogether still has rows that nobody finished.
+    remove(&*members).await;
+    world.run("DROP TABLE orders").await;
+    members.install().await.unwrap();
+    assert_eq!(members.uninstall(Unfinished::Keep).await, Err(SourceError::Unfinished(1)));
+}
+
+/// Whoever installed need not own the table to take it back.
+#[tokio::test]
+async fn on_postgres_who_installed_can_uninstall() {
+    let world = World::fresh(Engine::Postgres).await;
+    let (account, url) =
+        world.user('i', &["CREATE, USAGE ON SCHEMA public", "TRIGGER, SELECT ON members"]).await;
+    let before = world.dump().await;
+    let source = infrastructure::intake::open(&url, Mapping::system_s()).unwrap();
+    source.install().await.unwrap();
+    world.run(&member(1, "ACTIVE")).await;
+    assert_eq!(drain(&*source).await.len(), 1);
+    source.uninstall(Unfinished::Keep).await.unwrap();
+    assert_eq!(world.dump().await, before);
+    drop(source);
+    world.drop_user(&account).await;
+}
+
+/// Dropping our function must not drop what somebody hung on it.
+#[tokio::test]
+async fn on_postgres_a_function_that_somebody_uses_is_left_alone() {
+    let world = World::fresh(Engine::Postgres).await;
+    let source = world.installed().await;
+    let function = "SELECT proname FROM pg_proc WHERE proname LIKE 'leadwire%insert'";
+    let function = world.session().await.texts(function).await.remove(0);
+    world.run("CREATE TABLE theirs (id INT PRIMARY KEY)").await;
+    world
+        .run(&format!(
+            "CREATE TRIGGER theirs AFTER INSERT ON theirs FOR EACH ROW EXECUTE FUNCTION {function}()"
+        ))
+        .await;
+    let before = world.dump().await;
+    let refused = source.uninstall(Unfinished::Discard).await.unwrap_err();
+    assert!(matches!(refused, SourceError::Foreign(_)), "{refused}");
+    assert_eq!(world.dump().await, before);
+}
+
+/// Without TRIGGER nobody sees a trigger of MySQL: that is said, instead of that there is none.
+#[tokio::test]
+async fn on_mariadb_triggers_that_one_may_not_see_are_not_missing() {
+    let world = World::fresh(Engine::Mysql).await;
+    world.installed().await;
+    let (account, url) =
+        world.user('w', &["SELECT ON members", "SELECT, UPDATE, DELETE ON leadwire_capture"]).await;
+    let worker = infrastructure::intake::open(&url, Mapping::system_s()).unwrap();
+    for refused in [worker.plan_install().await, worker.uninstall(Unfinished::Discard).await] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, SourceError::Denied(_)), "{refused}");
+        assert!(refused.to_string().contains("without the privilege TRIGGER"), "{refused}");
+    }
+    let report = worker.check(Mode::Triggers).await.unwrap();
+    assert_eq!(report.about("triggers"), Some(Verdict::Warning), "{report:?}");
+    assert_eq!(report.verdict(), Verdict::Warning, "{report:?}");
+    world.run(&member(1, "ACTIVE")).await;
+    assert_eq!(drain(&*worker).await.len(), 1, "it can work");
+    drop(worker);
+    world.drop_user(&account).await;
 }
 
 #[rstest]

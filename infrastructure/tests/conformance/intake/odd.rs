@@ -56,7 +56,7 @@ async fn any_name_and_any_text_can_be_captured(
     let rows = drain(&*source).await;
     assert_eq!(rows.len(), 5);
     assert_eq!(rows[0].key, "key '😀' 15");
-    assert_eq!(rows[0].table, mapping.table);
+    assert_eq!(rows[0].table, mapping.source_table());
     assert_eq!(rows[4].changed, [plain(COLUMN)]);
     let read = source.read("key '😀' 15").await.unwrap().unwrap();
     assert_eq!(read.columns["nickname"].as_deref(), Some("o'clock 😀"));
@@ -142,6 +142,10 @@ async fn a_schema_of_postgres_is_named_in_the_mapping() {
         .await;
     world.run("UPDATE \"c'r\"\"m\".clients SET seen = '{\"a\": 2}'").await;
     let rows = drain(&*source).await;
+    assert_eq!(
+        rows[0].table, "\"c'r\"\"m\".clients",
+        "a table of that name in another schema is another one"
+    );
     assert_eq!(rows[1].changed, ["seen"], "a type without an equality is compared too");
     let read = source.read(&rows[0].key).await.unwrap().unwrap();
     assert!(read.is_active());

@@ -160,3 +160,33 @@ async fn a_user_without_rights_on_the_capture_table_is_captured(
     };
     world.run(&gone).await;
 }
+
+/// Programs ask their session for the key of the row that they wrote.
+#[rstest]
+#[case::mysql(Engine::Mysql, "SELECT CAST(LAST_INSERT_ID() AS CHAR)")]
+#[case::postgres(Engine::Postgres, "SELECT CAST(lastval() AS TEXT)")]
+#[case::sqlite(Engine::Sqlite, "SELECT CAST(last_insert_rowid() AS TEXT)")]
+#[tokio::test]
+async fn the_key_that_a_program_asks_for_is_its_members(#[case] engine: Engine, #[case] question: &str) {
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    let mut writer = world.session().await;
+    writer.run(&member(1, "ACTIVE")).await.unwrap();
+    // From here on the capture table has more rows than there are members.
+    writer.run("UPDATE members SET height = 170").await.unwrap();
+    writer.run(&member(2, "ACTIVE")).await.unwrap();
+    assert_eq!(writer.texts(question).await, ["2"]);
+    writer.run("UPDATE members SET height = 171").await.unwrap();
+    assert_eq!(writer.texts(question).await, ["2"]);
+    assert_eq!(drain(&*source).await.len(), 5);
+}
+
+/// A function that runs with its maker's rights is for triggers alone.
+#[tokio::test]
+async fn on_postgres_nobody_else_may_call_what_triggers_call() {
+    let world = World::fresh(Engine::Postgres).await;
+    world.installed().await;
+    let callable = "SELECT proname FROM pg_proc WHERE proname LIKE 'leadwire%' \
+                    AND has_function_privilege('public', oid, 'EXECUTE')";
+    assert!(world.session().await.texts(callable).await.is_empty());
+}

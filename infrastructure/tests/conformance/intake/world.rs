@@ -69,6 +69,63 @@ impl World {
         Session::open(self.engine, &self.url).await
     }
 
+    /// Makes an account that may do these things, and the address with which it comes. It goes with [`Self::drop_user`].
+    pub(super) async fn user(&self, letter: char, grants: &[&str]) -> (String, String) {
+        let name = format!("{letter}{}", self.url.rsplit('_').next().unwrap());
+        let user = name[..20].to_owned();
+        let mut url = url::Url::parse(&self.url).unwrap();
+        url.set_username(&user).unwrap();
+        url.set_password(Some("secret")).unwrap();
+        let (account, make) = if self.engine == Engine::Mysql {
+            (format!("'{user}'@'%'"), format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'secret'"))
+        } else {
+            (user.clone(), format!("CREATE USER {user} PASSWORD 'secret'"))
+        };
+        self.run(&make).await;
+        for grant in grants {
+            self.run(&format!("GRANT {grant} TO {account}")).await;
+        }
+        (account, url.to_string())
+    }
+
+    pub(super) async fn drop_user(&self, account: &str) {
+        if self.engine == Engine::Postgres {
+            self.run(&format!("DROP OWNED BY {account} CASCADE")).await;
+        }
+        self.run(&format!("DROP USER {account}")).await;
+    }
+
+    /// Everything, as the database's own program writes it down.
+    pub(super) fn dump_of_its_own(&self) -> String {
+        let url = url::Url::parse(&self.url).unwrap();
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or_default().to_string());
+        let database = url.path().trim_start_matches('/');
+        let (program, arguments) = match self.engine {
+            Engine::Mysql => (
+                "mariadb-dump",
+                vec![
+                    "-h",
+                    host,
+                    "-P",
+                    &port,
+                    "-u",
+                    url.username(),
+                    "--routines",
+                    "--events",
+                    "--skip-dump-date",
+                    database,
+                ],
+            ),
+            Engine::Postgres => ("pg_dump", vec![self.url.as_str()]),
+            Engine::Sqlite => ("sqlite3", vec![url.path(), ".dump"]),
+        };
+        let output = std::process::Command::new(found(program)).args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // A number of PostgreSQL's own that is another one in every dump.
+        text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+    }
+
     /// Runs one statement as somebody else.
     pub(super) async fn run(&self, sql: &str) {
         let ran = self.session().await.run(sql).await;
@@ -118,6 +175,16 @@ impl World {
             }
         }
     }
+}
+
+/// A program on the search path, or where Debian puts those of PostgreSQL.
+#[expect(clippy::disallowed_methods, reason = "the search path is the test's own")]
+fn found(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let places = versions.map(|version| version.path().join("bin"));
+    let mut all = std::env::split_paths(&path).chain(places).map(|folder| folder.join(program));
+    all.find(|file| file.is_file()).unwrap_or_else(|| panic!("there is no program `{program}`"))
 }
 
 /// A text without this part and the number behind it.
