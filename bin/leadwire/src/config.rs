@@ -15,6 +15,7 @@ mod reader;
 mod schedules;
 mod service;
 mod tool;
+mod webhook;
 
 pub use auth::{AuthSettings, IssuerKeys, IssuerSettings};
 pub use callbacks::{CallbackKind, CallbackSettings};
@@ -58,6 +59,7 @@ token_seconds = 86400
 [protection]
 login_per_minute = 60
 public_form_per_minute = 10
+registrations_per_minute = 600
 trusted_proxies = []
 hsts_seconds = 0
 

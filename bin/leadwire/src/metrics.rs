@@ -42,6 +42,61 @@ struct Rested {
     class: &'static str,
 }
 
+/// Why a message of members is not believed, or cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotBelieved {
+    /// No service token, or none that is good.
+    NoToken,
+    /// The token is for something else.
+    OtherScope,
+    /// No secret is configured.
+    NotConfigured,
+    /// Timestamp or signature is missing or is none.
+    Incomplete,
+    /// It was sent too long ago, or will be.
+    OutsideWindow,
+    /// The signature is not that of whoever knows the secret.
+    Forged,
+    /// The signature was used before.
+    Replayed,
+    /// It is signed, and no message.
+    Malformed,
+}
+
+impl NotBelieved {
+    /// Every reason, in the order of the checks.
+    const ALL: [Self; 8] = [
+        Self::NoToken,
+        Self::OtherScope,
+        Self::NotConfigured,
+        Self::Incomplete,
+        Self::OutsideWindow,
+        Self::Forged,
+        Self::Replayed,
+        Self::Malformed,
+    ];
+
+    /// The name in metrics, logs and details.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::OtherScope => "other_scope",
+            Self::NotConfigured => "not_configured",
+            Self::Incomplete => "incomplete",
+            Self::OutsideWindow => "outside_window",
+            Self::Forged => "forged",
+            Self::Replayed => "replayed",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// Why something was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
+}
+
 /// The counters of this process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -51,6 +106,7 @@ pub struct Metrics {
     calls: Family<OfChannel, Histogram>,
     rests: Family<Rested, Counter>,
     recoveries: Family<OfChannel, Counter>,
+    not_believed: Family<Refused, Counter>,
 }
 
 fn seconds() -> Histogram {
@@ -72,7 +128,14 @@ impl Default for Metrics {
         registry.register("channel_rests", "How often a channel was left alone for a while", rests.clone());
         let help = "How often a channel worked again after a rest";
         registry.register("channel_recoveries", help, recoveries.clone());
-        Self { registry, attempts, waited, calls, rests, recoveries }
+        let not_believed = Family::<Refused, Counter>::default();
+        let help = "Messages of members that were not believed, or could not be read";
+        registry.register("member_messages_refused", help, not_believed.clone());
+        for why in NotBelieved::ALL {
+            // There from the start, so that an alarm sees the first one.
+            drop(not_believed.get_or_create(&Refused { reason: why.as_str() }));
+        }
+        Self { registry, attempts, waited, calls, rests, recoveries, not_believed }
     }
 }
 
@@ -80,6 +143,11 @@ impl Metrics {
     /// What is written down when somebody looks.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Counts a message of members that is not believed.
+    pub fn not_believed(&self, why: NotBelieved) {
+        self.not_believed.get_or_create(&Refused { reason: why.as_str() }).inc();
     }
 }
 

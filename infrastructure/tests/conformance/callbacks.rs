@@ -152,3 +152,24 @@ async fn after_a_crash_of_the_only_process_nothing_waits_for_its_leases(
     let expected = usize::from(backend == Backend::Sqlite); // others may be at work on PostgreSQL
     assert_eq!(claim(&store, 2, NOW).await.len(), expected);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_signature_that_is_good_once_is_taken_once_whoever_asks(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let test = TestDb::fresh(backend).await;
+    let [one, other] = [1, 2].map(|_| CallbackStore::new(test.db.clone()));
+    let until = after(300);
+    let take = async |store: &CallbackStore, app: &str, signature: &str| {
+        store.take_signature("intake", app, signature, until).await.unwrap()
+    };
+    let (first, second) = tokio::join!(take(&one, "members", "s1"), take(&other, "members", "s1"));
+    assert!(first != second, "one of them, and not both");
+    assert!(!take(&one, "members", "s1").await);
+    assert!(take(&one, "members", "s2").await && take(&other, "others", "s1").await);
+    one.purge(after(299)).await.unwrap();
+    assert!(!take(&other, "members", "s1").await, "it is still good");
+    one.purge(after(301)).await.unwrap();
+    assert!(take(&other, "members", "s1").await, "nobody believes it any more, so nobody remembers it");
+}

@@ -336,6 +336,7 @@ fn environment(
         // All requests of a story come from one address.
         ("LEADWIRE_PROTECTION__LOGIN_PER_MINUTE".to_owned(), FLOOD_PER_MINUTE.to_string()),
         ("LEADWIRE_PROTECTION__PUBLIC_FORM_PER_MINUTE".to_owned(), FLOOD_PER_MINUTE.to_string()),
+        ("LEADWIRE_PROTECTION__REGISTRATIONS_PER_MINUTE".to_owned(), FLOOD_PER_MINUTE.to_string()),
     ]);
     if setup.wechat == Wechat::Configured {
         let wechat = [

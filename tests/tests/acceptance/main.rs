@@ -19,6 +19,7 @@ mod imports;
 mod inbox;
 mod lead_transfer;
 mod limits;
+mod members;
 mod metrics;
 mod moves;
 mod orders;

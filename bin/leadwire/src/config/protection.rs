@@ -19,8 +19,10 @@ const HSTS_SECONDS: std::ops::RangeInclusive<u64> = 0..=2 * 365 * 24 * 60 * 60;
 pub struct ProtectionSettings {
     /// Attempts to log in that one address has in a minute, whoever it tries to be.
     pub login_per_minute: NonZeroU32,
-    /// Leads that one address hands in through the public form in a minute.
+    /// Leads, and members, that one address hands in through a public form in a minute.
     pub public_form_per_minute: NonZeroU32,
+    /// Members who may register through the public form in a minute, from all addresses together.
+    pub registrations_per_minute: NonZeroU32,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How long browsers are to use TLS only; 0 when nothing in front of us speaks TLS.
@@ -31,9 +33,11 @@ impl Default for ProtectionSettings {
     fn default() -> Self {
         const LOGINS: NonZeroU32 = NonZeroU32::new(60).unwrap();
         const LEADS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+        const MEMBERS: NonZeroU32 = NonZeroU32::new(600).unwrap();
         Self {
             login_per_minute: LOGINS,
             public_form_per_minute: LEADS,
+            registrations_per_minute: MEMBERS,
             trusted_proxies: vec![],
             hsts_seconds: 0,
         }
@@ -43,6 +47,7 @@ impl Default for ProtectionSettings {
 pub(super) fn protection(reader: &mut Reader) -> Option<ProtectionSettings> {
     let login = reader.checked("protection.login_per_minute", per_minute);
     let form = reader.checked("protection.public_form_per_minute", per_minute);
+    let registrations = reader.checked("protection.registrations_per_minute", per_minute);
     let proxies = reader.checked("protection.trusted_proxies", |texts: Vec<String>| {
         texts.iter().map(|text| network(text)).collect::<Result<Vec<_>, _>>()
     });
@@ -50,6 +55,7 @@ pub(super) fn protection(reader: &mut Reader) -> Option<ProtectionSettings> {
     Some(ProtectionSettings {
         login_per_minute: login?,
         public_form_per_minute: form?,
+        registrations_per_minute: registrations?,
         trusted_proxies: proxies?,
         hsts_seconds: hsts?,
     })

@@ -8,6 +8,7 @@ use application::channels::Routes;
 use application::delivery::RetrySchedule;
 use infrastructure::db::DbOptions;
 use infrastructure::settler;
+use infrastructure::signed_messages::MessageKey;
 use projections::policy_runner;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -24,6 +25,7 @@ use super::limits::{LimitSettings, limits};
 use super::protection::{ProtectionSettings, protection};
 use super::reader::{Reader, Sources};
 use super::schedules::{ScheduleSettings, schedules};
+use super::webhook::webhook;
 
 /// Bounds of the body limit, in bytes.
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
@@ -66,6 +68,8 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// When jobs run.
     pub schedules: ScheduleSettings,
+    /// What other programs of the house sign messages of members with; `None` when not configured.
+    pub webhook: Option<MessageKey>,
     /// Log lines.
     pub log: LogSettings,
 }
@@ -155,6 +159,7 @@ impl Settings {
         let callbacks = callbacks(reader);
         let delivery = delivery(reader);
         let schedules = schedules(reader);
+        let webhook = webhook(reader);
         let log = log(reader);
         Some(Self {
             server: server?,
@@ -171,6 +176,7 @@ impl Settings {
             callbacks,
             delivery: delivery?,
             schedules: schedules?,
+            webhook,
             log: log?,
         })
     }

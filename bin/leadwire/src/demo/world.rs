@@ -147,6 +147,7 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
         wecom_robot: None,
         routes: Routes::default(),
         callbacks: vec![],
+        webhook: None,
         delivery: DeliverySettings::default(),
         schedules: ScheduleSettings {
             self_check: Grid::parse(NIGHTLY, chrono_tz::Asia::Shanghai)?,

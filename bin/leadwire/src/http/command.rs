@@ -62,6 +62,15 @@ impl CommandRequest {
         })
     }
 
+    /// A request whose body has at most `max` bytes.
+    pub(super) async fn of_at_most(request: Request, max: usize) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let command = Self::of(&parts, Value::Null)?;
+        let bytes = read(body, &parts.headers, max).await?;
+        let body = if bytes.is_empty() { Value::Null } else { parse(&parts.headers, &bytes)? };
+        Ok(Self { body, ..command })
+    }
+
     /// Who asks, why and when. `params` are the ids in the path, in their usual form.
     pub fn context(&self, app: &App, caller: &Caller, params: &[String]) -> CommandContext {
         self.context_of(app, &caller.id.to_string(), Actor::Staff(caller.id), params)
@@ -132,11 +141,7 @@ impl FromRequest<SharedApp> for CommandRequest {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &SharedApp) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let command = Self::of(&parts, Value::Null)?;
-        let bytes = read(body, &parts.headers, app.settings.server.body_bytes_max).await?;
-        let body = if bytes.is_empty() { Value::Null } else { parse(&parts.headers, &bytes)? };
-        Ok(Self { body, ..command })
+        Self::of_at_most(request, app.settings.server.body_bytes_max).await
     }
 }
 
@@ -169,7 +174,8 @@ pub(super) async fn read(body: Body, headers: &HeaderMap, max: usize) -> Result<
     Err(Problem::of(&problem::PAYLOAD_TOO_LARGE).details(json!({ "bytesMax": max })))
 }
 
-fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Problem> {
+/// Reads a body that is declared to be JSON.
+pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Problem> {
     let declared =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -14,6 +14,8 @@ pub mod deliveries;
 mod frame;
 pub mod health;
 pub mod lead_transfer;
+pub mod member_messages;
+pub mod members;
 pub mod metrics;
 pub mod notifications;
 mod openapi;
@@ -98,5 +100,7 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(lead_transfer::routes())
         .merge(schedules::routes())
         .merge(recycling::routes())
+        .merge(members::routes())
+        .merge(member_messages::routes())
         .merge(openapi::routes())
 }

@@ -109,6 +109,22 @@ kinds! {
     ORIGIN_NOT_ALLOWED = FORBIDDEN "ORIGIN_NOT_ALLOWED", "Origin not allowed", "来源不被允许", "This origin is not allowed";
     /// No such customer, or not for these eyes.
     CUSTOMER_NOT_FOUND = NOT_FOUND "CUSTOMER_NOT_FOUND", "Customer not found", "客户不存在", "There is no such customer";
+    /// No such member, or a deleted one.
+    MEMBER_NOT_FOUND = NOT_FOUND "MEMBER_NOT_FOUND", "Member not found", "会员不存在", "There is no such member";
+    /// Another member has the number.
+    DUPLICATE_MEMBER_NO = CONFLICT "DUPLICATE_MEMBER_NO", "Member number taken", "该会员编号已存在", "Another member has this number";
+    /// The membership was taken back.
+    MEMBER_REVOKED = CONFLICT "MEMBER_REVOKED", "Membership taken back", "会员已撤销", "The membership was taken back";
+    /// The wanted type is no more than what the member has.
+    NOT_AN_UPGRADE = CONFLICT "NOT_AN_UPGRADE", "Not an upgrade", "只能升级到更高的会员类型", "A member can only be upgraded to more";
+    /// No row of a message of members could be taken in.
+    MEMBER_ROWS_REFUSED = UNPROCESSABLE_ENTITY "MEMBER_ROWS_REFUSED", "No row could be taken in", "没有可接收的会员数据", "None of the rows could be taken in";
+    /// A message that nobody who knows the secret has signed, or not lately.
+    MESSAGE_NOT_SIGNED = UNAUTHORIZED "MESSAGE_NOT_SIGNED", "Message not signed", "消息签名无效或已过期", "The signature of the message is missing, wrong or too old";
+    /// The signature was used before.
+    MESSAGE_REPLAYED = CONFLICT "MESSAGE_REPLAYED", "Message replayed", "该消息已接收过，请重新签名后再发送", "The message was received before: sign it anew to send it again";
+    /// There is no secret to sign messages with.
+    INTAKE_NOT_CONFIGURED = NOT_FOUND "INTAKE_NOT_CONFIGURED", "Messages of members not configured", "未配置会员消息接口", "Messages of members are not configured";
     /// No such notification, or somebody else's.
     NOTIFICATION_NOT_FOUND = NOT_FOUND "NOTIFICATION_NOT_FOUND", "Notification not found", "通知不存在", "There is no such notification";
     /// No such recycle rule.

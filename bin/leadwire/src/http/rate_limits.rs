@@ -1,5 +1,6 @@
-//! How often one address may try to log in, or hand in a lead through the public form: everybody else's way in stays
-//! open, and nobody tries passwords or phones at leisure from many names.
+//! How often one address may try to log in, or hand in a lead or a member through a public form: everybody else's way in
+//! stays open, and nobody tries passwords or phones at leisure from many names. Members who register count together as well:
+//! each is announced to the staff, and many addresses are cheap.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -31,13 +32,15 @@ const REMEMBERED: Duration = Duration::from_mins(10);
 enum Limit {
     Login,
     PublicForm,
+    Registration,
 }
 
 /// The routes that anybody can call without showing who it is and that cost or reveal something. All of them are POST.
-const LIMITED: [(&str, Limit); 3] = [
+const LIMITED: [(&str, Limit); 4] = [
     ("/api/auth/login", Limit::Login),
     ("/api/auth/miniprogram-login", Limit::Login),
     ("/api/customers/website-lead", Limit::PublicForm),
+    ("/api/members/register", Limit::Registration),
 ];
 
 /// Requests of each address, counted by this process.
@@ -45,6 +48,9 @@ const LIMITED: [(&str, Limit); 3] = [
 pub(super) struct RateLimits {
     login: PerAddress<DefaultClock>,
     public_form: PerAddress<DefaultClock>,
+    registration: PerAddress<DefaultClock>,
+    /// Of all addresses together.
+    registrations: PerAddress<DefaultClock>,
 }
 
 impl RateLimits {
@@ -52,14 +58,22 @@ impl RateLimits {
         let clock = DefaultClock::default();
         Self {
             login: PerAddress::new(settings.login_per_minute, clock.clone()),
-            public_form: PerAddress::new(settings.public_form_per_minute, clock),
+            public_form: PerAddress::new(settings.public_form_per_minute, clock.clone()),
+            registration: PerAddress::new(settings.public_form_per_minute, clock.clone()),
+            registrations: PerAddress::new(settings.registrations_per_minute, clock),
         }
     }
 
-    fn of(&self, limit: Limit) -> &PerAddress<DefaultClock> {
+    /// Counts a request, or says after how many seconds the next one is let through. Who asks too often alone uses up
+    /// nothing of what all have together.
+    fn check(&self, limit: Limit, address: Option<IpAddr>) -> Result<(), u64> {
         match limit {
-            Limit::Login => &self.login,
-            Limit::PublicForm => &self.public_form,
+            Limit::Login => self.login.check(address),
+            Limit::PublicForm => self.public_form.check(address),
+            Limit::Registration => {
+                self.registration.check(address)?;
+                self.registrations.check(None)
+            }
         }
     }
 }
@@ -68,7 +82,7 @@ impl RateLimits {
 pub(super) async fn guard(State(limits): State<RateLimits>, request: Request, next: Next) -> Response {
     let Some(limit) = limit_of(&request) else { return next.run(request).await };
     let address = request.extensions().get::<ClientAddress>().and_then(|address| address.counted());
-    match limits.of(limit).check(address) {
+    match limits.check(limit, address) {
         Ok(()) => next.run(request).await,
         Err(seconds) => Problem::of(&problem::RATE_LIMITED).retry_after(seconds).into_response(),
     }
@@ -138,6 +152,21 @@ mod tests {
         for _ in 0..6 {
             assert_eq!(limit.check(here), Ok(()));
         }
+    }
+
+    #[test]
+    fn members_who_register_count_together_besides() {
+        let per_minute = |number| NonZeroU32::new(number).unwrap();
+        let limits = RateLimits::new(&ProtectionSettings {
+            public_form_per_minute: per_minute(3),
+            registrations_per_minute: per_minute(5),
+            ..ProtectionSettings::default()
+        });
+        let [here, there] = [1, 2].map(|last| Some(IpAddr::from([203, 0, 113, last])));
+        let passes = |address| (0..4).filter(|_| limits.check(Limit::Registration, address).is_ok()).count();
+        assert_eq!(passes(here), 3, "an address has its own limit");
+        assert_eq!(passes(there), 2, "and both together have one");
+        assert!(limits.check(Limit::PublicForm, there).is_ok(), "leads are counted by themselves");
     }
 
     #[test]

@@ -91,6 +91,7 @@ impl Service {
             // All requests of a test come from nowhere in particular, and count together.
             ("LEADWIRE_PROTECTION__LOGIN_PER_MINUTE".to_owned(), "100000".to_owned()),
             ("LEADWIRE_PROTECTION__PUBLIC_FORM_PER_MINUTE".to_owned(), "100000".to_owned()),
+            ("LEADWIRE_PROTECTION__REGISTRATIONS_PER_MINUTE".to_owned(), "100000".to_owned()),
         ]);
         environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::load(&Sources { file: None, environment }).unwrap();

@@ -10,6 +10,8 @@ mod customer_reads;
 mod imports;
 mod issuer;
 mod kit;
+mod member_messages;
+mod members;
 mod notices;
 mod pool;
 mod protection;

@@ -3,8 +3,9 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 145] = [
+pub(super) const ROUTES: [&str; 155] = [
     "DELETE /api/customers/{id}",
+    "DELETE /api/members/{id}",
     "DELETE /api/recycle-rules/{id}",
     "DELETE /api/service-tokens/{id}",
     "DELETE /api/users/{id}/wecom-binding",
@@ -45,6 +46,8 @@ pub(super) const ROUTES: [&str; 145] = [
     "GET /api/deliveries/statistics",
     "GET /api/deliveries/{id}",
     "GET /api/docs",
+    "GET /api/members",
+    "GET /api/members/{id}",
     "GET /api/miniprogram/customers/baobei/detail",
     "GET /api/miniprogram/customers/baobei/list",
     "GET /api/notifications",
@@ -84,6 +87,7 @@ pub(super) const ROUTES: [&str; 145] = [
     "PATCH /api/customers/{id}/freeze",
     "PATCH /api/customers/{id}/sync-lead-level-o",
     "PATCH /api/customers/{id}/unfreeze",
+    "PATCH /api/members/{id}",
     "PATCH /api/recycle-rules/{id}/toggle",
     "PATCH /api/users/{id}",
     "POST /api/auth/login",
@@ -107,6 +111,12 @@ pub(super) const ROUTES: [&str; 145] = [
     "POST /api/deliveries/{id}/discard",
     "POST /api/deliveries/{id}/retry",
     "POST /api/deliveries/{id}/settle",
+    "POST /api/intake/members",
+    "POST /api/members",
+    "POST /api/members/register",
+    "POST /api/members/{id}/activate",
+    "POST /api/members/{id}/revoke",
+    "POST /api/members/{id}/upgrade",
     "POST /api/notifications",
     "POST /api/notifications/templates/{key}/preview",
     "POST /api/notifications/templates/{key}/publish",

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod callbacks;
+mod members;
 mod parameters;
 
 use serde_json::Value;
@@ -19,6 +20,10 @@ pub use bodies::{
 pub use callbacks::{
     CallbackProblems, CallbackSignature, CallbackVerification, EncryptedSignature, EncryptedVerification,
     SubscribeConfirmBody,
+};
+pub use members::{
+    MemberColumns, MemberListQuery, MemberMessageBody, MemberMessageRow, MessageSignature, MyselfColumns,
+    RevokeMemberBody, UpgradeMemberBody,
 };
 pub use parameters::{
     CommandHeaders, CustomerListQuery, IdPath, NotificationListQuery, ReadHeaders, VersionHeader,
