@@ -4,6 +4,7 @@
 
 mod app;
 mod robot;
+pub mod sealed;
 mod token_api;
 
 pub use app::WecomApp;

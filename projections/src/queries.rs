@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod follow_ups;
 pub mod imports;
 pub mod inbox;
+pub mod member_cards;
 pub mod members;
 pub mod pool;
 pub mod recycling;

@@ -23,6 +23,10 @@ pub use own_words::{NAMEABLE, OwnWordsFault, own_words_fault};
 pub use settings::{MemberNoticesRefusal, MemberNoticesResult, set_member_notices, test_member_notice};
 
 use crate::channels::wecom_app::{EVERYBODY, Kind, Receivers, Settings};
+use crate::texts::kinds;
+
+/// The kind of notice that a test is.
+pub const TESTED_SCENE: &str = kinds::MEMBER_NOTICE_TEST;
 
 /// How long a message waits while the switch is off. What is older then is given up: a wave of old registrations greets
 /// nobody.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::contact::WecomUserId;
 use domain::member_notices::{
     MemberNoticeTested, MemberNotices, MemberNoticesCommand, MemberNoticesError, MemberNoticesSet,
-    MemberNoticesText,
+    MemberNoticesText, WecomSecretSet,
 };
 use domain::{Actor, Aggregate, Sequence, StreamId};
 
@@ -36,12 +36,12 @@ pub enum MemberNoticesRefusal {
     },
 }
 
-/// Changes the settings. `expected` is the version the caller saw, when it said one.
+/// Changes the settings, and the application's secret when `sealed` has another one. `expected` is the version the caller saw, when it said one.
 pub async fn set_member_notices<B: CommandBus>(
     bus: &B,
     caller: &Caller,
     context: &CommandContext,
-    change: impl Fn(&MemberNoticesText) -> MemberNoticesText,
+    (change, sealed): (impl Fn(&MemberNoticesText) -> MemberNoticesText, Option<&str>),
     expected: Option<Sequence>,
 ) -> MemberNoticesResult {
     decided(bus, caller, context, expected, |now, by, at| {
@@ -49,7 +49,12 @@ pub async fn set_member_notices<B: CommandBus>(
         if let Some(fault) = text.template.as_deref().and_then(own_words_fault) {
             return Err(MemberNoticesRefusal::OwnWords(fault));
         }
-        Ok(MemberNoticesCommand::Set(MemberNoticesSet { text, by, at }))
+        let secret = sealed.map(|sealed| {
+            let sealed = sealed.to_owned();
+            MemberNoticesCommand::SetSecret(WecomSecretSet { sealed, by: by.clone(), at })
+        });
+        let set = MemberNoticesCommand::Set(MemberNoticesSet { text, by, at });
+        Ok(std::iter::once(set).chain(secret).collect())
     })
     .await
 }
@@ -62,12 +67,12 @@ pub async fn test_member_notice<B: CommandBus>(
     to: &WecomUserId,
 ) -> MemberNoticesResult {
     let test = |_: &MemberNotices, by, at| {
-        Ok(MemberNoticesCommand::Test(MemberNoticeTested { to: to.clone(), by, at }))
+        Ok(vec![MemberNoticesCommand::Test(MemberNoticeTested { to: to.clone(), by, at })])
     };
     decided(bus, caller, context, None, test).await
 }
 
-type Asked = Result<MemberNoticesCommand, MemberNoticesRefusal>;
+type Asked = Result<Vec<MemberNoticesCommand>, MemberNoticesRefusal>;
 
 async fn decided<B: CommandBus>(
     bus: &B,
@@ -85,9 +90,13 @@ async fn decided<B: CommandBus>(
         if expected.is_some_and(|expected| expected != found.sequence) {
             return Err(ExecuteError::Refused(MemberNoticesRefusal::Stale { sequence: found.sequence }));
         }
-        let command =
+        let commands =
             asked(&found.state, context.metadata.actor.clone(), context.at).map_err(ExecuteError::Refused)?;
-        let events = found.state.decide(command).map_err(|refused| ExecuteError::Refused(refused.into()))?;
+        let mut events = Vec::new();
+        for command in commands {
+            let decided = found.state.decide(command);
+            events.extend(decided.map_err(|refused| ExecuteError::Refused(refused.into()))?);
+        }
         let sequence = found.sequence + i64::try_from(events.len()).unwrap_or_default();
         Ok(Plan {
             streams: vec![StreamAppend::of(stream, found.sequence, &events)?],

@@ -260,7 +260,7 @@ pub(super) fn rendered(
                 let users = to.as_str().to_owned();
                 (users.clone(), Receivers { users, ..Receivers::default() })
             }
-            MemberNoticesEvent::Set(_) => return None,
+            MemberNoticesEvent::Set(_) | MemberNoticesEvent::SecretSet(_) => return None,
         },
         Fact::Member(..) if reaction.recipient == audience() => {
             (AUDIENCE_RECEIVER.to_owned(), receivers(&view.member_notices.text.audience))

@@ -79,6 +79,7 @@ pub const ROWS: &[(&str, Who)] = &[
     ("MemberDeleted", Who::Nobody("nobody can act on a member who is gone")),
     ("MemberRowSeen", Who::Nobody("its row says what is known already")),
     ("MemberNoticesSet", Who::Nobody(ABOUT_MEMBER_NOTICES)),
+    ("WecomSecretSet", Who::Nobody("administrators see it where they set it")),
     ("MemberNoticeTested", Who::Told(members::tested)),
     ("StaffRegistered", Who::Nobody("nobody can have read anything before the account existed")),
     ("StaffSuspended", Who::Told(staff::suspended)),

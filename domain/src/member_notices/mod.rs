@@ -161,6 +161,8 @@ stored_events! {
     MemberNoticesEvent {
         /// All of them were replaced.
         Set(MemberNoticesSet) = 1,
+        /// The application has another secret.
+        SecretSet(WecomSecretSet) = 1,
         /// Somebody wants to see one message.
         Tested(MemberNoticeTested) = 1,
     }
@@ -171,6 +173,17 @@ stored_events! {
 pub struct MemberNoticesSet {
     /// All of it.
     pub text: MemberNoticesText,
+    /// Who set it.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Somebody typed another secret of the `WeCom` application 更换应用密钥. The event has it sealed, never in clear.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WecomSecretSet {
+    /// The secret, sealed with a key that only the configuration has.
+    pub sealed: String,
     /// Who set it.
     pub by: Actor,
     /// When.
@@ -197,6 +210,9 @@ pub struct MemberNotices {
     pub set_by: Option<Actor>,
     /// When it was set; `None` before.
     pub set_at: Option<DateTime<Utc>>,
+    /// The secret that was typed last, sealed; `None`: that of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_secret: Option<String>,
 }
 
 /// What may be asked of the settings.
@@ -204,6 +220,8 @@ pub struct MemberNotices {
 pub enum MemberNoticesCommand {
     /// Replace all of them.
     Set(MemberNoticesSet),
+    /// Use another secret.
+    SetSecret(WecomSecretSet),
     /// Send one message to one person.
     Test(MemberNoticeTested),
 }
@@ -235,6 +253,10 @@ impl Aggregate for MemberNotices {
                 }
                 Ok(vec![set.into()])
             }
+            MemberNoticesCommand::SetSecret(set) if self.sealed_secret.as_ref() == Some(&set.sealed) => {
+                Ok(vec![])
+            }
+            MemberNoticesCommand::SetSecret(set) => Ok(vec![set.into()]),
             MemberNoticesCommand::Test(test) => Ok(vec![test.into()]),
         }
     }
@@ -246,6 +268,7 @@ impl Aggregate for MemberNotices {
                 self.set_by = Some(set.by.clone());
                 self.set_at = Some(set.at);
             }
+            MemberNoticesEvent::SecretSet(set) => self.sealed_secret = Some(set.sealed.clone()),
             MemberNoticesEvent::Tested(_) => {}
         }
     }

@@ -34,6 +34,17 @@ fn a_test_is_wanted_each_time_and_changes_nothing() {
 }
 
 #[test]
+fn another_secret_replaces_the_last_one_and_the_same_one_changes_nothing() {
+    let set = |sealed: &str| WecomSecretSet { sealed: sealed.to_owned(), by: boss(), at: at(1) };
+    let command = |sealed| MemberNoticesCommand::SetSecret(set(sealed));
+    given::<MemberNotices>(vec![]).when(command("a")).then_expect_events(vec![set("a").into()]);
+    given::<MemberNotices>(vec![set("a").into()]).when(command("a")).then_expect_events(vec![]);
+    given::<MemberNotices>(vec![set("a").into()])
+        .when(command("b"))
+        .then_expect_events(vec![set("b").into()]);
+}
+
+#[test]
 fn nobody_is_told_before_somebody_chose_whom_and_everybody_only_when_chosen() {
     let text = MemberNoticesText::default();
     assert!(!text.has_audience() && !text.audience.everybody && text.enabled);

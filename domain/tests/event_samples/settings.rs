@@ -7,6 +7,7 @@ use domain::channel_control::{ChannelControlEvent, ChannelPaused, ChannelResumed
 use domain::contact::WecomUserId;
 use domain::member_notices::{
     MemberNoticeTested, MemberNoticesEvent, MemberNoticesSet, MemberNoticesText, MessageType, WecomAudience,
+    WecomSecretSet,
 };
 use domain::notice_order::{NoticeOrderEvent, NoticeOrdered, OrderedWords};
 use domain::notification::{Channel, Priority};
@@ -47,6 +48,7 @@ pub(crate) fn member_notices() -> Vec<MemberNoticesEvent> {
     let to = WecomUserId::parse("ZhangSan").unwrap();
     vec![
         MemberNoticesSet { text, by: boss(), at: at() }.into(),
+        WecomSecretSet { sealed: "c2VhbGVk".into(), by: boss(), at: at() }.into(),
         MemberNoticeTested { to, by: boss(), at: at() }.into(),
     ]
 }

@@ -10,6 +10,7 @@ use reqwest::Client;
 use secrecy::ExposeSecret;
 
 use super::WecomSettings;
+use super::sealed::CurrentSecret;
 use crate::db::Db;
 use crate::provider_http::{ClientError, client, exchange};
 use crate::provider_tokens::answer::{Wait, granted};
@@ -37,6 +38,8 @@ const CODES: &[(i64, Wait)] = &[
 struct AppTokens {
     client: Client,
     settings: WecomSettings,
+    /// `None`: the secret of the settings.
+    secrets: Option<Arc<dyn CurrentSecret>>,
 }
 
 #[async_trait]
@@ -54,10 +57,14 @@ impl TokenApi for AppTokens {
     }
 
     async fn ask(&self, now: DateTime<Utc>) -> Result<Granted, TokenProblem> {
-        let request = self.client.get(self.settings.endpoint("cgi-bin/gettoken")).query(&[
-            ("corpid", self.settings.corp.as_str()),
-            ("corpsecret", self.settings.secret.expose_secret()),
-        ]);
+        let secret = match &self.secrets {
+            Some(secrets) => secrets.secret().await,
+            None => self.settings.secret.clone(),
+        };
+        let request = self
+            .client
+            .get(self.settings.endpoint("cgi-bin/gettoken"))
+            .query(&[("corpid", self.settings.corp.as_str()), ("corpsecret", secret.expose_secret())]);
         granted(exchange(request).await, CODES, now)
     }
 }
@@ -71,7 +78,21 @@ impl TokenStore {
         ids: &dyn Ids,
     ) -> Result<Self, ClientError> {
         let client = client(settings.timeouts)?;
-        Ok(Self::over(db, Box::new(AppTokens { client, settings }), clock, ids))
+        let tokens = AppTokens { client, settings, secrets: None };
+        Ok(Self::over(db, Box::new(tokens), clock, ids))
+    }
+
+    /// The tokens of a `WeCom` application whose secret may change while the process runs.
+    pub fn of_wecom_with(
+        db: Db,
+        settings: WecomSettings,
+        secrets: Arc<dyn CurrentSecret>,
+        clock: Arc<dyn Clock>,
+        ids: &dyn Ids,
+    ) -> Result<Self, ClientError> {
+        let client = client(settings.timeouts)?;
+        let tokens = AppTokens { client, settings, secrets: Some(secrets) };
+        Ok(Self::over(db, Box::new(tokens), clock, ids))
     }
 }
 

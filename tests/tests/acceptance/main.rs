@@ -19,6 +19,7 @@ mod imports;
 mod inbox;
 mod lead_transfer;
 mod limits;
+mod member_notices;
 mod members;
 mod metrics;
 mod moves;

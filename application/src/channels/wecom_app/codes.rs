@@ -218,4 +218,17 @@ mod tests {
         let refused = read(br#"{"errcode":60111,"errmsg":"userid not found","invaliduser":"a"}"#).unwrap();
         assert!(matches!(outcome(refused, now()), Outcome::Rejected(failure) if failure.code == Some(60111)));
     }
+
+    #[test]
+    fn a_message_to_several_is_taken_although_some_were_passed_over() {
+        for missed in ["invaliduser", "unlicenseduser"] {
+            let body = format!(r#"{{"errcode":0,"errmsg":"ok","{missed}":"somebody","msgid":"m1"}}"#);
+            let reply = read(body.as_bytes()).unwrap();
+            let taken = Outcome::Accepted { provider_message_id: Some("m1".to_owned()) };
+            assert_eq!(outcome_for_many(reply.clone(), now()), taken);
+            assert!(matches!(outcome(reply, now()), Outcome::Rejected(_)));
+        }
+        let nobody = read(br#"{"errcode":81013,"errmsg":"nobody"}"#).unwrap();
+        assert!(matches!(outcome_for_many(nobody, now()), Outcome::Rejected(_)));
+    }
 }

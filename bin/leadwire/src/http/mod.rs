@@ -15,6 +15,7 @@ mod frame;
 pub mod health;
 pub mod lead_transfer;
 pub mod member_messages;
+pub mod member_notices;
 pub mod members;
 pub mod metrics;
 pub mod notifications;
@@ -102,5 +103,6 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(recycling::routes())
         .merge(members::routes())
         .merge(member_messages::routes())
+        .merge(member_notices::routes())
         .merge(openapi::routes())
 }

@@ -7,6 +7,7 @@ use domain::notification::Channel;
 use infrastructure::dispatcher::{self, Dispatcher, Provider};
 use infrastructure::provider_http::{ClientError, Timeouts};
 use infrastructure::wechat::{TokenStore, WechatCloud, WechatOfficial, WechatSettings, WechatSubscribe};
+use infrastructure::wecom::sealed::StoredSecret;
 use infrastructure::wecom::{RobotSettings, WecomApp, WecomRobot, WecomSettings};
 
 use super::{Ports, StartError, Store};
@@ -77,7 +78,8 @@ pub(crate) fn providers(
             timeouts: timeouts(set),
         };
         let db = store.db().clone();
-        let tokens = TokenStore::of_wecom(db, wecom.clone(), clock(), ports.ids.as_ref())?;
+        let secrets = StoredSecret::new(store.bus.clone(), set.secret.clone());
+        let tokens = TokenStore::of_wecom_with(db, wecom.clone(), secrets, clock(), ports.ids.as_ref())?;
         providers.push(Arc::new(WecomApp::new(wecom, Arc::new(tokens), clock())?));
     }
     if let Some(set) = &settings.wecom_robot {

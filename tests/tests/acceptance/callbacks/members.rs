@@ -1,5 +1,7 @@
 //! Members of the corporation ask the WeCom application for a member 会员 (existing-systems.md section 7.8).
 
+use application::members::{observation_context, observe, read_observation};
+use domain::member::SourceKey;
 use infrastructure::callbacks::Source;
 use leadwire::http::callbacks::Refusal;
 use rstest::rstest;
@@ -66,6 +68,37 @@ async fn a_member_who_asks_is_answered_at_once(#[values(Sqlite, Postgres)] on: B
     let counts = app.app().callbacks.store().counts().await.unwrap();
     let states: Vec<_> = counts.iter().map(|count| (count.state.as_str(), count.callbacks)).collect();
     assert_eq!(states, [("done", 5)], "every question is kept");
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_for_a_number_reads_the_member_and_nothing_sensitive(
+    #[values(Sqlite, Postgres)] on: Backend,
+) {
+    let app = start(on).await;
+    let key = SourceKey { source: "crm".to_owned(), table: "members".to_owned(), key: "7".to_owned() };
+    let columns = [
+        ("member_no", "m12345"),
+        ("nickname", "小王"),
+        ("phone", "13812348999"),
+        ("status", "ACTIVE"),
+        ("type", "ANNUAL"),
+        ("id_card", "330106199501011234"),
+        ("sexual_orientation", "LES"),
+        ("self_description", "请打 13987654321"),
+    ];
+    let columns = columns.map(|(name, text)| (name, Some(text)));
+    let row = read_observation(key.clone(), columns, false, None).observation;
+    let context = observation_context(&key, "1", "story".to_owned(), app.now());
+    observe(&app.app().bus, &context, row).await.expect("the row is taken in");
+    app.settle().await;
+    let replies = answer(&app, "查 M12345").await;
+    assert_eq!(
+        replies,
+        ["会员编号：m12345\n手机号：138****8999\n昵称：小王\n会员类型：年费会员\n会员状态：激活\n个人说明：请打 139****4321"]
+    );
+    app.settle().await;
     app.finish().await;
 }
 

@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 155] = [
+pub(super) const ROUTES: [&str; 159] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/members/{id}",
     "DELETE /api/recycle-rules/{id}",
@@ -74,6 +74,7 @@ pub(super) const ROUTES: [&str; 155] = [
     "GET /api/wechat/subscribe/credit",
     "GET /api/wechat/subscribe/subscribers",
     "GET /api/wecom/callback/{app}",
+    "GET /api/wecom/config",
     "GET /api/wecom/process-queue",
     "GET /health/live",
     "GET /health/ready",
@@ -134,7 +135,9 @@ pub(super) const ROUTES: [&str; 155] = [
     "POST /api/wechat/subscribe/confirm",
     "POST /api/wechat/unbind",
     "POST /api/wecom/callback/{app}",
+    "POST /api/wecom/config",
     "POST /api/wecom/process-queue",
+    "POST /api/wecom/test-notification",
     "PUT /api/notifications/mark-all-read",
     "PUT /api/notifications/mark-read",
     "PUT /api/notifications/preferences",
@@ -146,6 +149,7 @@ pub(super) const ROUTES: [&str; 155] = [
     "PUT /api/pool-rules",
     "PUT /api/recycle-rules/{id}",
     "PUT /api/users/{id}/wecom-binding",
+    "PUT /api/wecom/config",
     "POST /api/auth/logout",
     "DELETE /api/lead-transfer/rules/{id}",
     "GET /api/lead-transfer/records",

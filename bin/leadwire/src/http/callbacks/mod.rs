@@ -10,7 +10,7 @@ mod signed;
 
 use std::sync::Arc;
 
-use application::callbacks::members::{self, MemberCards, NoMembers};
+use application::callbacks::members::{self, MemberCards};
 use application::callbacks::{self, BODY_BYTES_MAX, What, reply};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use infrastructure::callbacks::{CallbackStore, NewCallback, Received, Source};
 use infrastructure::db::Db;
+use projections::queries::member_cards::StoredCards;
 use secrecy::{ExposeSecret as _, SecretString};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -51,10 +52,11 @@ pub struct Callbacks {
 }
 
 impl Callbacks {
-    /// Takes the callbacks of the configured apps. Nobody is a member yet: members come with their own intake.
+    /// Takes the callbacks of the configured apps.
     pub fn new(apps: Vec<CallbackSettings>, db: Db) -> Self {
+        let cards = Arc::new(StoredCards::new(db.clone()));
         let (store, refused) = (CallbackStore::new(db), RefusalCounts::default());
-        Self { apps, store, refused, cards: Arc::new(NoMembers) }
+        Self { apps, store, refused, cards }
     }
 
     /// The stored callbacks; waiting for one wakes when this process stores it.
