@@ -209,7 +209,7 @@ mod tests {
     fn tables_of_two_schemas_are_two_tables() {
         let named = |schema: Option<&str>, table: &str| {
             let (schema, table) = (schema.map(ToOwned::to_owned), table.to_owned());
-            Mapping { schema, table, ..Mapping::system_s() }.source_table()
+            Mapping { table, schema, ..Mapping::system_s() }.source_table()
         };
         assert_eq!(named(None, "members"), "members");
         assert_eq!(named(Some("public"), "members"), "members");

@@ -232,12 +232,12 @@ mod tests {
 
     #[test]
     fn a_moment_without_an_offset_is_one_of_the_tables_zone() {
+        const NAIVE: &str = "2026-11-22 10:00:00";
         let created = |zone: &str, text: &str| {
             let mapping = format!("table = 't'\nkey = 'id'\n{zone}\n[columns]\nmade = 'created_at'");
             let mapping = parse("t.toml", &mapping).unwrap();
             read_row(&mapping, "7", |_| Some(text.to_owned())).columns["created_at"].clone().unwrap()
         };
-        const NAIVE: &str = "2026-11-22 10:00:00";
         assert_eq!(created("", NAIVE), NAIVE, "whoever reads it knows");
         assert_eq!(created("zone = 'UTC'", NAIVE), "2026-11-22T10:00:00+00:00");
         assert_eq!(created("zone = 'Asia/Tokyo'", "2026-11-22T10:00:00.5"), "2026-11-22T10:00:00.500+09:00");

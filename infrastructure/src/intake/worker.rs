@@ -102,6 +102,8 @@ pub struct Run {
 pub struct IntakeWorker {
     settings: SourceSettings,
     source: Box<dyn Source>,
+    /// What the table is called among those of the source.
+    table: String,
     tools: Tools,
     ledger: StoredLedger,
     owner: Uuid,
@@ -121,9 +123,19 @@ impl IntakeWorker {
     pub fn new(settings: SourceSettings, tools: Tools) -> Result<Self, SourceError> {
         let source = open(settings.url.expose_secret(), settings.mapping.clone())?;
         let (db, clock, known) = (tools.db.clone(), tools.clock.clone(), tools.known.clone());
-        let ledger = StoredLedger::new(db, clock, known, &settings.name, &settings.mapping.table);
+        let table = settings.mapping.source_table();
+        let ledger = StoredLedger::new(db, clock, known, &settings.name, &table);
         let owner = tools.ids.next();
-        Ok(Self { settings, source, tools, ledger, owner, bell: Bell::default(), purged: Mutex::default() })
+        Ok(Self {
+            settings,
+            source,
+            table,
+            tools,
+            ledger,
+            owner,
+            bell: Bell::default(),
+            purged: Mutex::default(),
+        })
     }
 
     /// What is set about the source.
@@ -262,7 +274,7 @@ impl IntakeWorker {
             source: &*self.source,
             ledger: &self.ledger,
             name: &self.settings.name,
-            table: &self.settings.mapping.table,
+            table: &self.table,
             rules: &self.settings.rules,
             clock: &*self.tools.clock,
             randomness: &*self.tools.randomness,

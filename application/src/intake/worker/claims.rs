@@ -120,12 +120,6 @@ impl<B: CommandBus> Work<'_, '_, B> {
     }
 }
 
-/// What tells one captured row of a member from every other. The moment is part of it because numbers begin anew when
-/// the capture table is made again.
-fn capture(row: &Captured) -> String {
-    format!("{} {}", row.number, row.at.timestamp_micros())
-}
-
 impl<B: CommandBus> Desk<'_, B> {
     /// Reads what a captured row is about and takes note of it.
     async fn work_on(&self, row: &Captured) -> Ended {
@@ -145,7 +139,7 @@ impl<B: CommandBus> Desk<'_, B> {
                 Err(error) => return failed(&error.into()),
             }
         }
-        self.note(read, &capture(row)).await
+        self.note(read, &row.id()).await
     }
 
     /// Takes note of what a row says. The same capture has one effect, however often it is noted; a row that says
