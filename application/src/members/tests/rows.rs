@@ -59,7 +59,8 @@ fn a_row_is_told_of_although_another_member_has_its_phone() {
     let mut moved = person(1);
     moved.read(MemberField::Phone, Some("13912340000")).unwrap();
     let seen = sees(&bus, "2", row("7", moved));
-    assert!(seen.contested.is_empty());
+    let others = [GuardKind::MemberNumber, GuardKind::MemberWechat];
+    assert_eq!(seen.contested, Contested::from(others), "the phone is its own now");
     let id = MemberId::of_row(&key("7"));
     assert_eq!(bus.holder(GuardKind::MemberPhone, "13912340000"), Some(id.into()));
 }
