@@ -10,6 +10,7 @@ use application::ports::{Clock, CustomerNumbers, Ids, Randomness};
 use application::recycling::limits_in_force;
 use infrastructure::bus::Bus;
 use infrastructure::db::Db;
+use infrastructure::intake::IntakeWorker;
 use projections::Projections;
 use tokio_util::sync::CancellationToken;
 
@@ -51,10 +52,21 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What runs in the background, and whether it still does.
     pub health: Health,
+    /// Who drains the sources that members are captured from.
+    pub intake: Intake,
     /// What requests began and goes on after their answers.
     pub errands: Errands,
     /// Cancelled when the service stops: open sockets and waiting reads end.
     pub stop: CancellationToken,
+}
+
+/// The workers of sources of members.
+#[derive(Debug)]
+pub struct Intake {
+    /// One a source.
+    pub workers: Vec<Arc<IntakeWorker>>,
+    /// Whether they work in this process.
+    pub running: bool,
 }
 
 impl App {

@@ -7,6 +7,7 @@
 mod auth;
 mod callbacks;
 mod channels;
+mod intake;
 mod keys;
 mod limits;
 mod print;
@@ -24,6 +25,7 @@ pub use channels::{
     ProviderSettings, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings,
     WecomRobotSettings,
 };
+pub use intake::{INTERVAL_SECONDS, judge_name, mapping};
 pub use limits::LimitSettings;
 pub use print::effective;
 pub use protection::ProtectionSettings;

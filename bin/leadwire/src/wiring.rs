@@ -8,6 +8,7 @@
 
 mod callbacks;
 pub(crate) mod channels;
+pub(crate) mod intake;
 mod running;
 mod schedules;
 mod store;
@@ -19,6 +20,7 @@ pub(crate) mod upkeep;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use application::intake::SourceError;
 use application::policies::POLICY;
 use application::ports::{Clock, Ids, Randomness};
 use axum::Router;
@@ -39,7 +41,7 @@ pub use running::{Running, Unsettled};
 pub use store::Store;
 use upkeep::Upkeep;
 
-use crate::app::{App, SharedApp};
+use crate::app::{App, Intake, SharedApp};
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::http;
@@ -95,6 +97,9 @@ pub enum StartError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A source of members cannot be what it is said to be.
+    #[error("intake: {0}")]
+    Source(#[from] SourceError),
     /// No client for the provider.
     #[error(transparent)]
     Provider(#[from] ClientError),
@@ -143,7 +148,9 @@ impl Leadwire {
         let upkeep = Upkeep::new(&store, channels, &settings, &ports);
         let metrics = Arc::new(Metrics::default());
         let dispatchers = channels::dispatchers(&store, &settings, &ports, &metrics)?;
-        let app = app(settings, &store, &ports, metrics)?;
+        let workers = intake::workers(&store, &settings.intake, &ports)?;
+        let intake = Intake { workers, running: roles.contains(&Role::Worker) };
+        let app = app(settings, &store, &ports, metrics, intake)?;
         let tasks = Tasks::new(app.stop.clone(), app.health.clone());
         if roles.contains(&Role::Worker) {
             store.projections.consumers().enter().await?;
@@ -153,6 +160,7 @@ impl Leadwire {
             schedules::start(schedules::register(&app).await?, &tasks, &app);
             start_workers(&tasks, &app, policy.clone(), &dispatchers);
             upkeep.start(&tasks, &app);
+            intake::start(&tasks, &app);
         }
         let local_addr = match listener {
             Some((listener, address)) => {
@@ -184,6 +192,7 @@ fn app(
     store: &Store,
     ports: &Ports,
     metrics: Arc<Metrics>,
+    intake: Intake,
 ) -> Result<SharedApp, ClientError> {
     let db = store.db().clone();
     let stop = CancellationToken::new();
@@ -199,6 +208,7 @@ fn app(
         callbacks: http::callbacks::Callbacks::new(settings.callbacks.clone(), db.clone()),
         metrics,
         health: Health::default(),
+        intake,
         errands: Errands::new(stop.clone(), ERRAND_PATIENCE),
         stop,
         db,

@@ -54,8 +54,7 @@ SELECT unknown_codes AS codes, COUNT(*) AS members
  GROUP BY unknown_codes ORDER BY COUNT(*) DESC, unknown_codes LIMIT $1";
 
 /// Only members that came out of rows are counted under the name of a source.
-const OF_SOURCE: &str =
-    select!("WHERE source = $1 AND id > $2 AND NOT deleted ORDER BY id LIMIT $3");
+const OF_SOURCE: &str = select!("WHERE source = $1 AND id > $2 AND NOT deleted ORDER BY id LIMIT $3");
 
 /// Members of one page of [`CapturedMembers`].
 const CAPTURED_PAGE: i64 = 500;

@@ -13,12 +13,13 @@ use super::{Node, Person};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// Paths whose good answers are documents and not envelopes.
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "/api/openapi.json",
     "/api/docs",
     "/api/customers/import-template",
     "/metrics",
     "/api/wecom/process-queue",
+    "/api/wecom/manual-check",
 ];
 
 /// Whether the service is ready.

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod events;
+mod intake;
 mod projections;
 mod recycle;
 mod schedules;
@@ -23,6 +24,10 @@ pub(crate) use deliveries::{
     DeliveriesRetry, DeliveriesSettle, DeliveriesShow, DeliveriesStats, Narrowed, StatsBy,
 };
 pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, EventsTail, Personal};
+pub(crate) use intake::{
+    IntakeCheck, IntakeCommand, IntakeImport, IntakeInstall, IntakeParked, IntakeReconcile, IntakeRetry,
+    IntakeRun, IntakeStatus, IntakeUninstall, ModeArgument, Which,
+};
 pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,
 };
@@ -88,6 +93,9 @@ pub(crate) enum Command {
     /// Recycle rules: which leads fell back into the public pool, run by run
     #[command(subcommand)]
     Recycle(RecycleCommand),
+    /// Members that somebody else writes into a database: capture, work off, compare
+    #[command(subcommand)]
+    Intake(IntakeCommand),
     /// The words of notices: draft, preview, publish, roll back
     #[command(subcommand)]
     Templates(TemplatesCommand),

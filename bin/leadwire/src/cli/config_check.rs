@@ -20,7 +20,7 @@ pub(crate) fn check(config: Option<PathBuf>, arguments: &ConfigCheck) -> Result<
     let settings = effective(&sources);
     if arguments.output.json {
         let settings: Map<String, Value> =
-            settings.into_iter().map(|(path, value)| (path.to_owned(), Value::from(value))).collect();
+            settings.into_iter().map(|(path, value)| (path.into_owned(), Value::from(value))).collect();
         let (problems, warnings) = (listed(&problems), listed(&doubts));
         let ok = problems.is_empty();
         say::json(&json!({ "ok": ok, "settings": settings, "problems": problems, "warnings": warnings }))?;

@@ -7,6 +7,7 @@ mod channels;
 mod config_check;
 mod deliveries;
 mod events;
+mod intake;
 mod moment;
 mod open;
 mod personal;
@@ -65,6 +66,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Schedules(command) => schedules::run(config, command).await,
         Command::Transfer(command) => transfer::run(config, command).await,
         Command::Recycle(command) => recycle::run(config, command).await,
+        Command::Intake(command) => Box::pin(intake::run(config, command)).await,
         Command::Templates(command) => templates::run(config, command).await,
         Command::Channels(command) => channels::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,

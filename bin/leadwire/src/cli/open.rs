@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow};
 use infrastructure::db::{Db, DbError};
 use secrecy::ExposeSecret as _;
 
-use crate::config::{Sources, ToolSettings};
+use crate::config::{LogSettings, Sources, ToolSettings};
 use crate::lifecycle::logs;
 use crate::wiring::{Ports, Store};
 
@@ -45,7 +45,15 @@ pub(crate) async fn for_reading(config: Option<PathBuf>) -> Result<Opened> {
     Ok(Opened { store, ports, settings })
 }
 
-fn settings(config: Option<PathBuf>) -> Result<ToolSettings> {
+/// Starts logging with this filter, whatever is configured.
+pub(crate) fn log_as(config: Option<PathBuf>, filter: &str) -> Result<()> {
+    let settings = ToolSettings::load(&Sources::of_process(config))?;
+    logs::start(&LogSettings { filter: filter.to_owned(), ..settings.log });
+    Ok(())
+}
+
+/// The settings alone, for a command that needs no database of ours.
+pub(crate) fn settings(config: Option<PathBuf>) -> Result<ToolSettings> {
     let settings = ToolSettings::load(&Sources::of_process(config))?;
     logs::start(&settings.log);
     Ok(settings)

@@ -165,9 +165,34 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, Kind)> {
     KEYS.iter().copied().chain(route_keys().map(|path| (path, Kind::Texts)))
 }
 
+/// The section that holds one section for each source of members.
+const SOURCES: &str = "intake.";
+
+/// The settings of every source of members: `intake.NAME.url` and so on, under the names that the operator gives them.
+pub(super) const SOURCE_KEYS: [(&str, Kind); 12] = [
+    ("url", Kind::Address),
+    ("url_file", Kind::Text),
+    ("table", Kind::Text),
+    ("mapping", Kind::Text),
+    ("mode", Kind::Text),
+    ("batch", Kind::Number),
+    ("attempts", Kind::Number),
+    ("lease_seconds", Kind::Number),
+    ("interval_seconds", Kind::Number),
+    ("retention_days", Kind::Number),
+    ("reconcile_hours", Kind::Number),
+    ("alarm_seconds", Kind::Number),
+];
+
+/// The kind of a setting of a source; `None` when the path is none.
+pub(super) fn source_kind(path: &str) -> Option<Kind> {
+    let (_, key) = path.strip_prefix(SOURCES)?.split_once('.')?;
+    SOURCE_KEYS.iter().find(|(known, _)| *known == key).map(|(_, kind)| *kind)
+}
+
 /// The kind of a setting; `None` when there is no such setting.
 pub(super) fn kind(path: &str) -> Option<Kind> {
-    all().find(|(known, _)| *known == path).map(|(_, kind)| kind)
+    all().find(|(known, _)| *known == path).map(|(_, kind)| kind).or_else(|| source_kind(path))
 }
 
 /// The variable that sets a setting.

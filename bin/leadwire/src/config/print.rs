@@ -1,5 +1,7 @@
 //! The settings in force, for `leadwire config check`: secrets are shown as set or not set, nothing more.
 
+use std::borrow::Cow;
+
 use figment::value::Value;
 use url::Url;
 
@@ -12,12 +14,23 @@ const HIDDEN: &str = "(hidden)";
 const NOT_SET: &str = "(not set)";
 
 /// Every setting with its value in force, in a fixed order; right or wrong. Of the routes those that are set.
-pub fn effective(sources: &Sources) -> Vec<(&'static str, String)> {
+pub fn effective(sources: &Sources) -> Vec<(Cow<'static, str>, String)> {
     let reader = Reader::new(sources);
     let all = KEYS.iter().map(|(path, kind)| (*path, shown(&reader, path, *kind)));
     // A type without a route of its own follows the rule; forty-five lines that say so help nobody.
     let routes = keys::route_keys().filter(|path| reader.value(path).is_some());
-    all.chain(routes.map(|path| (path, shown(&reader, path, Kind::Texts)))).collect()
+    let all = all.chain(routes.map(|path| (path, shown(&reader, path, Kind::Texts))));
+    let mut settings: Vec<_> = all.map(|(path, value)| (Cow::Borrowed(path), value)).collect();
+    for name in reader.intake_sources() {
+        for (key, kind) in keys::SOURCE_KEYS {
+            let path = format!("intake.{name}.{key}");
+            if reader.value(&path).is_some() {
+                let value = shown(&reader, &path, kind);
+                settings.push((Cow::Owned(path), value));
+            }
+        }
+    }
+    settings
 }
 
 fn shown(reader: &Reader, path: &str, kind: Kind) -> String {

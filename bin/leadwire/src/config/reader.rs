@@ -151,6 +151,14 @@ impl Reader {
         self.figment.find_value(path).ok()
     }
 
+    /// The names of the sources of members that anything is set about.
+    pub(super) fn intake_sources(&self) -> Vec<String> {
+        match self.value("intake") {
+            Some(Value::Dict(_, sources)) => sources.into_keys().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn merge_file(&mut self, named: Option<&Path>) {
         let file = match named {
             Some(file) if !file.is_file() => {
@@ -207,7 +215,10 @@ impl Reader {
                     self.named_by_a.remove(known);
                     self.merge_variable(name, known, value);
                 }
-                None => self.problem(name, unknown(&path)),
+                None => match keys::source_kind(&path) {
+                    Some(kind) => self.merge_value(name, &path, kind, value),
+                    None => self.problem(name, unknown(&path)),
+                },
             }
         }
     }
@@ -218,6 +229,10 @@ impl Reader {
             self.secrets.insert(path, SecretString::from(text));
             return;
         }
+        self.merge_value(name, path, kind, text);
+    }
+
+    fn merge_value(&mut self, name: &str, path: &str, kind: Kind, text: &str) {
         match parse(kind, text) {
             Ok(value) => self.figment = std::mem::take(&mut self.figment).merge((path, value)),
             Err(rule) => self.problem(name, rule),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use application::channels::Routes;
 use application::delivery::RetrySchedule;
 use infrastructure::db::DbOptions;
+use infrastructure::intake::SourceSettings;
 use infrastructure::settler;
 use infrastructure::signed_messages::MessageKey;
 use projections::policy_runner;
@@ -21,6 +22,7 @@ use super::channels::{
     self, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings,
     WecomRobotSettings,
 };
+use super::intake::intake;
 use super::limits::{LimitSettings, limits};
 use super::protection::{ProtectionSettings, protection};
 use super::reader::{Reader, Sources};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// When jobs run.
     pub schedules: ScheduleSettings,
+    /// Databases that somebody else writes members into.
+    pub intake: Vec<SourceSettings>,
     /// What other programs of the house sign messages of members with; `None` when not configured.
     pub webhook: Option<MessageKey>,
     /// Log lines.
@@ -159,6 +163,7 @@ impl Settings {
         let callbacks = callbacks(reader);
         let delivery = delivery(reader);
         let schedules = schedules(reader);
+        let intake = intake(reader, &delivery.as_ref().map(|set| set.schedule.clone()).unwrap_or_default());
         let webhook = webhook(reader);
         let log = log(reader);
         Some(Self {
@@ -176,6 +181,7 @@ impl Settings {
             callbacks,
             delivery: delivery?,
             schedules: schedules?,
+            intake,
             webhook,
             log: log?,
         })
@@ -227,7 +233,7 @@ pub(super) fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     Some(DatabaseSettings { url: url?, options })
 }
 
-fn delivery(reader: &mut Reader) -> Option<DeliverySettings> {
+pub(super) fn delivery(reader: &mut Reader) -> Option<DeliverySettings> {
     let waits = reader.checked("delivery.retry_seconds", |waits: Vec<u64>| {
         let waits = waits.into_iter().map(|n| within(n, &RETRY_SECONDS, "seconds").map(Duration::from_secs));
         waits.collect::<Result<Vec<_>, _>>()

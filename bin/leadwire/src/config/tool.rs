@@ -1,9 +1,12 @@
 //! The settings of a command that works on the database and serves nothing: fewer are needed, so fewer can stop it.
 
 use application::customers::Limits;
+use application::delivery::RetrySchedule;
 use chrono_tz::Tz;
+use infrastructure::intake::SourceSettings;
 
 use super::ConfigError;
+use super::intake::intake;
 use super::limits::limits;
 use super::reader::{Reader, Sources};
 use super::service::{self, DatabaseSettings, LogSettings};
@@ -26,6 +29,10 @@ pub struct ToolSettings {
     pub wechat_app: Option<String>,
     /// Its template for assignment notices, when one is configured.
     pub wechat_template: Option<String>,
+    /// Databases that somebody else writes members into.
+    pub intake: Vec<SourceSettings>,
+    /// Waits between attempts.
+    pub schedule: RetrySchedule,
     /// The WeCom corporation, when one is configured.
     pub wecom_corp: Option<String>,
 }
@@ -45,11 +52,15 @@ impl ToolSettings {
             QUIET.clone_into(&mut log.filter);
         }
         let limits = limits?.limits;
+        let schedule = service::delivery(reader)?.schedule;
+        let intake = intake(reader, &schedule);
         Some(Self {
             database: database?,
             log,
             zone: limits.zone,
             limits,
+            intake,
+            schedule,
             wechat_app: reader.text("wechat_subscribe.appid"),
             wechat_template: reader.text("wechat_subscribe.template"),
             wecom_corp: reader.text("wecom_app.corpid").or_else(|| reader.text("wecom_robot.corpid")),

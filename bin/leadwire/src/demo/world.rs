@@ -124,6 +124,7 @@ fn settings(listen: SocketAddr, url: SecretString, wechat: &str) -> Result<Setti
     };
     channel.validate()?;
     Ok(Settings {
+        intake: Vec::new(),
         server: ServerSettings {
             listen,
             allowed_origins: vec![],

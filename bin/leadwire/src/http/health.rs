@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::Answer;
+use super::member_sources::{self, MemberSourceDocument};
 use super::problem::Problem;
 use super::schemas::Enveloped;
 use super::text::Text;
@@ -71,6 +72,8 @@ pub struct Checks {
     /// What the last nightly check found; `null` before the first one. It does not turn readiness red: it says that
     /// something is to be repaired, not that requests should go elsewhere.
     self_check: Option<CheckedNight>,
+    /// The databases that members are captured from. They do not turn readiness red either.
+    intake: Vec<MemberSourceDocument>,
 }
 
 /// A nightly check.
@@ -137,7 +140,8 @@ impl Checks {
         let writable = tokio::time::timeout(limit, writable);
         let consumers = tokio::time::timeout(limit, app.projections.status());
         let checked = tokio::time::timeout(limit, self_check::last(&app.db));
-        let (writable, consumers, checked) = tokio::join!(writable, consumers, checked);
+        let sources = tokio::time::timeout(limit, member_sources::documents(app));
+        let (writable, consumers, checked, sources) = tokio::join!(writable, consumers, checked, sources);
         let consumers = consumers.ok().and_then(|status| {
             status.inspect_err(|error| tracing::warn!(error = %error, "the consumers cannot be read")).ok()
         });
@@ -147,6 +151,7 @@ impl Checks {
             migrated: consumers.is_some(),
             tasks: serde_json::to_value(app.health.tasks()).unwrap_or_default(),
             consumers: consumers.unwrap_or_default(),
+            intake: sources.ok().and_then(Result::ok).unwrap_or_default(),
             self_check: checked.ok().and_then(Result::ok).flatten().map(CheckedNight::of),
         }
     }

@@ -117,6 +117,7 @@ async fn current(app: &App) -> Result<Registry, DbError> {
     consumers(app, &mut registry).await?;
     checks(app, &mut registry).await?;
     super::schedules::measure(app, &mut registry).await?;
+    super::member_sources::measure(app, &mut registry).await?;
     callbacks(app, &mut registry);
     Ok(registry)
 }

@@ -16,6 +16,7 @@ pub mod health;
 pub mod lead_transfer;
 pub mod member_messages;
 pub mod member_notices;
+pub mod member_sources;
 pub mod members;
 pub mod metrics;
 pub mod notifications;
@@ -101,6 +102,7 @@ fn routes() -> OpenApiRouter<SharedApp> {
         .merge(lead_transfer::routes())
         .merge(schedules::routes())
         .merge(recycling::routes())
+        .merge(member_sources::routes())
         .merge(members::routes())
         .merge(member_messages::routes())
         .merge(member_notices::routes())

@@ -75,6 +75,9 @@ impl Running {
         loop {
             let head = self.app.bus.log().head().await?;
             super::callbacks::worker(&self.app).drain_once().await?;
+            for worker in &self.app.intake.workers {
+                worker.turn(&self.app.stop).await;
+            }
             consumer.catch_up(&mut self.policy.handler()).await?;
             self.upkeep.drain_once().await?;
             for (_, dispatcher) in &self.dispatchers {

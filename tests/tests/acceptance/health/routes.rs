@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 159] = [
+pub(super) const ROUTES: [&str; 162] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/members/{id}",
     "DELETE /api/recycle-rules/{id}",
@@ -152,6 +152,9 @@ pub(super) const ROUTES: [&str; 159] = [
     "PUT /api/wecom/config",
     "POST /api/auth/logout",
     "DELETE /api/lead-transfer/rules/{id}",
+    "GET /api/intake/sources",
+    "GET /api/wecom/manual-check",
+    "POST /api/wecom/manual-check",
     "GET /api/lead-transfer/records",
     "GET /api/lead-transfer/rules",
     "GET /api/lead-transfer/rules/{id}",

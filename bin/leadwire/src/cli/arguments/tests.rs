@@ -69,3 +69,48 @@ fn serve_has_both_roles_by_default() {
     let Command::Serve(serve) = one.command else { panic!("not serve") };
     assert_eq!(serve.roles, [ServeRole::Worker]);
 }
+
+/// The files that an operator copies to a machine.
+const DEPLOYED: [(&str, &str); 3] = [
+    ("leadwire.service", include_str!("../../../../../deploy/leadwire.service")),
+    ("leadwire-intake.service", include_str!("../../../../../deploy/leadwire-intake.service")),
+    ("leadwire-intake.cron", include_str!("../../../../../deploy/leadwire-intake.cron")),
+];
+
+/// The command line of ours in a line of a unit or of a crontab, without what surrounds it.
+fn command_line(line: &str) -> Option<Vec<&str>> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (_, arguments) = line.split_once("/usr/local/bin/leadwire ")?;
+    let own = arguments.split_whitespace().take_while(|word| !["|", "&&", "2>&1", ">>"].contains(word));
+    Some(std::iter::once("leadwire").chain(own).collect())
+}
+
+#[test]
+fn what_is_deployed_calls_commands_that_exist() {
+    for (file, text) in DEPLOYED {
+        let lines: Vec<_> = text.lines().filter_map(command_line).collect();
+        assert_eq!(lines.len(), 1, "{file} calls the program once");
+        let parsed = Cli::try_parse_from(&lines[0]).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!(
+            parsed.config.as_deref().and_then(std::path::Path::to_str),
+            Some("/etc/leadwire/leadwire.toml")
+        );
+        let is_expected = match parsed.command {
+            Command::Serve(_) => file == "leadwire.service",
+            Command::Intake(IntakeCommand::Run(run)) => run.once && !run.daemon,
+            _ => false,
+        };
+        assert!(is_expected, "{file}: {:?}", lines[0]);
+    }
+}
+
+#[test]
+fn a_timer_starts_a_unit_that_is_there() {
+    let timer = include_str!("../../../../../deploy/leadwire-intake.timer");
+    for section in ["[Unit]", "[Timer]", "[Install]"] {
+        assert!(timer.lines().any(|line| line == section), "{section}");
+    }
+    assert!(timer.contains("OnCalendar="), "a timer without a moment starts nothing");
+}

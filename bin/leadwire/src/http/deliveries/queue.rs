@@ -1,6 +1,6 @@
 //! `/api/wecom/process-queue`, with system S's JSON (existing-systems.md section 7.4).
 //!
-//! There it was the engine: somebody had to call it every five minutes. Here workers send by themselves, and no request
+//! There it was the engine, of captured members too: somebody had to call it every five minutes. Here workers send by themselves, and no request
 //! waits for a provider. The route looks at what is due, lets the workers do it, and tells how it went as soon as it has
 //! ended or the time is up.
 
@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use domain::notification::Channel;
 use infrastructure::db::DbError;
+use infrastructure::intake::Asked;
 use infrastructure::service_tokens::SERVICE_TOKEN_PREFIX;
 use projections::queries::deliveries::due::{self, Due};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use super::permitted;
 use crate::app::{App, SharedApp};
 use crate::auth::{Authenticated, QueueProcess, ServiceCaller, bearer};
+use crate::http::member_sources::worked_off;
 use crate::http::problem::Problem;
 use crate::http::time::iso;
 
@@ -93,18 +95,26 @@ async fn answer(app: &App) -> Response {
 
 async fn processed(app: &App) -> Result<Value, DbError> {
     let before = due::of_channel(&app.db, Channel::WecomApp, app.clock.now(), DELIVERIES_MAX).await?;
-    if before.is_empty() {
+    let rows = worked_off(app, Asked::default()).await.tally;
+    if before.is_empty() && rows.is_quiet() {
         return Ok(json!({ "success": true, "message": "队列为空", "processed": 0 }));
     }
     let after = tried(app, &before).await?;
     let success = after.iter().filter(|row| row.is_accepted()).count();
+    // What was captured is part of the queue too: there it was the same row.
+    let total = rows.seen + count(before.len());
+    let success = count(success) + rows.seen.saturating_sub(rows.parked + rows.put_off);
     let statistics = json!({
-        "total": before.len(),
+        "total": total,
         "success": success,
-        "failed": before.len() - success,
+        "failed": total.saturating_sub(success),
         "timestamp": iso(app.clock.now()),
     });
     Ok(json!({ "success": true, "message": "处理完成", "statistics": statistics }))
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
 /// The same rows as soon as each was tried, or the time is up.

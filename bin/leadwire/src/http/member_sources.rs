@@ -1,0 +1,241 @@
+//! `/api/intake/sources`: the databases that members are captured from, how far each is and what came of it; and
+//! `/api/wecom/manual-check` with system S's JSON (existing-systems.md section 7.4).
+//!
+//! No request speaks to a source: it rings at the worker of this process and looks how it went, or reads what the workers
+//! of all processes wrote down.
+
+mod metrics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use application::access::{Action, allows};
+use application::intake::worker::Tally;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use infrastructure::db::DbError;
+use infrastructure::intake::{self, Asked, IntakeWorker, SourceState};
+use projections::queries::members::{self, SourceCount};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::answer::Answer;
+use super::deliveries::queue::MayProcess;
+use super::problem::{self, Problem};
+use super::refusals::db_problem;
+use super::schemas::{self, Enveloped};
+use super::text::Text;
+use super::time::{Millis, iso};
+use crate::app::{App, SharedApp};
+use crate::auth::Authenticated;
+
+pub(super) use metrics::measure;
+
+const LISTED: Text = Text::new("获取会员来源成功", "Here are the sources of members");
+
+/// How long a call waits for the workers: shorter than the 30 s that system S's monitor waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The routes.
+pub(super) fn routes() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(check, check_by_get))
+}
+
+/// A source of members 会员来源: one table of another database.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberSourceDocument {
+    /// What the configuration calls it.
+    pub(super) source: String,
+    /// The table.
+    table: String,
+    /// `triggers` or `poll`.
+    mode: String,
+    /// When a run was first begun; members from before are no news.
+    #[schema(value_type = DateTime<Utc>)]
+    since: Millis,
+    /// When the last run was begun.
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    begun_at: Option<Millis>,
+    /// When the last run ended well.
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    ended_at: Option<Millis>,
+    /// Why the last run failed; `null` when it did not.
+    failure: Option<String>,
+    /// When source and store were last compared to the end.
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    reconciled_at: Option<Millis>,
+    /// Captured rows that wait, as the source last said.
+    waiting: i64,
+    /// Rows put aside.
+    parked: i64,
+    /// Age of the oldest row that waits, in seconds; it grows while nobody can look.
+    oldest_seconds: Option<i64>,
+    /// Whether that is more than somebody should let pass.
+    alarm: bool,
+    /// Sums over all runs: rows that were looked at.
+    rows_seen: i64,
+    /// Members who were not known.
+    registered: i64,
+    /// Rows that said something new about a known member.
+    changed: i64,
+    /// Rows that said nothing new.
+    unchanged: i64,
+    /// Rows with a number, phone or WeChat id that another member holds.
+    contested: i64,
+    /// Members that came from here, the deleted ones too.
+    members: i64,
+    /// Those that take part.
+    members_active: i64,
+}
+
+impl MemberSourceDocument {
+    fn of(state: SourceState, count: Option<&SourceCount>, alarm_age: Duration, now: DateTime<Utc>) -> Self {
+        let oldest_seconds = state.oldest_at(now);
+        let waits = oldest_seconds.max(state.silent_seconds(now));
+        let alarm = waits.is_some_and(|age| u64::try_from(age).unwrap_or(0) >= alarm_age.as_secs());
+        Self {
+            oldest_seconds,
+            alarm,
+            source: state.source,
+            table: state.table_name,
+            mode: state.mode,
+            since: Millis(state.since),
+            begun_at: state.begun_at.map(Millis),
+            ended_at: state.ended_at.map(Millis),
+            failure: state.failure,
+            reconciled_at: state.reconciled_at.map(Millis),
+            waiting: state.waiting,
+            parked: state.aside,
+            rows_seen: state.rows_seen,
+            registered: state.registered,
+            changed: state.changed,
+            unchanged: state.unchanged,
+            contested: state.contested,
+            members: count.map_or(0, |count| count.total),
+            members_active: count.map_or(0, |count| count.active),
+        }
+    }
+}
+
+/// Every source that a run was ever begun on.
+pub(super) async fn documents(app: &App) -> Result<Vec<MemberSourceDocument>, DbError> {
+    let (states, now) = (intake::all(&app.db).await?, app.clock.now());
+    let counts = members::sources(&app.db).await?;
+    let counts: BTreeMap<&str, &SourceCount> =
+        counts.iter().map(|count| (count.source.as_str(), count)).collect();
+    let alarm_of = |name: &str| {
+        let set = app.settings.intake.iter().find(|source| source.name == name);
+        // Another process may have it alone.
+        set.map_or(Duration::MAX, |source| source.alarm_age)
+    };
+    let document = |state: SourceState| {
+        let (alarm, count) = (alarm_of(&state.source), counts.get(state.source.as_str()).copied());
+        MemberSourceDocument::of(state, count, alarm, now)
+    };
+    Ok(states.into_iter().map(document).collect())
+}
+
+/// The databases that members are captured from, by name.
+#[utoipa::path(
+    get, path = "/api/intake/sources", operation_id = "list_member_sources", tag = "operations",
+    responses(
+        (status = 200, description = "The sources", body = Enveloped<Vec<MemberSourceDocument>>),
+        schemas::ReadProblems
+    )
+)]
+async fn list(State(app): State<SharedApp>, Authenticated(caller): Authenticated) -> Result<Answer, Problem> {
+    if !allows(caller.role, Action::ViewSchedules) {
+        return Err(Problem::of(&problem::FORBIDDEN));
+    }
+    let sources = documents(&app).await.map_err(|error| db_problem(&error))?;
+    Answer::ok(LISTED, &sources)
+}
+
+/// Compares source and store at once, where members registered since Leadwire first looked, and tells what was missed.
+/// What takes longer goes on after the answer.
+#[utoipa::path(
+    post, path = "/api/wecom/manual-check", operation_id = "check_members", tag = "deliveries",
+    security(("bearer" = []), ("serviceSecret" = [])),
+    responses(
+        (status = 200, description = "`{success, message, checked}` when nothing was missed, else `{success, message, statistics: {checked, success, failed, timestamp}}`", body = Object),
+        schemas::ReadProblems
+    )
+)]
+async fn check(State(app): State<SharedApp>, _: MayProcess) -> Response {
+    Json(checked(&app).await).into_response()
+}
+
+/// The same: system S's monitor calls it with GET.
+#[utoipa::path(
+    get, path = "/api/wecom/manual-check", operation_id = "check_members_by_get", tag = "deliveries",
+    security(("bearer" = []), ("serviceSecret" = [])),
+    responses(
+        (status = 200, description = "As for POST", body = Object),
+        schemas::ReadProblems
+    )
+)]
+async fn check_by_get(State(app): State<SharedApp>, _: MayProcess) -> Response {
+    Json(checked(&app).await).into_response()
+}
+
+async fn checked(app: &App) -> Value {
+    let worked = worked_off(app, Asked { compare: true }).await;
+    let rows = worked.tally;
+    let quiet = rows.known + rows.older + rows.unchanged;
+    let missed = rows.seen.saturating_sub(quiet).max(rows.parked);
+    if !worked.in_time {
+        return json!({ "success": true, "message": "检查仍在后台进行", "checked": missed });
+    }
+    if missed == 0 {
+        return json!({ "success": true, "message": "没有遗漏的会员", "checked": 0 });
+    }
+    let statistics = json!({
+        "checked": missed,
+        "success": missed - rows.parked,
+        "failed": rows.parked,
+        "timestamp": iso(app.clock.now()),
+    });
+    json!({ "success": true, "message": "检查完成", "statistics": statistics })
+}
+
+/// What the workers did when somebody rang.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Worked {
+    /// The rows.
+    pub(super) tally: Tally,
+    /// Whether everybody was done before the time was up.
+    pub(super) in_time: bool,
+}
+
+/// Rings at every worker of this process and waits until each has gone through what there is, or the time is up.
+pub(super) async fn worked_off(app: &App, asked: Asked) -> Worked {
+    let deadline = Instant::now() + PATIENCE;
+    if !app.intake.running {
+        return Worked { in_time: true, ..Worked::default() };
+    }
+    let ends = app.intake.workers.iter().map(|worker| run(worker, asked, deadline));
+    let ends = futures_util::future::join_all(ends).await;
+    ends.into_iter().fold(Worked { in_time: true, ..Worked::default() }, |all, one| Worked {
+        tally: all.tally.and(one.tally),
+        in_time: all.in_time && one.in_time,
+    })
+}
+
+async fn run(worker: &IntakeWorker, asked: Asked, deadline: Instant) -> Worked {
+    let mut ended = worker.bell().ended();
+    let before = *ended.borrow();
+    worker.bell().ring(asked);
+    // A run that is under way began before the bell.
+    let is_done = |now: &intake::Ended| now.runs > before.begun;
+    let in_time = timeout_at(deadline, ended.wait_for(is_done)).await.is_ok();
+    let now = *ended.borrow();
+    let tally = if asked.compare { now.compared.since(before.compared) } else { now.all.since(before.all) };
+    Worked { tally, in_time }
+}
