@@ -87,7 +87,7 @@ fn one(source: &str, row: Value, keys: &mut BTreeSet<String>) -> MessageRow {
         return MessageRow { key: None, read: Err(vec![FieldError::new("", Rule::NotAnObject)]) };
     };
     let mut errors = vec![];
-    let key = members.remove(KEY).filter(|key| !key.is_null()).map(key).unwrap_or(Err(Rule::Required));
+    let key = members.remove(KEY).filter(|key| !key.is_null()).map_or(Err(Rule::Required), key);
     let key = key.map_err(|rule| errors.push(FieldError::new(KEY, rule))).ok();
     if let Some(key) = &key
         && !keys.insert(key.clone())
