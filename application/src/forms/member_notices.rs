@@ -47,7 +47,7 @@ pub struct SetMemberNotices {
     tags: Option<Vec<i64>>,
     roles: Option<Vec<Role>>,
     message_type: Option<MessageType>,
-    template: Option<Option<String>>,
+    template: Option<String>,
     digest_from: Option<i64>,
     secret: Option<NewSecret>,
 }
@@ -122,7 +122,7 @@ impl SetMemberNotices {
             text.roles.clone_from(roles);
         }
         if let Some(template) = &self.template {
-            text.template.clone_from(template);
+            text.template = Some(template.clone()).filter(|template| !template.is_empty());
         }
         text.enabled = self.enabled.unwrap_or(text.enabled);
         text.message_type = self.message_type.unwrap_or(text.message_type);
@@ -206,7 +206,8 @@ fn recipients(value: Value) -> Result<Recipients, Rule> {
     if users.len() > USERS_MAX { Err(Rule::TooMany { max: USERS_MAX }) } else { Ok(Recipients::Users(users)) }
 }
 
-fn template(value: Value) -> Result<Option<String>, Rule> {
+/// Blank when the words of the program hold again.
+fn template(value: Value) -> Result<String, Rule> {
     let text = match value {
         Value::String(text) => text,
         Value::Null => String::new(),
@@ -218,7 +219,7 @@ fn template(value: Value) -> Result<Option<String>, Rule> {
     if text.contains(breaks_a_text) {
         return Err(Rule::ControlCharacter);
     }
-    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+    Ok(if text.trim().is_empty() { String::new() } else { text })
 }
 
 fn groups(fields: &mut Fields, key: &str) -> Option<Vec<i64>> {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::MemberId;
 use domain::member::{
-    FieldChange, Member, MemberField as F, MemberFields, MemberPhone, MemberRevoked, MemberUpgraded,
+    Code, FieldChange, Member, MemberField as F, MemberFields, MemberPhone, MemberRevoked, MemberUpgraded,
 };
 
 use super::own_words;
@@ -316,7 +316,7 @@ pub(crate) fn change(change: &FieldChange) -> String {
 /// A member paid for more.
 pub fn upgraded(subject: &Subject<'_>, event: &MemberUpgraded) -> Sheet {
     let moment = |at: Option<DateTime<Utc>>| at.map_or(BLANK.to_owned(), |at| subject.moment(at));
-    let from = event.from.as_ref().map_or(BLANK, |kind| kind.label()).to_owned();
+    let from = event.from.as_ref().map_or(BLANK, Code::label).to_owned();
     let to = domain::member::MemberCode::label(event.to).to_owned();
     let matches = event.remaining_matches.map_or(BLANK.to_owned(), |matches| matches.to_string());
     let notes = event.notes.as_deref().map_or(BLANK.to_owned(), |text| free_text(FieldView::Base, text));

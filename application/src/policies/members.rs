@@ -82,7 +82,7 @@ pub(super) fn upgraded(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, MemberEvent::Upgraded(upgraded)) = of_member(event)? else { return wrong_row(event) };
     let Some(member) = member(event, view)? else { return Ok(Vec::new()) };
     let MemberUpgraded { from, to, remaining_matches, by, .. } = upgraded;
-    let old = from.as_ref().map_or(BLANK, |kind| kind.label()).to_owned();
+    let old = from.as_ref().map_or(BLANK, Code::label).to_owned();
     let matches = remaining_matches.map_or(BLANK.to_owned(), |matches| matches.to_string());
     let about = |about: About<'static>| {
         let about = about.word("oldType", old.clone()).word("newType", to.label());
@@ -248,29 +248,29 @@ fn sheet(event: &PolicyEvent, view: &View<'_>) -> Option<Sheet> {
     })
 }
 
-/// The request of a reaction that is for the audience, or for the person of a test; `None` for any other.
-pub(super) fn rendered(
+/// Whom a message to people of the corporation is for, in the outbox and at `WeCom`; `None` for any other reaction.
+pub(super) fn addressed(
     reaction: &Reaction,
     cause: &PolicyEvent,
     view: &View<'_>,
-) -> Option<Option<Rendered>> {
-    let to: (String, Receivers) = match &cause.fact {
+) -> Option<(String, Receivers)> {
+    match &cause.fact {
         Fact::MemberNotices(happened) => match &**happened {
             MemberNoticesEvent::Tested(MemberNoticeTested { to, .. }) => {
                 let users = to.as_str().to_owned();
-                (users.clone(), Receivers { users, ..Receivers::default() })
+                Some((users.clone(), Receivers { users, ..Receivers::default() }))
             }
-            MemberNoticesEvent::Set(_) | MemberNoticesEvent::SecretSet(_) => return None,
+            MemberNoticesEvent::Set(_) | MemberNoticesEvent::SecretSet(_) => None,
         },
         Fact::Member(..) if reaction.recipient == audience() => {
-            (AUDIENCE_RECEIVER.to_owned(), receivers(&view.member_notices.text.audience))
+            Some((AUDIENCE_RECEIVER.to_owned(), receivers(&view.member_notices.text.audience)))
         }
-        _ => return None,
-    };
-    Some(request(reaction, cause, view, to))
+        _ => None,
+    }
 }
 
-fn request(
+/// The request of such a message.
+pub(super) fn request(
     reaction: &Reaction,
     cause: &PolicyEvent,
     view: &View<'_>,

@@ -72,8 +72,8 @@ impl Reaction {
                 Decision::Standby { .. } => Some(Wait::Standby),
                 Decision::Merge { .. } | Decision::Suppress { .. } => return None,
             };
-            let rendered = match members::rendered(self, cause, view) {
-                Some(said) => said,
+            let rendered = match members::addressed(self, cause, view) {
+                Some(to) => members::request(self, cause, view, to),
                 None => self.rendered(cause, view, *channel, values.as_ref()?),
             };
             let Some(Rendered { app, receiver, template, body }) = rendered else {
