@@ -224,11 +224,8 @@ async fn answer_again(
     if matches!(fact, Fact::Customer(_, change) if matches!(**change, CustomerEvent::Created(_))) {
         owner = owner_in_log(&runner.bus, event).await?;
     }
-    let concerned = Concerned {
-        customer: customer.as_ref(),
-        owner_after_command: owner,
-        member: member.as_ref(),
-    };
+    let concerned =
+        Concerned { customer: customer.as_ref(), owner_after_command: owner, member: member.as_ref() };
     let told = answer_one(event, fact, concerned, backdrop, &runner.channels);
     Ok((told, customer))
 }

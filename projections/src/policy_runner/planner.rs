@@ -147,7 +147,13 @@ pub(super) struct Planner {
 
 impl Planner {
     pub(super) fn new(bus: Bus, channels: Arc<ChannelSettings>) -> Self {
-        Self { bus, channels, backdrop: Backdrop::default(), customers: States::default(), members: States::default() }
+        Self {
+            bus,
+            channels,
+            backdrop: Backdrop::default(),
+            customers: States::default(),
+            members: States::default(),
+        }
     }
 
     pub(super) fn log(&self) -> &EventLog {

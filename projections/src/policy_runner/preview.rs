@@ -57,11 +57,8 @@ pub async fn preview_of_event(
     // The inbox tells everybody who is told at all: neither channels nor anybody's wishes matter.
     let (channels, preferences) = (ChannelSettings::default(), PreferenceBook::default());
     let templates = book(template, wording, language, &event);
-    let concerned = Concerned {
-        customer: customer.as_ref(),
-        owner_after_command: owner,
-        member: member.as_ref(),
-    };
+    let concerned =
+        Concerned { customer: customer.as_ref(), owner_after_command: owner, member: member.as_ref() };
     let view = backdrop.view(concerned, event.recorded_at, &channels);
     let view = View { templates: &templates, preferences: &preferences, ..view };
     let cause = PolicyEvent { id: event.event_id, fact, at: event.recorded_at };

@@ -13,11 +13,11 @@ use application::delivery::{Contract, digest, spread};
 use application::member_notices::audience;
 use application::policies::{Outgoing, POLICY};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::member_notices::MemberNotices;
 use domain::notification::{
     Conclusion, Decision, Delivery, DeliveryState, Failure, FailureClass, NotificationCommand,
     NotificationEvent,
 };
-use domain::member_notices::MemberNotices;
 use domain::staff::Staff;
 use domain::{
     Actor, Aggregate, CommandId, DeliveryId, EventId, Metadata, NotificationId, Position, StreamId,
@@ -141,7 +141,8 @@ async fn digest_work(
     };
     let rendered = if request.recipient == audience() {
         let notices = runner.bus.load_until::<MemberNotices>(&StreamId::member_notices(), until).await;
-        let notices = notices.map_err(|error| HandleError::Log(AppendError::Unavailable(error.to_string())))?;
+        let notices =
+            notices.map_err(|error| HandleError::Log(AppendError::Unavailable(error.to_string())))?;
         digest::render_members_again(request, &runner.channels, &notices.state.text)
     } else {
         digest::render_again(request, channel, &runner.channels, &staff.state)
