@@ -157,6 +157,21 @@ impl TestApp {
         Node::start(self.settings(), Role::ALL.to_vec(), ports(&self.clock)).await
     }
 
+    /// Another process on the same database, with another setting.
+    pub async fn second_with(&self, name: &'static str, value: &str) -> Node {
+        let mut setup = self.setup.clone();
+        setup.more.push((name, value.to_owned()));
+        let settings = settings(&setup, &self.database, &self.simulator);
+        Node::start(settings, Role::ALL.to_vec(), ports(&self.clock)).await
+    }
+
+    /// A service token with this scope.
+    pub async fn service_token(&self, scope: &str) -> String {
+        let body = serde_json::json!({ "name": scope, "scopes": [scope] });
+        let made = self.post("/api/service-tokens", &body).by(&self.team.admin).send().await;
+        made.data()["token"].as_str().expect("a token").to_owned()
+    }
+
     /// Another process on the same database, whose clock differs by so much wherever that of the story goes.
     pub async fn second_beside(&self, by: TimeDelta) -> Node {
         let clock = Arc::new(MovingClock::beside(&self.clock, by));

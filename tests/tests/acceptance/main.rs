@@ -17,6 +17,7 @@ mod health;
 mod idempotency;
 mod imports;
 mod inbox;
+mod intake;
 mod lead_transfer;
 mod limits;
 mod member_notices;
