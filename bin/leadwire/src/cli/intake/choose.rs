@@ -1,12 +1,14 @@
 //! Which sources a command means.
 
+use std::time::Duration;
+
 use anyhow::{Result, anyhow, bail};
 use application::delivery::RetrySchedule;
 use application::intake::Mode;
 use application::intake::worker::{BATCH_DEFAULT, LEASE_SECONDS_DEFAULT, Rules};
 use infrastructure::intake::{SourceSettings, engine_of};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::time::Duration;
+use url::Url;
 
 use crate::cli::arguments::{ModeArgument, Which};
 use crate::config::{INTERVAL_SECONDS, ToolSettings, judge_name, mapping};
@@ -96,11 +98,14 @@ fn addressed(settings: &ToolSettings, which: &Which, url: &str) -> Result<Source
     })
 }
 
-/// The database's name as the name of a source.
+/// The database's name as the name of a source. Nothing before it is looked at: a password may stand there.
 fn name_of(url: &str) -> Result<String> {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let last = path.rsplit(['/', ':']).next().unwrap_or_default();
-    let stem = last.split('.').next().unwrap_or_default().to_lowercase();
+    let path = match url.strip_prefix("sqlite:") {
+        Some(path) => path.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        None => Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default(),
+    };
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let stem = file.split('.').next().unwrap_or_default().to_lowercase();
     let name: String =
         stem.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '_' }).collect();
     judge_name(&name).map_err(|_| {
