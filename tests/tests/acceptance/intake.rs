@@ -1,6 +1,7 @@
 //! Members whom somebody writes into a database of another program become known, once each, whatever dies or is away
 //! meanwhile (member-intake.md sections 1, 2 and 4).
 
+mod commands;
 mod deaths;
 mod outages;
 mod routes;
