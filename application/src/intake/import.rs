@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use domain::member::{Member, MemberField, MemberFields, SourceKey};
+use domain::contact::WechatId;
+use domain::member::{Member, MemberField, MemberFields, MemberNumber, MemberPhone, SourceKey};
 use domain::{MemberId, StreamId};
 use futures_util::future::join_all;
 
@@ -157,9 +158,9 @@ fn faults(row: u32, read: &ReadRow, seen: &mut HashSet<(GuardKind, String)>) -> 
 fn values(fields: &MemberFields) -> Vec<(MemberField, GuardKind, String)> {
     let kinds = [GuardKind::MemberNumber, GuardKind::MemberPhone, GuardKind::MemberWechat];
     let texts = [
-        fields.member_no.as_ref().map(|value| value.as_str()),
-        fields.phone.as_ref().map(|value| value.as_str()),
-        fields.wechat.as_ref().map(|value| value.as_str()),
+        fields.member_no.as_ref().map(MemberNumber::as_str),
+        fields.phone.as_ref().map(MemberPhone::as_str),
+        fields.wechat.as_ref().map(WechatId::as_str),
     ];
     let all = IDENTITY.into_iter().zip(kinds).zip(texts);
     all.filter_map(|((field, kind), text)| Some((field, kind, text?.to_owned()))).collect()
