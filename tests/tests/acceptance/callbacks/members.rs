@@ -96,7 +96,9 @@ async fn whoever_asks_for_a_number_reads_the_member_and_nothing_sensitive(
     let replies = answer(&app, "查 M12345").await;
     assert_eq!(
         replies,
-        ["会员编号：m12345\n手机号：138****8999\n昵称：小王\n会员类型：年费会员\n会员状态：激活\n个人说明：请打 139****4321"]
+        [
+            "会员编号：m12345\n手机号：138****8999\n昵称：小王\n会员类型：年费会员\n会员状态：激活\n个人说明：请打 139****4321"
+        ]
     );
     app.settle().await;
     app.finish().await;
