@@ -24,7 +24,7 @@ pub(super) struct World {
 }
 
 enum Place {
-    File { _folder: tempfile::TempDir },
+    File { folder: tempfile::TempDir },
     Database { admin: String, name: String },
 }
 
@@ -51,7 +51,7 @@ impl World {
                 let folder = tempfile::tempdir().unwrap();
                 let path: PathBuf = folder.path().join("members.db");
                 std::fs::write(&path, "").unwrap();
-                (format!("sqlite:{}", path.display()), Place::File { _folder: folder })
+                (format!("sqlite:{}", path.display()), Place::File { folder })
             }
             Engine::Mysql | Engine::Postgres => {
                 let admin = if engine == Engine::Mysql { mariadb_url() } else { postgres_url() };
@@ -95,35 +95,37 @@ impl World {
         self.run(&format!("DROP USER {account}")).await;
     }
 
-    /// Everything, as the database's own program writes it down.
-    pub(super) fn dump_of_its_own(&self) -> String {
+    /// Everything, as the database itself writes it down.
+    pub(super) async fn dump_of_its_own(&self) -> Vec<u8> {
         let url = url::Url::parse(&self.url).unwrap();
         let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or_default().to_string());
         let database = url.path().trim_start_matches('/');
         let (program, arguments) = match self.engine {
-            Engine::Mysql => (
-                "mariadb-dump",
-                vec![
-                    "-h",
-                    host,
-                    "-P",
-                    &port,
-                    "-u",
-                    url.username(),
-                    "--routines",
-                    "--events",
-                    "--skip-dump-date",
-                    database,
-                ],
-            ),
+            Engine::Mysql => {
+                let whole = ["--routines", "--events", "--skip-dump-date"];
+                let place = ["-h", host, "-P", &port, "-u", url.username()];
+                ("mariadb-dump", [&place[..], &whole, &[database]].concat())
+            }
             Engine::Postgres => ("pg_dump", vec![self.url.as_str()]),
-            Engine::Sqlite => ("sqlite3", vec![url.path(), ".dump"]),
+            Engine::Sqlite => return self.file_written_anew().await,
         };
         let output = std::process::Command::new(found(program)).args(arguments).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        // A number of PostgreSQL's own that is another one in every dump.
-        text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+        let text = String::from_utf8(output.stdout).unwrap();
+        // Lines with a number that is another one in every dump.
+        let lines = text.lines().filter(|line| !line.contains("restrict "));
+        lines.collect::<Vec<_>>().join("\n").into_bytes()
+    }
+
+    /// The bytes of a SQLite file that is written anew, without its header, which counts its changes.
+    async fn file_written_anew(&self) -> Vec<u8> {
+        const HEADER_BYTES: usize = 100;
+        let Place::File { folder } = &self.place else { panic!("a file") };
+        let anew = folder.path().join("anew.db");
+        self.run(&format!("VACUUM INTO '{}'", anew.display())).await;
+        let bytes = std::fs::read(&anew).unwrap();
+        std::fs::remove_file(&anew).unwrap();
+        bytes[HEADER_BYTES..].to_vec()
     }
 
     /// Runs one statement as somebody else.
