@@ -90,6 +90,7 @@ async fn who_may_do_what_is_the_tables_answer() {
     let unknown = "/api/members/0190a1b2-0000-7000-8000-000000000000";
     for (n, (role, me)) in ROLES.into_iter().zip(&people).enumerate() {
         let member = registered(&service, admin, n).await;
+        service.settle().await; // another person's command is not waited for
         let path = path(&member);
         let may = |action, passed: u16| if allows(role, action) { passed } else { 403 };
         let post = |way: &str, body: &Value| service.post(&format!("{path}/{way}"), body);
