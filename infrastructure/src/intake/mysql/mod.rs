@@ -113,8 +113,11 @@ impl Database for Mysql {
     /// Showing a trigger that one may not see is refused; one that is not there is not found.
     async fn hidden(&self, names: &[String]) -> Result<Vec<String>, SourceError> {
         let mut hidden = Vec::new();
+        let mut connection = self.pool.acquire().await.map_err(from_sqlx)?;
         for name in names {
-            let shown = self.apply(&[format!("SHOW CREATE TRIGGER {}", self.quote(name))]).await;
+            // By itself: a transaction that ends with an error holds what it locked until its connection is used again.
+            let sql = sqlx::AssertSqlSafe(format!("SHOW CREATE TRIGGER {}", self.quote(name)));
+            let shown = sqlx::raw_sql(sql).execute(&mut *connection).await.map_err(from_sqlx);
             if matches!(shown, Err(SourceError::Denied(_))) {
                 hidden.push(name.clone());
             }
