@@ -10,15 +10,18 @@
 //!   digits, so comparing and ordering by such a column is right as long as only this crate's binding writes it;
 //! - SQLite has one writer: whoever holds [`Db::begin_write`] keeps everybody else out, so be short.
 
+mod checkpoint;
 mod connect;
+mod gate;
 mod migrate;
+mod sqlite;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use sqlx::{Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgPool, Postgres, Transaction};
 
 pub use connect::DbOptions;
+pub use sqlite::{SqliteDb, SqliteTx};
 
 /// Runs one body on the pool of whichever database is configured: `with_pool!(db, pool => expression)`.
 ///
@@ -63,50 +66,14 @@ pub enum Db {
     Postgres(PgPool),
 }
 
-/// SQLite: many readers beside one writer (WAL), and a lock file that keeps a second process out.
-#[derive(Debug, Clone)]
-pub struct SqliteDb {
-    reader: SqlitePool,
-    writer: SqlitePool,
-    path: PathBuf,
-    /// Held as long as any clone lives; the operating system lets go of it when the process dies. `None` when the
-    /// file is only read.
-    lock: Option<Arc<std::fs::File>>,
-}
-
-impl SqliteDb {
-    /// Connections that may only read.
-    pub fn reader(&self) -> &SqlitePool {
-        &self.reader
-    }
-
-    /// The one connection that may write.
-    pub fn writer(&self) -> &SqlitePool {
-        &self.writer
-    }
-
-    /// The database file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 /// A transaction on either database. Dropping it rolls back.
 #[derive(Debug)]
 pub enum Tx<'t> {
     /// On SQLite, begun with `BEGIN IMMEDIATE`.
-    Sqlite(Transaction<'t, Sqlite>),
+    Sqlite(SqliteTx<'t>),
     /// On PostgreSQL, READ COMMITTED.
     Postgres(Transaction<'t, Postgres>),
 }
-
-/// SQLite takes the write lock at the beginning: a transaction that reads first and writes later could otherwise
-/// fail in the middle because another one wrote meanwhile. The one connection that writes serves both kinds of
-/// transaction, so each says how durable it is.
-pub(crate) const BEGIN_SQLITE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
-
-/// In WAL mode such a commit waits for no disk, and the next durable one carries it along.
-const BEGIN_SQLITE_DERIVED: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 
 /// What PostgreSQL is asked for; spelled out so that a server's other default changes nothing.
 pub(crate) const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -118,7 +85,7 @@ impl Db {
     /// Begins a transaction that may write, and whose commit survives a power cut.
     pub async fn begin_write(&self) -> Result<Tx<'static>, DbError> {
         Ok(match self {
-            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin_with(BEGIN_SQLITE).await?),
+            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.begin_durable().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_POSTGRES).await?),
         })
     }
@@ -127,7 +94,7 @@ impl Db {
     /// are made again from the log, whose checkpoint is in the same transaction, and for leases.
     pub async fn begin_derived(&self) -> Result<Tx<'static>, DbError> {
         Ok(match self {
-            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin_with(BEGIN_SQLITE_DERIVED).await?),
+            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.begin_derived().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_POSTGRES_DERIVED).await?),
         })
     }
@@ -135,16 +102,7 @@ impl Db {
     /// Closes every connection; later use fails.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite(sqlite) => {
-                sqlite.reader.close().await;
-                sqlite.writer.close().await;
-                // Nothing here can use the file any more, so another process may.
-                if let Some(lock) = &sqlite.lock
-                    && let Err(error) = lock.unlock()
-                {
-                    tracing::warn!("the lock file could not be let go of: {error}");
-                }
-            }
+            Self::Sqlite(sqlite) => sqlite.close().await,
             Self::Postgres(pool) => pool.close().await,
         }
     }
@@ -178,7 +136,7 @@ impl Tx<'_> {
     /// A transaction inside this one: rolling it back keeps what came before.
     pub async fn savepoint(&mut self) -> Result<Tx<'_>, DbError> {
         Ok(match self {
-            Self::Sqlite(tx) => Tx::Sqlite(tx.begin().await?),
+            Self::Sqlite(tx) => Tx::Sqlite(tx.savepoint().await?),
             Self::Postgres(tx) => Tx::Postgres(tx.begin().await?),
         })
     }

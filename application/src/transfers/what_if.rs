@@ -319,7 +319,7 @@ async fn takers<B: CommandBus>(
     for (staff, found) in targets.iter().copied().zip(found) {
         match found {
             Some(found) => {
-                takers.extend(cap_of(stores, &found.state).map(|cap| Taker { staff, cap: Some(cap) }))
+                takers.extend(cap_of(stores, &found.state).map(|cap| Taker { staff, cap: Some(cap) }));
             }
             None => unreadable.push(staff),
         }

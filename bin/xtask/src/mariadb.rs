@@ -17,19 +17,19 @@ pub(crate) const URL_VARIABLE: &str = "LEADWIRE_TEST_MARIADB";
 /// Room for every test that runs at the same time, each with a pool and some connections of its own.
 const CONNECTIONS_MAX: u32 = 300;
 
-/// The programs alone: this package of Debian's has no service and makes no data folder, so that the machine is left as it
+/// The programs alone: these packages of Debian's have no service and make no data folder, so that the machine is left as it
 /// was but for them.
 pub(crate) const PACKAGE: Package = Package {
     server: "MariaDB",
-    debian: "mariadb-server-core",
+    debian: "mariadb-server-core mariadb-client",
     script: "
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
-apt-get install --yes --no-install-recommends mariadb-server-core
+apt-get install --yes --no-install-recommends mariadb-server-core mariadb-client
 ",
-    by_hand: "`apt-get install mariadb-server` (Debian, Ubuntu), `dnf install mariadb-server` (Fedora, RHEL), \
-              `brew install mariadb` (macOS)",
+    by_hand: "`apt-get install mariadb-server mariadb-client` (Debian, Ubuntu), `dnf install mariadb-server mariadb` \
+              (Fedora, RHEL), `brew install mariadb` (macOS)",
 };
 
 /// `$1` is the server, `$2` the program that makes a data folder.

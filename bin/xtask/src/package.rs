@@ -62,7 +62,10 @@ mod tests {
     fn what_to_install_is_one_line() {
         for (package, line) in [
             (postgres::PACKAGE, "none found; install it: `apt-get install postgresql` (Debian, Ubuntu), "),
-            (mariadb::PACKAGE, "none found; install it: `apt-get install mariadb-server` (Debian, Ubuntu), "),
+            (
+                mariadb::PACKAGE,
+                "none found; install it: `apt-get install mariadb-server mariadb-client` (Debian, Ubuntu), ",
+            ),
         ] {
             let missing = package.missing("none found");
             assert!(missing.starts_with(line), "{missing}");

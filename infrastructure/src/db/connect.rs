@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -17,7 +16,7 @@ const SQLITE_READERS: u32 = 8;
 /// Prepared statements kept per connection; more than the program has.
 const STATEMENT_CACHE: usize = 256;
 /// How long a caller waits for a free connection.
-const ACQUIRE_SECONDS: u64 = 10;
+pub(super) const ACQUIRE_SECONDS: u64 = 10;
 /// How long one statement may run on PostgreSQL; migrations and rebuilds lift it for their own transaction.
 const STATEMENT_TIMEOUT_MS: &str = "15000";
 /// How long PostgreSQL may wait for a lock, the append lock included.
@@ -84,7 +83,7 @@ async fn read_sqlite(url: &str, options: DbOptions) -> Result<Db, DbError> {
         .max_connections(options.sqlite_readers)
         .connect_with(connect)
         .await?;
-    Ok(Db::Sqlite(SqliteDb { writer: reader.clone(), reader, path, lock: None }))
+    Ok(Db::Sqlite(SqliteDb::reading(reader, path)))
 }
 
 async fn connect_sqlite(url: &str, options: DbOptions) -> Result<Db, DbError> {
@@ -108,13 +107,14 @@ async fn connect_sqlite(url: &str, options: DbOptions) -> Result<Db, DbError> {
             .max_lifetime(None)
             .test_before_acquire(false)
     };
-    // The writer first: it creates the file and turns WAL on.
-    let writer = pool().max_connections(1).connect_with(connect.clone()).await?;
+    // The writer first: it creates the file and turns WAL on. It moves no pages itself (`checkpoint`).
+    let writer =
+        pool().max_connections(1).connect_with(connect.clone().pragma("wal_autocheckpoint", "0")).await?;
     let reader = pool()
         .max_connections(options.sqlite_readers)
         .connect_with(connect.pragma("query_only", "on"))
         .await?;
-    Ok(Db::Sqlite(SqliteDb { reader, writer, path, lock: Some(Arc::new(lock)) }))
+    Ok(Db::Sqlite(SqliteDb::serving(reader, writer, path, lock)))
 }
 
 /// Takes `<database>.lock`. A file lock, not a file's existence: it vanishes with the process.

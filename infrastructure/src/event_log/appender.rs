@@ -20,7 +20,7 @@ use super::recent::Recent;
 use super::sql;
 use super::write::{self, Placed};
 use super::{Answer, Attachment, Fence, Verdict, joint};
-use crate::db::{BEGIN_SQLITE, Db, DbError, SqliteDb, Tx};
+use crate::db::{Db, DbError, SqliteDb, Tx};
 
 /// How long one batch may take before it is given up; beyond the server's own statement timeout.
 const BATCH_SECONDS_MAX: u64 = 30;
@@ -137,7 +137,7 @@ impl Writer {
     /// Begins the transaction that holds the append lock.
     async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         match self {
-            Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.writer().begin_with(BEGIN_SQLITE).await?)),
+            Self::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.begin_durable().await?)),
             Self::Postgres { pool, connection } => {
                 let connection = match connection {
                     Some(open) => open,

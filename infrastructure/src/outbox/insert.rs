@@ -42,7 +42,7 @@ pub(super) const INSERT_SQLITE: &str = insert!(
        value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, unhex(value ->> 12), unhex(value ->> 13),
        value ->> 14, value ->> 15, value ->> 16, unhex(value ->> 17), value ->> 18, value ->> 19, unhex(value ->> 20), 0, 0,
        false
-  FROM json_each($1) WHERE true"
+  FROM jsonb_each($1) WHERE true"
 );
 
 /// Inserts work in the transaction that appends the requests. A delivery that is there already is left as it is, so

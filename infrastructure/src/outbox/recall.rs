@@ -53,7 +53,7 @@ pub(super) const WAITING_POSTGRES: &str = waiting!(
 );
 pub(super) const WAITING_SQLITE: &str = waiting!(
     "(SELECT key + 1 AS nth, unhex(value ->> 0) AS lead, unhex(value ->> 1) AS owner, value ->> 2 AS lost_at
-          FROM json_each($1)) AS w",
+          FROM jsonb_each($1)) AS w",
     "$2"
 );
 

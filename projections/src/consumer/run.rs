@@ -33,7 +33,7 @@ struct Pace {
 const PACE_POSTGRES: Pace = Pace { gather: Duration::from_millis(10), checkpoint: Duration::from_millis(50) };
 
 /// One writer serves everybody, so each transaction keeps commands waiting, and there is no other process.
-const PACE_SQLITE: Pace = Pace { gather: Duration::from_millis(30), checkpoint: Duration::from_millis(500) };
+const PACE_SQLITE: Pace = Pace { gather: Duration::from_millis(60), checkpoint: Duration::from_millis(500) };
 
 impl Pace {
     fn on(db: &Db) -> Self {

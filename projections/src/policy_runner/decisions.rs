@@ -28,7 +28,7 @@ const INSERT_SQLITE: &str = "
 INSERT INTO decisions (event_id, position, recipient, scene, channel, decision, reason, notification_id, recorded_at)
 SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
        unhex(value ->> 7), $2
-  FROM json_each($1) WHERE true
+  FROM jsonb_each($1) WHERE true
 ON CONFLICT (event_id, recipient, scene, channel) DO NOTHING";
 
 macro_rules! select {

@@ -84,8 +84,7 @@ pub(super) async fn compare(
 /// One moment of the database, for reading.
 async fn snapshot(db: &Db) -> Result<Tx<'static>, DbError> {
     Ok(match db {
-        // WAL: what the first statement sees, all of them see.
-        Db::Sqlite(sqlite) => Tx::Sqlite(sqlite.reader().begin().await?),
+        Db::Sqlite(sqlite) => Tx::Sqlite(sqlite.begin_read().await?),
         Db::Postgres(pool) => {
             let mut tx = pool.begin_with(BEGIN_SNAPSHOT).await?;
             sqlx::query(LIFT_TIMEOUT).execute(&mut *tx).await?;

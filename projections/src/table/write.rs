@@ -1,7 +1,8 @@
 //! Writing and reading many rows with one statement, whatever their number.
 //!
 //! PostgreSQL takes one array per column, SQLite the same rows as JSON: both are one prepared statement without a
-//! limit on the number of parameters.
+//! limit on the number of parameters. `jsonb_each` parses the rows once; `json_each` would write each row as text again for
+//! every column that is taken from it.
 
 use infrastructure::db::{DbError, Tx};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -33,7 +34,7 @@ impl Table {
                     })
                     .collect();
                 // SQLite needs a WHERE here to tell ON CONFLICT from a join's ON.
-                format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+                format!("SELECT {} FROM jsonb_each($1) WHERE true", values.join(", "))
             }
         };
         let set: Vec<String> = self
@@ -42,8 +43,13 @@ impl Table {
             .filter(|column| !self.key.contains(&column.name))
             .map(|column| format!("{0} = excluded.{0}", column.name))
             .collect();
+        // Who fails here takes the whole transaction back. Told so, SQLite keeps no copy of the pages of one statement.
+        let or = match dialect {
+            Dialect::Postgres => "",
+            Dialect::Sqlite => " OR FAIL",
+        };
         format!(
-            "INSERT INTO {} AS kept ({columns}) {source} ON CONFLICT ({}) DO UPDATE SET {} \
+            "INSERT{or} INTO {} AS kept ({columns}) {source} ON CONFLICT ({}) DO UPDATE SET {} \
              WHERE kept.position < excluded.position",
             target.name(self),
             self.key.join(", "),

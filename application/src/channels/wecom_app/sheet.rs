@@ -194,24 +194,24 @@ impl OwnWords {
 
 fn text(settings: &Settings, stamp: &str, sheet: &Sheet) -> String {
     let link = url(settings, sheet).map(|url| format!("\n<a href=\"{url}\">{}</a>", sheet.button));
-    whole(sheet, content(sheet, &sheet.text, Form::Text), sheet.title, &link.unwrap_or_default(), stamp)
+    whole(sheet, &content(sheet, &sheet.text, Form::Text), sheet.title, &link.unwrap_or_default(), stamp)
 }
 
 fn markdown(settings: &Settings, stamp: &str, sheet: &Sheet) -> String {
     let link = url(settings, sheet).map(|url| format!("\n[{}]({url})", sheet.button));
     let stamp = format!("<font color=\"comment\">{stamp}</font>");
     let title = format!("**{}**", sheet.title);
-    whole(sheet, content(sheet, &sheet.markdown, Form::Markdown), &title, &link.unwrap_or_default(), &stamp)
+    whole(sheet, &content(sheet, &sheet.markdown, Form::Markdown), &title, &link.unwrap_or_default(), &stamp)
 }
 
 /// Title, link and stamp stay whole; what stands between is cut.
-fn whole(sheet: &Sheet, content: String, title: &str, link: &str, stamp: &str) -> String {
+fn whole(sheet: &Sheet, content: &str, title: &str, link: &str, stamp: &str) -> String {
     let closing = if sheet.closing.is_empty() || sheet.own.is_some() {
         String::new()
     } else {
         format!("\n{}", sheet.closing)
     };
-    framed(&format!("{title}\n"), &content, &format!("{closing}{link}\n{stamp}"), CONTENT_BYTES_MAX)
+    framed(&format!("{title}\n"), content, &format!("{closing}{link}\n{stamp}"), CONTENT_BYTES_MAX)
 }
 
 fn card(settings: &Settings, stamp: &str, sheet: &Sheet) -> Card {

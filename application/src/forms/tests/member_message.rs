@@ -5,13 +5,13 @@ use domain::member::MemberField;
 use super::*;
 use crate::forms::{MEMBER_ROWS_MAX, MemberMessage, MessageRow};
 
-fn rows(rows: Value) -> Vec<MessageRow> {
+fn rows(rows: &Value) -> Vec<MessageRow> {
     MemberMessage::parse(json!({ "members": rows })).unwrap().rows
 }
 
 /// Path and rule of everything that is wrong with a row.
-fn wrong(row: Value) -> Vec<(String, &'static str)> {
-    let errors = rows(json!([row])).remove(0).read.unwrap_err();
+fn wrong(row: &Value) -> Vec<(String, &'static str)> {
+    let errors = rows(&json!([row])).remove(0).read.unwrap_err();
     errors.into_iter().map(|error| (error.path, error.rule.code())).collect()
 }
 
@@ -34,7 +34,7 @@ fn a_row_says_what_a_table_would() {
 #[test]
 fn a_bad_row_is_named_and_costs_the_others_nothing() {
     let read = rows(
-        json!([{ "id": "1", "city": "杭州" }, { "id": "2", "height": "很高" }, 7, { "id": "3", "deleted": true }]),
+        &json!([{ "id": "1", "city": "杭州" }, { "id": "2", "height": "很高" }, 7, { "id": "3", "deleted": true }]),
     );
     let good: Vec<bool> = read.iter().map(|row| row.read.is_ok()).collect();
     assert_eq!(good, [true, false, false, true]);
@@ -62,7 +62,7 @@ fn every_violation_of_a_row_is_named_at_once() {
             ],
         ),
     ] {
-        let mut found = wrong(row.clone());
+        let mut found = wrong(&row);
         let mut expected: Vec<_> = expected.into_iter().map(|(path, rule)| (path.to_owned(), rule)).collect();
         found.sort();
         expected.sort();
@@ -72,7 +72,7 @@ fn every_violation_of_a_row_is_named_at_once() {
 
 #[test]
 fn a_member_stands_in_a_message_once() {
-    let read = rows(json!([{ "id": 1, "city": "杭州" }, { "id": "1", "city": "北京" }]));
+    let read = rows(&json!([{ "id": 1, "city": "杭州" }, { "id": "1", "city": "北京" }]));
     assert!(read[0].read.is_ok());
     assert_eq!(read[1].read.as_ref().unwrap_err()[0].rule.code(), "said_twice");
 }

@@ -60,15 +60,17 @@ impl<B: CommandBus> Work<'_, '_, B> {
                 self.done.push(claim.clone());
                 Ok(())
             }
-            Ended::Noted { aside: Some(reason), .. } => source.park(claim, &reason).await,
-            Ended::Parked(reason) => source.park(claim, &reason).await,
-            Ended::Later(reason) => match self.wait(claim.attempt) {
-                Some(seconds) => source.release(claim, seconds, &reason).await,
-                None => {
+            Ended::Noted { aside: Some(reason), .. } | Ended::Parked(reason) => {
+                source.park(claim, &reason).await
+            }
+            Ended::Later(reason) => {
+                if let Some(seconds) = self.wait(claim.attempt) {
+                    source.release(claim, seconds, &reason).await
+                } else {
                     tally = Tally { parked: 1, put_off: 0, ..tally };
                     source.park(claim, &format!("given up after {} attempts: {reason}", claim.attempt)).await
                 }
-            },
+            }
             Ended::Out(outage) => {
                 self.out.get_or_insert(outage);
                 self.give_back(std::slice::from_ref(claim)).await;

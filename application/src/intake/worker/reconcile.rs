@@ -31,12 +31,12 @@ impl<B: CommandBus> Desk<'_, B> {
         let (mut tally, mut there, mut after) = (Tally::default(), HashSet::new(), None::<String>);
         loop {
             let rows = self.source.list(after.as_deref(), self.rules.batch).await?;
-            let keys = rows.iter().map(|row| match row {
+            let mut keys = rows.iter().map(|row| match row {
                 Ok(row) => &row.key,
                 Err(malformed) => &malformed.key,
             });
             there.extend(keys.clone().map(|key| MemberId::of_row(&self.key(key))));
-            let Some(last) = keys.last().cloned() else { return Ok((tally, there)) };
+            let Some(last) = keys.next_back().cloned() else { return Ok((tally, there)) };
             tally = tally.and(self.page(&rows).await?);
             told(&tally);
             after = Some(last);

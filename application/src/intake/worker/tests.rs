@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::customers::tests::memory::ready;
-use crate::intake::{ClaimOrder, Operation};
+use crate::intake::Operation;
 use fake::{World, at};
 
 const ACTIVE: (&str, &str) = ("state", "ACTIVE");

@@ -228,7 +228,9 @@ fn so_many_at_once_are_told_together() {
     let mut backdrop = backdrop(MemberNoticesText { digest_from: 2, roles: vec![], ..settings() });
     let decide = |backdrop: &mut Backdrop, at| {
         let (reactions, _) = backdrop.answer_at(&member(vec![registered("ACTIVE")]), at);
-        reactions.iter().for_each(|reaction| backdrop.recent.take_in(reaction, at));
+        for reaction in &reactions {
+            backdrop.recent.take_in(reaction, at);
+        }
         wecom(&reactions[0])
     };
     let minute = |n| at() + chrono::TimeDelta::minutes(n);

@@ -90,13 +90,14 @@ fn url(reader: &mut Reader, name: &str) -> Option<SecretString> {
             reader.problem(&file, format!("set either this or {direct}, not both"));
             return None;
         }
-        None => match reader.text(&direct) {
-            Some(url) => SecretString::from(url),
-            None => {
+        None => {
+            if let Some(url) = reader.text(&direct) {
+                SecretString::from(url)
+            } else {
                 reader.problem(&direct, "is needed: mysql://…, postgres://… or sqlite:…");
                 return None;
             }
-        },
+        }
     };
     match engine_of(url.expose_secret()) {
         Ok(_) => Some(url),

@@ -1,4 +1,5 @@
 mod channels;
+mod intake;
 
 use std::io::Write as _;
 

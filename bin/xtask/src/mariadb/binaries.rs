@@ -11,6 +11,9 @@ use crate::environment;
 const SERVER: &str = "mariadbd";
 const INSTALL: &str = "mariadb-install-db";
 
+/// What writes a database down as text: tests compare such texts, and find the program themselves.
+const DUMP: &str = "mariadb-dump";
+
 /// Where packagers put them, besides the search path.
 const FOLDERS: [&str; 6] = [
     "/usr/sbin",                     // Debian, Ubuntu: the server
@@ -45,6 +48,7 @@ pub(crate) fn find() -> Option<Binaries> {
 
 fn find_in(folders: &[PathBuf]) -> Option<Binaries> {
     let find = |name| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    find(DUMP)?;
     Some(Binaries { server: find(SERVER)?, install: find(INSTALL)? })
 }
 
@@ -53,12 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_programs_are_needed_and_may_lie_apart() {
+    fn all_programs_are_needed_and_may_lie_apart() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let folders = [one.path().to_path_buf(), two.path().to_path_buf()];
         std::fs::write(two.path().join(SERVER), "").unwrap();
         assert_eq!(find_in(&folders), None);
         std::fs::write(one.path().join(INSTALL), "").unwrap();
+        assert_eq!(find_in(&folders), None);
+        std::fs::write(one.path().join(DUMP), "").unwrap();
         let found = find_in(&folders).unwrap();
         assert_eq!((found.server, found.install), (two.path().join(SERVER), one.path().join(INSTALL)));
     }

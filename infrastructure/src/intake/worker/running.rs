@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Bell, IntakeWorker, Run};
 
 /// Longest rest while the source or our database cannot be used.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
 /// First rest after a failure.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
@@ -44,9 +44,9 @@ impl IntakeWorker {
     /// One run: everything that is captured, and the comparison that somebody asked for.
     pub async fn turn(&self, stop: &CancellationToken) -> Run {
         self.bell.tell(|ended| ended.begun += 1);
-        let compares = self.bell.takes_comparison();
+        let asked = self.bell.takes_comparison();
         let mut run = self.drain(stop).await;
-        if compares && run.outage.is_none() {
+        if asked && run.outage.is_none() {
             let compared = self.reconcile(false, &|_| {}).await;
             self.bell.tell(|ended| {
                 ended.comparisons += 1;

@@ -180,7 +180,6 @@ impl World {
 }
 
 /// A program on the search path, or where Debian puts those of PostgreSQL.
-#[expect(clippy::disallowed_methods, reason = "the search path is the test's own")]
 fn found(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

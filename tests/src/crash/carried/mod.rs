@@ -3,8 +3,9 @@
 //!
 //! On PostgreSQL three processes serve, and the one that carries the run out is killed for good; on SQLite the one process
 //! is killed and started again. `crew` has the processes, `maker` what was there hours ago, `touches` what a manager does
-//! meanwhile, `report` what was found.
+//! meanwhile, `checks` what must hold of every run, `report` what was found.
 
+pub(super) mod checks;
 pub(super) mod crew;
 pub(super) mod maker;
 mod report;

@@ -1,9 +1,9 @@
 //! What must hold after a run whose process was killed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::Result;
-use domain::notification::{Channel, DeliveryState};
+use domain::notification::Channel;
 use domain::recycle_rule::run::{PlannedFall, RecycleRunCompleted};
 use domain::{CustomerId, EventId, RecycleRunId, StaffId};
 use wechat_simulator::Received;
@@ -11,8 +11,9 @@ use wechat_simulator::Received;
 use super::Scene;
 use super::book::{Book, Run};
 use super::office::Office;
+use crate::crash::carried::checks::{self, Course, Outline, Planned, check};
 use crate::crash::carried::touches::Way;
-use crate::crash::history::{Decided, History, Reader};
+use crate::crash::history::{Decided, Delivery, History, Reader};
 use crate::crash::service::Address;
 use crate::crash::transfer::inbox;
 use crate::crash::verify::Check;
@@ -82,6 +83,25 @@ struct Over<'r> {
     end: EventId,
 }
 
+impl Planned for PlannedFall {
+    fn customer(&self) -> CustomerId {
+        self.customer
+    }
+}
+
+impl<'r> Over<'r> {
+    fn course(&self, book: &Book) -> Course<'r, PlannedFall> {
+        Course {
+            did: "fell",
+            planned_at: self.run.begun.first().copied().unwrap_or_default(),
+            plan: &self.run.plan,
+            named: &self.ended.fallen,
+            stayed: self.ended.skipped.iter().map(|one| (one.customer, one.reason.as_str())).collect(),
+            happened: book.falls.iter().map(|one| (one.planned, one.after)).collect(),
+        }
+    }
+}
+
 /// Every check, the one that explains most first.
 pub(super) fn verify(book: &Book, history: &History, seen: &Seen, scene: &Scene<'_>) -> Vec<Check> {
     let mut checks = vec![
@@ -90,16 +110,17 @@ pub(super) fn verify(book: &Book, history: &History, seen: &Seen, scene: &Scene<
             format!("{} events", history.rows),
             history.faults.clone(),
         ),
-        one_run(book, scene),
+        checks::one_run(&outlines(book), scene.options.leads),
     ];
     let Some((id, run)) = book.runs.iter().next() else { return checks };
     let Some((end, ended)) = run.ended.first() else { return checks };
     let over = Over { id: *id, run, ended, end: *end };
+    let course = over.course(book);
     checks.extend([
         at_most_once(book, &over, scene),
-        the_end_is_what_happened(book, &over),
-        every_lead_has_a_fate(&over),
-        touched_leads_stay(book, &over, scene),
+        course.the_end_is_what_happened("the end names exactly the falls that happened"),
+        course.every_lead_has_a_fate("every planned lead fell or stayed"),
+        course.touched_leads_stay(&scene.touched, reasons, |customer| book.last(customer)),
         counts(book, seen, scene),
         told_once(book, &over, history, seen, scene),
         messages(book, &over, seen, scene),
@@ -113,26 +134,14 @@ pub(super) fn verify(book: &Book, history: &History, seen: &Seen, scene: &Scene<
     checks
 }
 
-fn check(name: &'static str, found: String, violations: Vec<String>) -> Check {
-    Check { name, found, violations }
-}
-
-fn one_run(book: &Book, scene: &Scene<'_>) -> Check {
-    let mut violations = Vec::new();
-    for (id, run) in &book.runs {
-        let (begun, ended) = (run.begun.len(), run.ended.len());
-        if (begun, ended) != (1, 1) {
-            violations.push(format!("run {id} began {begun} times and ended {ended} times"));
-        }
-        let leads: HashSet<CustomerId> = run.plan.iter().map(|planned| planned.customer).collect();
-        if leads.len() != scene.options.leads || run.plan.len() != leads.len() {
-            violations.push(format!("run {id} planned {} falls of {} leads", run.plan.len(), leads.len()));
-        }
-    }
-    if book.runs.len() != 1 {
-        violations.push(format!("there are {} runs", book.runs.len()));
-    }
-    check("one run, begun once, ended once, of every lead", format!("{} runs", book.runs.len()), violations)
+fn outlines(book: &Book) -> Vec<Outline> {
+    let outline = |(id, run): (&RecycleRunId, &Run)| Outline {
+        id: id.to_string(),
+        begun: run.begun.len(),
+        ended: run.ended.len(),
+        planned: run.plan.iter().map(|one| one.customer).collect(),
+    };
+    book.runs.iter().map(outline).collect()
 }
 
 fn at_most_once(book: &Book, over: &Over<'_>, scene: &Scene<'_>) -> Check {
@@ -153,81 +162,16 @@ fn at_most_once(book: &Book, over: &Over<'_>, scene: &Scene<'_>) -> Check {
     check("each lead fell at most once, and as it was planned", found, violations)
 }
 
-fn the_end_is_what_happened(book: &Book, over: &Over<'_>) -> Check {
-    let happened: HashSet<PlannedFall> = book.falls.iter().map(|one| one.planned).collect();
-    let said: HashSet<PlannedFall> = over.ended.fallen.iter().copied().collect();
-    let mut violations: Vec<String> = Vec::new();
-    violations
-        .extend(happened.difference(&said).map(|one| format!("{} fell and is not named", one.customer)));
-    violations
-        .extend(said.difference(&happened).map(|one| format!("{} is named and did not fall", one.customer)));
-    if over.ended.fallen.len() != said.len() {
-        violations.push("a fall is named twice".to_owned());
-    }
-    check("the end names exactly the falls that happened", format!("{} named", said.len()), violations)
-}
-
-fn every_lead_has_a_fate(over: &Over<'_>) -> Check {
-    let fallen = over.ended.fallen.iter().map(|one| one.customer);
-    let stayed = over.ended.skipped.iter().map(|one| one.customer);
-    let mut fates: HashMap<CustomerId, usize> = HashMap::new();
-    for customer in fallen.chain(stayed) {
-        *fates.entry(customer).or_default() += 1;
-    }
-    let wrong = over.run.plan.iter().filter(|one| fates.remove(&one.customer) != Some(1));
-    let mut violations: Vec<String> =
-        wrong.map(|one| format!("{} is not once among fallen and stayed", one.customer)).collect();
-    violations.extend(fates.keys().map(|customer| format!("{customer} was not planned")));
-    let found = format!("{} fell, {} stayed", over.ended.fallen.len(), over.ended.skipped.len());
-    check("every planned lead fell or stayed", found, violations)
-}
-
-/// Why a lead that was touched like this stays, as a code.
-fn reason(way: Way) -> &'static str {
+/// The codes that say why a lead that was touched like this stays.
+fn reasons(way: Way) -> &'static [&'static str] {
     match way {
-        Way::FollowUp | Way::GiveAway => "touched",
-        Way::Release => "gone",
+        Way::FollowUp | Way::GiveAway => &["touched"],
+        Way::Release => &["gone"],
     }
-}
-
-/// Whoever was touched after the plan and before its turn stays with the reason of the touch, and nobody else stays.
-fn touched_leads_stay(book: &Book, over: &Over<'_>, scene: &Scene<'_>) -> Check {
-    let planned_at = over.run.begun.first().copied().unwrap_or_default();
-    let stale = book.falls.iter().filter(|one| one.after > planned_at);
-    let mut violations: Vec<String> =
-        stale.map(|one| format!("{} was touched and fell all the same", one.planned.customer)).collect();
-    let touched: HashMap<CustomerId, Way> =
-        scene.touched.iter().map(|touched| (touched.customer, touched.way)).collect();
-    for stayed in &over.ended.skipped {
-        let expected = touched.get(&stayed.customer).map(|way| reason(*way));
-        if expected != Some(stayed.reason.as_str()) {
-            violations.push(format!("{} stayed: {}, not {expected:?}", stayed.customer, stayed.reason));
-        }
-        if book.last(stayed.customer) < planned_at {
-            violations.push(format!("{} stayed and nobody had touched it", stayed.customer));
-        }
-    }
-    if over.ended.skipped.is_empty() {
-        violations.push("no lead that was touched stayed".to_owned());
-    }
-    let found = format!("{} touched, {} of them stayed", touched.len(), over.ended.skipped.len());
-    check("leads that were touched stay, with the reason", found, violations)
 }
 
 fn counts(book: &Book, seen: &Seen, scene: &Scene<'_>) -> Check {
-    let mut owned: BTreeMap<StaffId, i64> = BTreeMap::new();
-    for owner in book.owners.values().flatten() {
-        *owned.entry(*owner).or_default() += 1;
-    }
-    let people: BTreeSet<StaffId> = owned.keys().chain(seen.owned.keys()).copied().collect();
-    let count = |of: &BTreeMap<StaffId, i64>, person| of.get(person).copied().unwrap_or_default();
-    let wrong = people.iter().filter(|person| count(&owned, person) != count(&seen.owned, person));
-    let violations: Vec<String> = wrong
-        .map(|person| {
-            let name = scene.office.name(*person);
-            format!("{name} owns {} and {} are counted", count(&owned, person), count(&seen.owned, person))
-        })
-        .collect();
+    let (owned, violations) = checks::recount(&book.owners, &seen.owned, |person| scene.office.name(person));
     check("counts are recounts", format!("{} leads are owned", owned.values().sum::<i64>()), violations)
 }
 
@@ -251,18 +195,8 @@ fn told_once(book: &Book, over: &Over<'_>, history: &History, seen: &Seen, scene
         if notice.scene != RECLAIMED || !missing.remove(&notice.recipient) {
             violations.push(format!("{} was told {} once more", name(notice.recipient), notice.scene));
         }
-        for delivery in history.deliveries.values().filter(|one| one.notice == index) {
-            let good = match delivery.channel {
-                Channel::InApp => delivery.state == DeliveryState::Delivered,
-                Channel::WecomApp => {
-                    matches!(delivery.state, DeliveryState::Accepted | DeliveryState::Delivered)
-                }
-                _ => delivery.state == DeliveryState::Suppressed,
-            };
-            if !good {
-                let (channel, state) = (delivery.channel, delivery.state);
-                violations.push(format!("what {} is told by {channel} is {state}", name(notice.recipient)));
-            }
+        for Delivery { channel, state, .. } in checks::astray(history, index) {
+            violations.push(format!("what {} is told by {channel} is {state}", name(notice.recipient)));
         }
     }
     violations.extend(missing.iter().map(|person| format!("{} was not told", name(*person))));
@@ -282,10 +216,5 @@ fn told_once(book: &Book, over: &Over<'_>, history: &History, seen: &Seen, scene
 fn messages(book: &Book, over: &Over<'_>, seen: &Seen, scene: &Scene<'_>) -> Check {
     let owners = scene.office.owners.iter().map(|one| (one.wecom.as_str(), expected(book, over, one.id)));
     let wanted: BTreeMap<&str, usize> = owners.filter(|(_, times)| *times > 0).collect();
-    let mut received: BTreeMap<&str, usize> = BTreeMap::new();
-    for message in &seen.ledger {
-        *received.entry(&message.openid).or_default() += 1;
-    }
-    let violations = if wanted == received { vec![] } else { vec![format!("{received:?}, not {wanted:?}")] };
-    check("each summary reached its phone once", format!("{} messages", seen.ledger.len()), violations)
+    checks::messages(&wanted, &seen.ledger)
 }

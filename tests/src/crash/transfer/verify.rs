@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use domain::notification::{Channel, DeliveryState};
+use domain::notification::Channel;
 use domain::transfer_rule::run::{PlannedMove, TransferRunCompleted};
 use domain::{CustomerId, EventId, StaffId, TransferRunId};
 
 use super::Scene;
 use super::book::{Book, Run};
 use super::seen::{SUMMARY, Seen};
+use crate::crash::carried::checks::{self, Course, Outline, Planned, check};
 use crate::crash::carried::touches::Way;
-use crate::crash::history::History;
+use crate::crash::history::{Delivery, History};
 use crate::crash::verify::Check;
 
 /// Who lost leads is told of it, and who gained some.
@@ -23,6 +24,25 @@ struct Over<'r> {
     run: &'r Run,
     ended: &'r TransferRunCompleted,
     end: EventId,
+}
+
+impl Planned for PlannedMove {
+    fn customer(&self) -> CustomerId {
+        self.customer
+    }
+}
+
+impl<'r> Over<'r> {
+    fn course(&self, book: &Book) -> Course<'r, PlannedMove> {
+        Course {
+            did: "moved",
+            planned_at: self.run.begun.first().map(|(position, _)| *position).unwrap_or_default(),
+            plan: &self.run.plan,
+            named: &self.ended.moved,
+            stayed: self.ended.skipped.iter().map(|one| (one.customer, one.reason.as_str())).collect(),
+            happened: book.moves.iter().map(|one| (one.planned, one.after)).collect(),
+        }
+    }
 }
 
 /// The codes that say why a lead that was touched like this stays.
@@ -42,16 +62,17 @@ pub(super) fn verify(book: &Book, history: &History, seen: &Seen, scene: &Scene<
             format!("{} events", history.rows),
             history.faults.clone(),
         ),
-        one_run(book, scene),
+        checks::one_run(&outlines(book), scene.options.leads),
     ];
     let Some((id, run)) = book.runs.iter().next() else { return checks };
     let Some((end, ended)) = run.ended.first() else { return checks };
     let over = Over { id: *id, run, ended, end: *end };
+    let course = over.course(book);
     checks.extend([
         at_most_once(book, &over, scene),
-        the_end_is_what_happened(book, &over),
-        every_lead_has_a_fate(&over),
-        touched_leads_stay(book, &over, scene),
+        course.the_end_is_what_happened("the end names exactly the moves that happened"),
+        course.every_lead_has_a_fate("every planned lead moved or was skipped"),
+        course.touched_leads_stay(&scene.touched, reasons, |customer| book.last(customer)),
         limits(book, seen, scene),
         records(&over, seen),
         parts(&over, seen, scene),
@@ -67,29 +88,14 @@ pub(super) fn verify(book: &Book, history: &History, seen: &Seen, scene: &Scene<
     checks
 }
 
-fn check(name: &'static str, found: String, violations: Vec<String>) -> Check {
-    Check { name, found, violations }
-}
-
-fn one_run(book: &Book, scene: &Scene<'_>) -> Check {
-    let mut violations = Vec::new();
-    for (id, run) in &book.runs {
-        if (run.begun.len(), run.ended.len()) != (1, 1) {
-            violations.push(format!(
-                "run {id} began {} times and ended {} times",
-                run.begun.len(),
-                run.ended.len()
-            ));
-        }
-        let leads: HashSet<CustomerId> = run.plan.iter().map(|planned| planned.customer).collect();
-        if leads.len() != scene.options.leads || run.plan.len() != leads.len() {
-            violations.push(format!("run {id} planned {} moves of {} leads", run.plan.len(), leads.len()));
-        }
-    }
-    if book.runs.len() != 1 {
-        violations.push(format!("there are {} runs", book.runs.len()));
-    }
-    check("one run, begun once, ended once, of every lead", format!("{} runs", book.runs.len()), violations)
+fn outlines(book: &Book) -> Vec<Outline> {
+    let outline = |(id, run): (&TransferRunId, &Run)| Outline {
+        id: id.to_string(),
+        begun: run.begun.len(),
+        ended: run.ended.len(),
+        planned: run.plan.iter().map(|one| one.customer).collect(),
+    };
+    book.runs.iter().map(outline).collect()
 }
 
 fn at_most_once(book: &Book, over: &Over<'_>, scene: &Scene<'_>) -> Check {
@@ -116,81 +122,11 @@ fn at_most_once(book: &Book, over: &Over<'_>, scene: &Scene<'_>) -> Check {
     )
 }
 
-fn the_end_is_what_happened(book: &Book, over: &Over<'_>) -> Check {
-    let happened: HashSet<PlannedMove> = book.moves.iter().map(|one| one.planned).collect();
-    let said: HashSet<PlannedMove> = over.ended.moved.iter().copied().collect();
-    let mut violations: Vec<String> = Vec::new();
-    violations
-        .extend(happened.difference(&said).map(|one| format!("{} moved and is not named", one.customer)));
-    violations
-        .extend(said.difference(&happened).map(|one| format!("{} is named and did not move", one.customer)));
-    if over.ended.moved.len() != said.len() {
-        violations.push("a move is named twice".to_owned());
-    }
-    check("the end names exactly the moves that happened", format!("{} named", said.len()), violations)
-}
-
-fn every_lead_has_a_fate(over: &Over<'_>) -> Check {
-    let moved = over.ended.moved.iter().map(|one| one.customer);
-    let skipped = over.ended.skipped.iter().map(|one| one.customer);
-    let mut fates: HashMap<CustomerId, usize> = HashMap::new();
-    for customer in moved.chain(skipped) {
-        *fates.entry(customer).or_default() += 1;
-    }
-    let wrong = over.run.plan.iter().filter(|one| fates.remove(&one.customer) != Some(1));
-    let mut violations: Vec<String> =
-        wrong.map(|one| format!("{} is not once among moved and skipped", one.customer)).collect();
-    violations.extend(fates.keys().map(|customer| format!("{customer} was not planned")));
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for one in &over.ended.skipped {
-        *reasons.entry(&one.reason).or_default() += 1;
-    }
-    let reasons: Vec<_> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    let found = format!("{} skipped: {}", over.ended.skipped.len(), reasons.join(", "));
-    check("every planned lead moved or was skipped", found, violations)
-}
-
-/// Whoever was touched after the plan and before its turn stays with the reason of the touch, and nobody else stays.
-fn touched_leads_stay(book: &Book, over: &Over<'_>, scene: &Scene<'_>) -> Check {
-    let planned_at = over.run.begun.first().map(|(position, _)| *position).unwrap_or_default();
-    let mut violations: Vec<String> = Vec::new();
-    let stale = book.moves.iter().filter(|one| one.after > planned_at);
-    violations
-        .extend(stale.map(|one| format!("{} was touched and moved all the same", one.planned.customer)));
-    let touched: HashMap<CustomerId, _> =
-        scene.touched.iter().map(|touched| (touched.customer, touched.way)).collect();
-    for skipped in &over.ended.skipped {
-        let reasons = touched.get(&skipped.customer).map(|way| reasons(*way));
-        if !reasons.is_some_and(|reasons| reasons.contains(&skipped.reason.as_str())) {
-            violations.push(format!("{} was skipped: {}, not {reasons:?}", skipped.customer, skipped.reason));
-        }
-        if book.last(skipped.customer) < planned_at {
-            violations.push(format!("{} was skipped and nobody had touched it", skipped.customer));
-        }
-    }
-    if over.ended.skipped.is_empty() {
-        violations.push("no lead that was touched stayed".to_owned());
-    }
-    let found = format!("{} touched, {} of them stayed", touched.len(), over.ended.skipped.len());
-    check("leads that were touched stay, with the reason", found, violations)
-}
-
 fn limits(book: &Book, seen: &Seen, scene: &Scene<'_>) -> Check {
-    let mut owned: BTreeMap<StaffId, i64> = BTreeMap::new();
-    for owner in book.owners.values().flatten() {
-        *owned.entry(*owner).or_default() += 1;
-    }
-    let people: BTreeSet<StaffId> = owned.keys().chain(seen.owned.keys()).copied().collect();
-    let count = |of: &BTreeMap<StaffId, i64>, person| of.get(person).copied().unwrap_or_default();
-    let wrong = people.iter().filter(|person| count(&owned, person) != count(&seen.owned, person));
-    let mut violations: Vec<String> = wrong
-        .map(|person| {
-            let name = scene.office.name(*person);
-            format!("{name} owns {} and {} are counted", count(&owned, person), count(&seen.owned, person))
-        })
-        .collect();
+    let (owned, mut violations) =
+        checks::recount(&book.owners, &seen.owned, |person| scene.office.name(person));
     let (person, room) = scene.office.little_room;
-    let held = count(&owned, &person);
+    let held = owned.get(&person).copied().unwrap_or_default();
     if held > room {
         violations.push(format!("{} owns {held} of {room}", scene.office.name(person)));
     }
@@ -273,22 +209,9 @@ fn told_once(over: &Over<'_>, history: &History, seen: &Seen, scene: &Scene<'_>)
         if notice.cause != over.end || !missing.remove(&(notice.recipient, scene)) {
             violations.push(format!("{} was told {} once more", name(notice.recipient), notice.scene));
         }
-        for delivery in history.deliveries.values().filter(|one| one.notice == index) {
-            let good = match delivery.channel {
-                Channel::InApp => delivery.state == DeliveryState::Delivered,
-                Channel::WecomApp => {
-                    matches!(delivery.state, DeliveryState::Accepted | DeliveryState::Delivered)
-                }
-                _ => delivery.state == DeliveryState::Suppressed,
-            };
-            if !good {
-                let (channel, state) = (delivery.channel, delivery.state);
-                violations.push(format!(
-                    "{} to {} by {channel} is {state}",
-                    notice.scene,
-                    name(notice.recipient)
-                ));
-            }
+        for Delivery { channel, state, .. } in checks::astray(history, index) {
+            let to = name(notice.recipient);
+            violations.push(format!("{} to {to} by {channel} is {state}", notice.scene));
         }
     }
     violations
@@ -330,10 +253,5 @@ fn messages(over: &Over<'_>, seen: &Seen, scene: &Scene<'_>) -> Check {
             *wanted.entry(&person.wecom).or_default() += 1;
         }
     }
-    let mut received: BTreeMap<&str, usize> = BTreeMap::new();
-    for message in &seen.ledger {
-        *received.entry(&message.openid).or_default() += 1;
-    }
-    let violations = if wanted == received { vec![] } else { vec![format!("{received:?}, not {wanted:?}")] };
-    check("each summary reached its phone once", format!("{} messages", seen.ledger.len()), violations)
+    checks::messages(&wanted, &seen.ledger)
 }
