@@ -2,6 +2,7 @@
 //! system S, held while switched off, together when there are many (member-intake.md section 3, existing-systems.md
 //! sections 7.6 to 7.8).
 
+mod example;
 mod settings;
 
 use application::member_notices::audience;
