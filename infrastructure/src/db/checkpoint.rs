@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -21,6 +21,12 @@ const PERIOD: Duration = Duration::from_millis(500);
 
 /// Pages in the log above which it is worth keeping the writer waiting: 16 MiB.
 const PAGES_MAX: i64 = 4096;
+
+/// So few pages are moved in some milliseconds.
+const REST_MAX: i64 = 256;
+
+/// How often what was written meanwhile is moved beside the writer: each time it is less, unless the disk is too slow.
+const PASSES_MAX: usize = 8;
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
@@ -61,18 +67,41 @@ async fn work(pool: SqlitePool, gate: Arc<Gate>, committed: Arc<Notify>) {
     }
 }
 
+/// Moves what is committed. When the log is long, it goes on beside the writer until little is left, and moves the rest
+/// while nobody writes.
 async fn moved(pool: &SqlitePool, gate: &Gate) -> sqlx::Result<()> {
-    let (_, pages, done) = checkpoint(pool).await?;
-    if pages > PAGES_MAX && done < pages {
-        let _nobody_writes = gate.enter(Turn::GivesWay).await;
-        checkpoint(pool).await?;
+    // Got before the gate is entered: nobody that writes waits for those that read.
+    let mut reader = pool.acquire().await?;
+    let mut before = checkpoint(&mut reader).await?;
+    for _ in 0..PASSES_MAX {
+        if before.pages < PAGES_MAX {
+            return Ok(());
+        }
+        let after = checkpoint(&mut reader).await?;
+        let written_meanwhile = after.pages - before.moved;
+        before = after;
+        if written_meanwhile < REST_MAX {
+            break;
+        }
     }
+    let _nobody_writes = gate.enter(Turn::GivesWay).await;
+    checkpoint(&mut reader).await?;
     Ok(())
 }
 
-/// Whether somebody was in the way, pages in the log, and pages of them that are in the database file.
-async fn checkpoint(pool: &SqlitePool) -> sqlx::Result<(i64, i64, i64)> {
-    sqlx::query_as(CHECKPOINT).fetch_one(pool).await
+/// What a checkpoint found and did.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+struct Moved {
+    /// Pages in the log when it began.
+    #[sqlx(rename = "log")]
+    pages: i64,
+    /// Pages of them that are in the database file.
+    #[sqlx(rename = "checkpointed")]
+    moved: i64,
+}
+
+async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<Moved> {
+    sqlx::query_as(CHECKPOINT).fetch_one(connection).await
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use projections::queries::deliveries::{self, DeliveryFilter, DeliveryRow};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tests::kit::{Person, Reply, Setup, TestApp};
+use tests::people as accounts;
 use tests::scratch::Backend::{self, Postgres, Sqlite};
 use wechat_simulator::Received;
 
@@ -174,7 +175,11 @@ async fn what_is_switched_off_for_too_long_is_given_up(#[values(Sqlite, Postgres
     app.advance(TimeDelta::days(7) + TimeDelta::minutes(5));
     app.settle().await;
     assert_eq!(states(&app).await, [DeliveryState::Rejected]);
-    set(&app, &json!({ "member_notification_enabled": true })).await;
+    // A token does not live for a week.
+    let Person { id, username, role, .. } = app.team.admin.clone();
+    let token = accounts::token(app.app(), id, &username, role).expect("a token");
+    let on = json!({ "member_notification_enabled": true });
+    assert_eq!(app.put(CONFIG, &on).token(&token).send().await.status, 200);
     app.settle().await;
     assert!(titles(&app, &app.team.manager).is_empty(), "nobody is greeted by last week's registrations");
     registers(&app, "2").await;

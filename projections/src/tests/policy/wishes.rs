@@ -332,7 +332,7 @@ async fn words_and_languages_are_those_of_the_moment(
             ("您有新的客户【客户1】，电话：138****8999，来源：未填写，请及时跟进！".to_owned(), 1),
             ("归您了：客户2".to_owned(), 1001),
             (
-                "You have a new customer: 客户3, phone 138****8999, source: 未填写. Please follow up soon!"
+                "You have a new customer: 客户3, phone 138****8999, source: not given. Please follow up soon!"
                     .to_owned(),
                 1001
             ),

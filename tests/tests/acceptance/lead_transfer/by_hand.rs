@@ -153,7 +153,7 @@ async fn every_open_rule_runs_the_oldest_first_and_none_holds_up_another(
     let why: Vec<_> = runs.iter().map(|run| run["explanation"].clone()).collect();
     let expected = [
         Value::Null,
-        json!("计划流转的线索在执行前都已变动"),
+        json!("计划流转的线索在执行前都已变动：3条线索的负责人已变更"),
         json!("规则没有在职的流入人员，因此线索无人可接"),
         json!("流出人员名下没有线索"),
     ];
