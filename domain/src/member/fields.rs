@@ -40,7 +40,7 @@ macro_rules! member_fields {
             pub $field: Option<Option<$type>>),+
         }
 
-        /// Only the columns that hold something; see [`debug_column`].
+        /// Only the columns that hold something; see `debug_column`.
         impl fmt::Debug for MemberFields {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut shown = f.debug_struct("MemberFields");
@@ -51,7 +51,7 @@ macro_rules! member_fields {
             }
         }
 
-        /// Only the columns that it names; see [`debug_column`].
+        /// Only the columns that it names; see `debug_column`.
         impl fmt::Debug for MemberPatch {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut shown = f.debug_struct("MemberPatch");

@@ -1,9 +1,9 @@
 //! The worker: what a source captured becomes what Leadwire knows (member-intake.md section 2).
 //!
-//! A row is read at least once and has its effect exactly once: [`claims`] leases captured rows, reads each member as it
+//! A row is read at least once and has its effect exactly once: `claims` leases captured rows, reads each member as it
 //! is now, takes note of it and marks the row done. Whoever dies in between leaves rows whose lease ends; read again, they
-//! are the same commands. [`look`] is the same for rows that nobody captured: pages of a poll ([`poll`]) and of a
-//! comparison with what is known ([`reconcile`]).
+//! are the same commands. `look` is the same for rows that nobody captured: pages of a poll (`poll`) and of a
+//! comparison with what is known (`reconcile`).
 //!
 //! Nothing here waits or repeats by itself: an [`Outage`] ends the pass, and whoever called it comes back later.
 
