@@ -14,7 +14,8 @@ pub enum Verdict {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What: `table`, `privileges`, `capture table`, `triggers`, `probe`, `order`, `members' own statements`.
+    /// What: `table`, `privileges`, `capture table`, `triggers`, `probe`, `order`, `registration`,
+    /// `trigger account`, `members' own statements`.
     pub subject: &'static str,
     /// How it stands.
     pub verdict: Verdict,

@@ -171,6 +171,11 @@ impl Mapping {
         watched
     }
 
+    /// Whether a column says when a member registered.
+    pub fn tells_registration(&self) -> bool {
+        self.columns.iter().any(|column| column.field == super::row::CREATED_AT)
+    }
+
     /// The same mapping without the optional columns that `has` does not know, or the first column that is missed.
     pub fn limited_to(&self, has: impl Fn(&str) -> bool) -> Result<Self, String> {
         let mut limited = self.clone();

@@ -20,7 +20,7 @@ const NOT_DELETED: [&str; 5] = ["false", "f", "no", "n", "off"];
 const ZERO_DATE: &str = "0000-00-00";
 
 /// The field that is a moment.
-const CREATED_AT: &str = "created_at";
+pub(super) const CREATED_AT: &str = "created_at";
 
 /// How databases write a moment without an offset.
 const MOMENTS: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
@@ -34,6 +34,9 @@ pub struct SourceRow {
     pub columns: BTreeMap<String, Option<String>>,
     /// Whether the table says that the member is gone.
     pub deleted: bool,
+    /// When the table says that the row was last changed, written like its other moments; it is no part of what the row
+    /// says about the member. `None` where the mapping names no such column.
+    pub changed_at: Option<String>,
     /// The same for two rows that say the same about a member: SHA-256 in hexadecimal digits.
     pub fingerprint: String,
 }
@@ -51,6 +54,7 @@ impl fmt::Debug for SourceRow {
             .field("key", &shown(&self.key))
             .field("columns", &self.columns.keys())
             .field("deleted", &self.deleted)
+            .field("changed_at", &self.changed_at)
             .field("fingerprint", &self.fingerprint)
             .finish()
     }
@@ -71,14 +75,15 @@ pub struct MalformedRow {
 
 /// Makes a row of the values of the table's columns, given by the column's name.
 pub fn read_row(mapping: &Mapping, key: &str, value: impl Fn(&str) -> Option<String>) -> SourceRow {
+    let moment = |text: String| match mapping.zone {
+        Some(zone) => in_zone(zone, text),
+        None => text,
+    };
     let mut columns = BTreeMap::new();
     for mapped in &mapping.columns {
         let text = value(&mapped.column);
         let text = text.map(|text| mapped.values.get(&text).cloned().unwrap_or(text));
-        let text = match mapping.zone {
-            Some(zone) if mapped.field == CREATED_AT => text.map(|text| in_zone(zone, text)),
-            _ => text,
-        };
+        let text = if mapped.field == CREATED_AT { text.map(moment) } else { text };
         columns.insert(mapped.field.clone(), text);
     }
     match &mapping.status {
@@ -92,8 +97,9 @@ pub fn read_row(mapping: &Mapping, key: &str, value: impl Fn(&str) -> Option<Str
         }
     }
     let deleted = mapping.deleted.as_ref().is_some_and(|column| means_deleted(value(column).as_deref()));
+    let changed_at = mapping.updated_at.as_ref().and_then(|column| value(column)).map(moment);
     let fingerprint = fingerprint(&columns, deleted);
-    SourceRow { key: key.to_owned(), columns, deleted, fingerprint }
+    SourceRow { key: key.to_owned(), columns, deleted, changed_at, fingerprint }
 }
 
 fn means_deleted(text: Option<&str>) -> bool {
@@ -245,6 +251,20 @@ mod tests {
         for other in ["2026-11-22 10:00:00+08", "2026-11-22T10:00:00Z", "0000-00-00 00:00:00", "yesterday"] {
             assert_eq!(created("zone = 'UTC'", other), other);
         }
+    }
+
+    #[test]
+    fn the_moment_of_a_change_is_read_like_every_other_and_says_nothing_about_the_member() {
+        let mapping =
+            "table = 't'\nkey = 'id'\nupdated_at = 'at'\nzone = 'UTC'\n[columns]\nname = 'nickname'";
+        let mapping = parse("t.toml", mapping).unwrap();
+        let read =
+            |at: &'static str| read_row(&mapping, "7", |column| (column == "at").then(|| at.to_owned()));
+        let (early, late) = (read("2026-11-22 10:00:00"), read("2026-11-22 11:00:00"));
+        assert_eq!(early.changed_at.as_deref(), Some("2026-11-22T10:00:00+00:00"));
+        assert_ne!(early.changed_at, late.changed_at);
+        assert_eq!(early.fingerprint, late.fingerprint);
+        assert_eq!(row(&[]).changed_at, None);
     }
 
     #[test]

@@ -85,7 +85,8 @@ pub trait Source: Send + Sync {
     /// Puts a row aside with the reason. Fails with [`SourceError::LeaseLost`] when it is no longer ours.
     async fn park(&self, claim: &Claim, reason: &str) -> Result<(), SourceError>;
 
-    /// Gives a row back, to be claimed again after so many seconds. Fails like [`park`](Self::park).
+    /// Gives a row back, to be claimed again after so many seconds. After none, it was not tried: the claim is no
+    /// attempt. Fails like [`park`](Self::park).
     async fn release(&self, claim: &Claim, after_seconds: u32, reason: &str) -> Result<(), SourceError>;
 
     /// The rows put aside with a number above `after`, in order.

@@ -57,6 +57,12 @@ impl Sweep {
         self.at.clone().or_else(begin)
     }
 
+    /// Whether rows that were there at the first sweep lie behind: they come again only when they change, but for those
+    /// of the very last moment.
+    pub fn is_settled(&self) -> bool {
+        self.begins.is_some()
+    }
+
     /// The cursor after a page, whose rows have been worked on. Whether the sweep goes on.
     pub fn advance(&mut self, page: &Polled) -> bool {
         if let Some(last) = &page.last {
@@ -93,8 +99,10 @@ mod tests {
         assert!(!sweep.advance(&page(Some(place("10:05", Some("9"))), false)));
         // The second sweep reads all again: nothing proves yet that no transaction was open.
         assert_eq!(sweep.from(), None);
+        assert!(!sweep.is_settled());
         assert!(!sweep.advance(&page(Some(place("10:10", Some("2"))), false)));
         assert_eq!(sweep.from(), Some(place("10:05", None)));
+        assert!(sweep.is_settled());
         assert!(!sweep.advance(&page(Some(place("10:10", Some("2"))), false)));
         assert_eq!(sweep.from(), Some(place("10:10", None)));
     }

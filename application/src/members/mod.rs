@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use guards::Contested;
 pub use observe::{INTAKE, Observed, ObservedReceipt, observation_context, observe};
 pub use public::{PUBLIC_FORM, PublicRegistration, Registered, register_publicly};
-pub use row::{ColumnFault, ColumnRule, ReadRow, read_observation};
+pub use row::{ColumnFault, ColumnRule, ReadRow, read_moment, read_observation};
 pub use staff::{Act, Action, Register, act, register};
 
 use crate::bus::{AppendError, ExecuteError, Executed, GuardKind};

@@ -90,7 +90,7 @@ pub fn read_observation<'a>(
     for (column, text) in columns {
         let mut fault = |rule| faults.push(ColumnFault { column: column.to_owned(), rule });
         if column == REGISTERED_AT {
-            let text = text.map(str::trim).filter(|text| !text.is_empty() && !text.starts_with(NO_DAY));
+            let text = text.and_then(written_moment);
             registered_at = text.and_then(moment);
             if text.is_some() && registered_at.is_none() {
                 fault(ColumnRule::Moment);
@@ -112,6 +112,16 @@ pub fn read_observation<'a>(
     let whole = fingerprint.filter(|_| faults.is_empty());
     let fingerprint = whole.map_or_else(|| RowFingerprint::of(&fields, deleted), RowFingerprint::taken);
     ReadRow { observation: Observation { key, fields, silent, deleted, fingerprint, registered_at }, faults }
+}
+
+/// The text of a moment, unless it says that there is none.
+fn written_moment(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty() && !text.starts_with(NO_DAY))
+}
+
+/// Reads a moment as the rows of a source write it; `None` when it is none, or cannot be read.
+pub fn read_moment(text: &str) -> Option<DateTime<Utc>> {
+    written_moment(text).and_then(moment)
 }
 
 /// Reads a moment in whole microseconds; without an offset it is one in China.

@@ -50,6 +50,11 @@ async fn poll(database: &dyn Database, fitted: &Fitted, report: &mut CheckReport
         return Ok(());
     }
     report.found("privileges", Verdict::Good, "the table can be read in the order of its changes");
+    if !fitted.mapping.tells_registration() {
+        let said = "the mapping names no `created_at`: members from before the first run are told from new ones by the \
+                    last change of their row alone; name the column that says when a member registered";
+        report.found("registration", Verdict::Warning, said);
+    }
     let moment = database.quote(fitted.mapping.updated_at.as_deref().unwrap_or_default());
     let sql =
         format!("SELECT '1' FROM {} WHERE {moment} IS NULL LIMIT 1", database.quote(&fitted.mapping.table));

@@ -15,10 +15,12 @@ pub(super) struct Placed {
     pub(super) is_ahead: bool,
 }
 
-/// The columns that are read: the key, then what is watched.
+/// The columns that are read: the key, what is watched, and the moment of the last change.
 fn selected(database: &dyn Database, fitted: &Fitted) -> Result<(String, Vec<String>), SourceError> {
     let mut names = vec![fitted.mapping.key.clone()];
     names.extend(fitted.mapping.watched().into_iter().map(ToOwned::to_owned));
+    let updated_at = fitted.mapping.updated_at.clone();
+    names.extend(updated_at.filter(|column| !names.contains(column)));
     let mut texts = Vec::new();
     for name in &names {
         texts.push(database.text_of(column(fitted, name)?));

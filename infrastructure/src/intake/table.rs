@@ -227,7 +227,9 @@ impl<D: Database> Source for Table<D> {
 
     async fn release(&self, claim: &Claim, after_seconds: u32, reason: &str) -> Result<(), SourceError> {
         let reason = cut(reason);
-        let values = [Value::Number(i64::from(after_seconds)), Value::Text(&reason)];
+        // At once: nobody tried it, so the claim does not count.
+        let back = i64::from(after_seconds == 0);
+        let values = [Value::Number(i64::from(after_seconds)), Value::Text(&reason), Value::Number(back)];
         self.about(self.database.statements().release, claim, &values).await
     }
 

@@ -340,7 +340,7 @@ impl IntakeWorker {
 impl Run {
     /// The run for machines: one line of JSON. Holds no value of a row.
     pub fn document(&self, worker: &IntakeWorker) -> serde_json::Value {
-        let SourceSettings { name, mapping, mode, .. } = worker.settings();
+        let SourceSettings { name, mode, .. } = worker.settings();
         let status = self.status.map(|status| {
             serde_json::json!({
                 "waiting": status.waiting, "leased": status.leased, "parked": status.parked,
@@ -349,7 +349,7 @@ impl Run {
         });
         serde_json::json!({
             "source": name,
-            "table": mapping.table,
+            "table": worker.table,
             "mode": mode_name(*mode),
             "rows": self.tally,
             "purged": self.purged,

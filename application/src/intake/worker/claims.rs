@@ -1,5 +1,7 @@
 //! Captured rows: claim, read, take note, mark as done.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use domain::member::Member;
 use domain::{MemberId, Sequence, StreamId};
@@ -98,7 +100,8 @@ impl<B: CommandBus> Work<'_, '_, B> {
         u32::try_from(wait.as_secs().max(1)).ok()
     }
 
-    /// Lets others have rows at once that this pass does not work on. If that fails, their lease ends.
+    /// Lets others have rows at once that this pass does not work on, as if nobody had claimed them: an outage uses up
+    /// no attempt. If that fails, their lease ends.
     async fn give_back(&self, claims: &[Claim]) {
         for claim in claims {
             let reason = self.out.as_ref().map_or_else(String::new, ToString::to_string);
@@ -108,11 +111,24 @@ impl<B: CommandBus> Work<'_, '_, B> {
         }
     }
 
+    /// What a comparison put aside and a captured row could be read of is put aside no longer.
+    async fn clear(&self) -> Result<(), Outage> {
+        let aside: HashSet<String> = self.desk.ledger.aside().await?.into_iter().map(|row| row.key).collect();
+        let read: HashSet<&str> = self.done.iter().map(|claim| claim.row.key.as_str()).collect();
+        for key in read.into_iter().filter(|key| aside.contains(*key)) {
+            self.desk.ledger.cleared(key).await?;
+        }
+        Ok(())
+    }
+
     async fn finish(mut self) -> Result<Tally, Outage> {
         if !self.done.is_empty() {
             let finished = self.desk.source.done(&self.done).await?;
             let all = u64::try_from(self.done.len()).unwrap_or(u64::MAX);
             self.tally.lost += all.saturating_sub(finished);
+            if let Err(outage) = self.clear().await {
+                self.out.get_or_insert(outage);
+            }
         }
         match self.out {
             Some(outage) if self.tally.noted() == 0 => Err(outage),

@@ -1,8 +1,11 @@
 //! A row that nobody captured, or not as it is now: a page of a poll or a comparison brought it up.
 
+use chrono::{DateTime, Utc};
+
 use super::{Desk, Effect, Ended, Outage, Tally, failed, unreadable};
 use crate::bus::CommandBus;
 use crate::intake::row::SourceRow;
+use crate::members::{ReadRow, read_moment};
 
 /// How often a row is looked at that changes under our eyes.
 const LOOKS_MAX: usize = 5;
@@ -16,6 +19,15 @@ pub(super) enum Judged {
     News,
     /// It is older than our time here.
     Older,
+}
+
+/// Where a row was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// In a poll. `settled`: see [`Sweep::is_settled`](crate::intake::Sweep::is_settled).
+    Poll { settled: bool },
+    /// In a comparison.
+    Comparison,
 }
 
 /// Looks at the row with this key and takes note of it, or of its absence. Its trouble is kept in the ledger.
@@ -37,10 +49,9 @@ pub async fn looked<B: CommandBus>(desk: &Desk<'_, B>, key: &str) -> Result<Tall
 }
 
 impl<B: CommandBus> Desk<'_, B> {
-    /// What a row of a page is to us.
-    pub(super) async fn judge(&self, row: &SourceRow) -> Result<Judged, Outage> {
+    /// What a row of a page, and what was read of it, is to us.
+    pub(super) async fn judge(&self, row: &SourceRow, read: &ReadRow, met: Met) -> Result<Judged, Outage> {
         let known = self.member(&row.key).await.map_err(|error| Outage::Store(error.to_string()))?.state;
-        let read = self.read(row);
         if known.row.as_ref().is_some_and(|seen| seen.fingerprint == read.observation.fingerprint) {
             return Ok(Judged::Known);
         }
@@ -50,8 +61,12 @@ impl<B: CommandBus> Desk<'_, B> {
         if row.deleted {
             return Ok(Judged::Known); // nobody was told of the member, and nobody misses it
         }
-        let is_older = |since| read.observation.registered_at.is_none_or(|at| at < since);
-        Ok(if self.since.is_some_and(is_older) { Judged::Older } else { Judged::News })
+        let Some(since) = self.since else { return Ok(Judged::News) };
+        Ok(if is_news(row, read.observation.registered_at, since, met) {
+            Judged::News
+        } else {
+            Judged::Older
+        })
     }
 
     /// Reads a row and takes note of it until it stands still: nobody holds a lease on it, so another process may take
@@ -80,6 +95,21 @@ impl<B: CommandBus> Desk<'_, B> {
             last = Some(print);
         }
         ended
+    }
+}
+
+/// Whether the row of somebody who is not known is of our time. A row that does not say when its member registered goes by
+/// its last change.
+fn is_news(row: &SourceRow, registered: Option<DateTime<Utc>>, since: DateTime<Utc>, met: Met) -> bool {
+    let changed = row.changed_at.as_deref().and_then(read_moment);
+    let is_changed = changed.is_some_and(|at| at >= since);
+    match registered {
+        Some(at) if at >= since => true,
+        // A poll is told of an activation by nothing else.
+        Some(_) => is_changed && row.is_active() && met != Met::Comparison,
+        None if changed.is_some() => is_changed,
+        // It names no moment at all. The first sweeps meet everybody, later ones who came or changed since.
+        None => met == Met::Poll { settled: true },
     }
 }
 

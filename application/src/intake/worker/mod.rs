@@ -92,7 +92,8 @@ pub struct Desk<'d, B> {
     /// What the log calls everything that this run finds.
     pub run: &'d str,
     /// Rows of members who registered before this, and who are not known, are left alone where nobody captured them:
-    /// they are no news. `None`: nobody is left alone.
+    /// they are no news. Where a row does not say when, its last change counts; and in a poll whoever is active and
+    /// changed since is news. `None`: nobody is left alone.
     pub since: Option<DateTime<Utc>>,
 }
 

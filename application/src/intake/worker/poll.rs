@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 
-use super::look::Judged;
+use super::look::{Judged, Met};
 use super::{AT_ONCE, Desk, Outage, Tally};
 use crate::bus::CommandBus;
 use crate::intake::row::{MalformedRow, SourceRow};
@@ -17,7 +17,7 @@ use crate::intake::row::{MalformedRow, SourceRow};
 pub async fn polled<B: CommandBus>(desk: &Desk<'_, B>) -> Result<(Tally, bool), Outage> {
     let before = desk.ledger.sweep().await?;
     let page = desk.source.poll(before.from().as_ref(), desk.rules.batch).await?;
-    let tally = desk.page(&page.rows).await?;
+    let tally = desk.page(&page.rows, Met::Poll { settled: before.is_settled() }).await?;
     let mut after = before.clone();
     let more = after.advance(&page);
     if after == before {
@@ -29,19 +29,22 @@ pub async fn polled<B: CommandBus>(desk: &Desk<'_, B>) -> Result<(Tally, bool), 
 }
 
 impl<B: CommandBus> Desk<'_, B> {
-    /// Looks at those rows of a page that are not as they were last seen.
-    pub(super) async fn page(&self, rows: &[Result<SourceRow, MalformedRow>]) -> Result<Tally, Outage> {
+    /// Looks at those rows of a page that are not as they were last seen. What can be read is no longer put aside.
+    pub(super) async fn page(
+        &self,
+        rows: &[Result<SourceRow, MalformedRow>],
+        met: Met,
+    ) -> Result<Tally, Outage> {
         let mut tally = Tally::default();
         if rows.is_empty() {
             return Ok(tally);
         }
         let aside: HashSet<String> = self.ledger.aside().await?.into_iter().map(|row| row.key).collect();
         for some in rows.chunks(AT_ONCE) {
-            for (row, one) in some.iter().zip(join_all(some.iter().map(|row| self.row(row))).await) {
-                let one = one?;
+            for (row, one) in some.iter().zip(join_all(some.iter().map(|row| self.row(row, met))).await) {
+                let (one, readable) = one?;
                 if let Ok(row) = row
-                    && one.parked == 0
-                    && one.noted() > 0
+                    && readable
                     && aside.contains(&row.key)
                 {
                     self.ledger.cleared(&row.key).await?;
@@ -52,17 +55,24 @@ impl<B: CommandBus> Desk<'_, B> {
         Ok(tally)
     }
 
-    async fn row(&self, row: &Result<SourceRow, MalformedRow>) -> Result<Tally, Outage> {
-        match row {
+    /// What came of a row, and whether nothing in it needs somebody to look.
+    async fn row(&self, row: &Result<SourceRow, MalformedRow>, met: Met) -> Result<(Tally, bool), Outage> {
+        let row = match row {
+            Ok(row) => row,
             Err(malformed) => {
                 self.ledger.set_aside(&malformed.key, &malformed.to_string()).await?;
-                Ok(Tally { seen: 1, parked: 1, ..Tally::default() })
+                return Ok((Tally { seen: 1, parked: 1, ..Tally::default() }, false));
             }
-            Ok(row) => match self.judge(row).await? {
-                Judged::Known => Ok(Tally { seen: 1, known: 1, ..Tally::default() }),
-                Judged::Older => Ok(Tally { seen: 1, older: 1, ..Tally::default() }),
-                Judged::News => super::looked(self, &row.key).await,
-            },
-        }
+        };
+        let read = self.read(row);
+        let tally = match self.judge(row, &read, met).await? {
+            Judged::Known => Tally { seen: 1, known: 1, ..Tally::default() },
+            Judged::Older => Tally { seen: 1, older: 1, ..Tally::default() },
+            Judged::News => {
+                let tally = super::looked(self, &row.key).await?;
+                return Ok((tally, tally.parked == 0 && tally.noted() > 0));
+            }
+        };
+        Ok((tally, read.reason().is_none()))
     }
 }

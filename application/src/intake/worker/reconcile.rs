@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use domain::MemberId;
 
+use super::look::Met;
 use super::{Desk, Outage, Tally};
 use crate::bus::CommandBus;
 
@@ -37,7 +38,7 @@ impl<B: CommandBus> Desk<'_, B> {
             });
             there.extend(keys.clone().map(|key| MemberId::of_row(&self.key(key))));
             let Some(last) = keys.next_back().cloned() else { return Ok((tally, there)) };
-            tally = tally.and(self.page(&rows).await?);
+            tally = tally.and(self.page(&rows, Met::Comparison).await?);
             told(&tally);
             after = Some(last);
         }

@@ -195,3 +195,54 @@ fn a_comparison_finds_what_nobody_captured_and_who_is_gone() {
     let again = ready(reconciled(&all, &|_| {})).unwrap();
     assert_eq!((again.known, again.registered, again.changed), (4, 0, 0), "nothing is news twice");
 }
+
+#[test]
+fn a_row_that_says_no_registration_goes_by_its_last_change() {
+    const OLD: &str = "2019-01-01 08:00:00";
+    const YOUNG: &str = "2025-12-02 08:00:00";
+    let world = World { since: Some(at(0)), ..World::default() };
+    world.source.write("1", &[ACTIVE, ("at", OLD)]);
+    world.source.write("2", &[ACTIVE, ("at", YOUNG)]);
+    world.source.write("3", &[ACTIVE, ("made", OLD), ("at", YOUNG)]);
+    world.source.write("4", &[("state", "PENDING"), ("made", OLD), ("at", YOUNG)]);
+    world.source.write("5", &[ACTIVE]);
+    // Nobody tells a comparison from activations that triggers capture.
+    let compared = ready(reconciled(&world.desk(), &|_| {})).unwrap();
+    assert_eq!(compared, Tally { seen: 5, registered: 1, older: 4, ..Tally::default() });
+    assert_eq!(world.events("2"), ["MemberRegistered"]);
+
+    let poll = || ready(polled(&world.desk())).unwrap().0;
+    assert_eq!(poll(), Tally { seen: 5, registered: 1, known: 1, older: 3, ..Tally::default() });
+    assert_eq!(world.events("3"), ["MemberRegistered"], "who was made active since is news");
+    world.source.write("4", &[ACTIVE, ("made", OLD), ("at", YOUNG)]);
+    assert_eq!(poll(), Tally { seen: 5, registered: 1, known: 2, older: 2, ..Tally::default() });
+    assert_eq!(world.events("4"), ["MemberRegistered"]);
+    assert!(world.events("1").is_empty() && world.events("5").is_empty(), "they were there before");
+
+    // Everybody was swept: who comes now came since, although the row names no moment.
+    world.source.write("6", &[ACTIVE]);
+    poll();
+    assert_eq!(world.events("6"), ["MemberRegistered"]);
+    assert!(world.events("1").is_empty());
+}
+
+#[test]
+fn what_a_comparison_put_aside_is_cleared_by_whoever_reads_it_next() {
+    let world = World::default();
+    for key in ["1", "2", "3"] {
+        world.source.write(key, &[("state", "ASLEEP")]);
+    }
+    let compare = || ready(reconciled(&world.desk(), &|_| {})).unwrap();
+    let aside = || world.book.aside.lock().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(compare().parked, 3);
+    // A captured row of a repaired member, and one of a member who still has the fault.
+    world.source.write("1", &[ACTIVE]);
+    world.source.capture(1, "1", Operation::Update, 1);
+    world.source.capture(2, "2", Operation::Update, 1);
+    assert_eq!(world.work().unwrap().parked, 1);
+    assert_eq!(aside(), ["2", "3"]);
+    // A comparison that finds a row as it was last seen keeps a fault and forgets one that is not there any more.
+    world.book.aside.lock().unwrap().insert("1".to_owned(), "an earlier fault".to_owned());
+    assert_eq!(compare().known, 3);
+    assert_eq!(aside(), ["2", "3"]);
+}

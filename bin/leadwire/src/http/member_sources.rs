@@ -159,12 +159,12 @@ async fn list(State(app): State<SharedApp>, Authenticated(caller): Authenticated
 }
 
 /// Compares source and store at once, where members registered since Leadwire first looked, and tells what was missed.
-/// What takes longer goes on after the answer.
+/// What takes longer goes on after the answer; what failed is taken up again.
 #[utoipa::path(
     post, path = "/api/wecom/manual-check", operation_id = "check_members", tag = "deliveries",
     security(("bearer" = []), ("serviceSecret" = [])),
     responses(
-        (status = 200, description = "`{success, message, checked}` when nothing was missed, else `{success, message, statistics: {checked, success, failed, timestamp}}`", body = Object),
+        (status = 200, description = "`{success, message, checked}` when nothing was missed, else `{success, message, statistics: {checked, success, failed, timestamp}}`; `success` is false, and the message says why, when a source could not be compared", body = Object),
         schemas::ReadProblems
     )
 )]
@@ -186,23 +186,57 @@ async fn check_by_get(State(app): State<SharedApp>, _: MayProcess) -> Response {
 }
 
 async fn checked(app: &App) -> Value {
-    let worked = worked_off(app, Asked { compare: true }).await;
+    told(worked_off(app, Asked { compare: true }).await, app.clock.now())
+}
+
+/// The answer of system S, and whether it holds for every source.
+fn told(worked: Worked, now: DateTime<Utc>) -> Value {
     let rows = worked.tally;
     let quiet = rows.known + rows.older + rows.unchanged;
     let missed = rows.seen.saturating_sub(quiet).max(rows.parked);
-    if !worked.in_time {
-        return json!({ "success": true, "message": "检查仍在后台进行", "checked": missed });
-    }
-    if missed == 0 {
-        return json!({ "success": true, "message": "没有遗漏的会员", "checked": 0 });
+    match worked.obstacle {
+        // It is under way.
+        Some(Obstacle::Late) => {
+            return json!({ "success": true, "message": "检查仍在后台进行", "checked": missed });
+        }
+        Some(obstacle) if missed == 0 => {
+            return json!({ "success": false, "message": obstacle.reason(), "checked": 0 });
+        }
+        None if missed == 0 => {
+            return json!({ "success": true, "message": "没有遗漏的会员", "checked": 0 });
+        }
+        Some(_) | None => {}
     }
     let statistics = json!({
         "checked": missed,
         "success": missed - rows.parked,
         "failed": rows.parked,
-        "timestamp": iso(app.clock.now()),
+        "timestamp": iso(now),
     });
-    json!({ "success": true, "message": "检查完成", "statistics": statistics })
+    let message = worked.obstacle.map_or("检查完成", Obstacle::reason);
+    json!({ "success": worked.obstacle.is_none(), "message": message, "statistics": statistics })
+}
+
+/// Why not every source was gone through, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Obstacle {
+    /// A worker is not done yet.
+    Late,
+    /// No worker runs in this process, although sources are configured.
+    Absent,
+    /// A source or our database cannot be used.
+    Failed,
+}
+
+impl Obstacle {
+    /// For whoever called.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::Late => "会员来源仍在后台处理，尚未完成",
+            Self::Absent => "本进程不采集会员，未检查会员来源，请调用运行 worker 的进程",
+            Self::Failed => "会员来源或数据库暂时不可用，本次未完成，恢复后会自动继续",
+        }
+    }
 }
 
 /// What the workers did when somebody rang.
@@ -210,21 +244,23 @@ async fn checked(app: &App) -> Value {
 pub(super) struct Worked {
     /// The rows.
     pub(super) tally: Tally,
-    /// Whether everybody was done before the time was up.
-    pub(super) in_time: bool,
+    /// Why that is not everything; `None`: each source was gone through.
+    pub(super) obstacle: Option<Obstacle>,
 }
 
 /// Rings at every worker of this process and waits until each has gone through what there is, or the time is up.
 pub(super) async fn worked_off(app: &App, asked: Asked) -> Worked {
     let deadline = Instant::now() + PATIENCE;
     if !app.intake.running {
-        return Worked { in_time: true, ..Worked::default() };
+        // Without a source there is nobody to miss.
+        let obstacle = (!app.intake.workers.is_empty()).then_some(Obstacle::Absent);
+        return Worked { obstacle, ..Worked::default() };
     }
     let ends = app.intake.workers.iter().map(|worker| run(worker, asked, deadline));
     let ends = futures_util::future::join_all(ends).await;
-    ends.into_iter().fold(Worked { in_time: true, ..Worked::default() }, |all, one| Worked {
+    ends.into_iter().fold(Worked::default(), |all, one| Worked {
         tally: all.tally.and(one.tally),
-        in_time: all.in_time && one.in_time,
+        obstacle: all.obstacle.max(one.obstacle),
     })
 }
 
@@ -237,5 +273,45 @@ async fn run(worker: &IntakeWorker, asked: Asked, deadline: Instant) -> Worked {
     let in_time = timeout_at(deadline, ended.wait_for(is_done)).await.is_ok();
     let now = *ended.borrow();
     let tally = if asked.compare { now.compared.since(before.compared) } else { now.all.since(before.all) };
-    Worked { tally, in_time }
+    // Whoever waits for a source that is away is late as well.
+    let obstacle = match (now.failed, in_time) {
+        (true, _) => Some(Obstacle::Failed),
+        (false, false) => Some(Obstacle::Late),
+        (false, true) => None,
+    };
+    Worked { tally, obstacle }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_that_nothing_was_missed_unless_somebody_looked() {
+        let quiet = Tally { seen: 3, known: 3, ..Tally::default() };
+        let found = Tally { seen: 4, known: 1, registered: 2, parked: 1, ..Tally::default() };
+        for (tally, obstacle, success, message) in [
+            (quiet, None, true, "没有遗漏的会员"),
+            (quiet, Some(Obstacle::Late), true, "检查仍在后台进行"),
+            (quiet, Some(Obstacle::Absent), false, Obstacle::Absent.reason()),
+            (quiet, Some(Obstacle::Failed), false, Obstacle::Failed.reason()),
+            (found, None, true, "检查完成"),
+            (found, Some(Obstacle::Failed), false, Obstacle::Failed.reason()),
+        ] {
+            let told = told(Worked { tally, obstacle }, DateTime::UNIX_EPOCH);
+            assert_eq!((&told["success"], &told["message"]), (&json!(success), &json!(message)));
+        }
+        let told = told(Worked { tally: found, obstacle: Some(Obstacle::Failed) }, DateTime::UNIX_EPOCH);
+        let counted = &told["statistics"];
+        assert_eq!(
+            (&counted["checked"], &counted["success"], &counted["failed"]),
+            (&json!(3), &json!(2), &json!(1))
+        );
+    }
+
+    #[test]
+    fn the_worst_obstacle_is_told() {
+        assert!(None < Some(Obstacle::Late));
+        assert!(Obstacle::Late < Obstacle::Absent && Obstacle::Absent < Obstacle::Failed);
+    }
 }

@@ -52,7 +52,8 @@ UPDATE leadwire_capture SET state = 'P', reason = ?, ended_at = UTC_TIMESTAMP(6)
 WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
 const RELEASE: &str = "
 UPDATE leadwire_capture
-SET not_before = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), reason = ?, leased_until = NULL, lease = NULL
+SET not_before = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), reason = ?, attempts = attempts - ?,
+    leased_until = NULL, lease = NULL
 WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
 const PARKED: &str = captured!("AND state = 'P' AND id > ? ORDER BY id LIMIT ?");
 const RETRY_ALL: &str = "

@@ -62,8 +62,9 @@ const PARK: &str = concat!(
 );
 const RELEASE: &str = "
 UPDATE leadwire_capture
-SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1 || ' seconds'), reason = ?2, leased_until = NULL, lease = NULL
-WHERE table_name = ?3 AND id = ?4 AND lease = ?5 AND state = 'W'";
+SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1 || ' seconds'), reason = ?2,
+    attempts = attempts - ?3, leased_until = NULL, lease = NULL
+WHERE table_name = ?4 AND id = ?5 AND lease = ?6 AND state = 'W'";
 const PARKED: &str = captured!("AND state = 'P' AND id > ?2 ORDER BY id LIMIT ?3");
 const RETRY_ALL: &str = "
 UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL

@@ -70,7 +70,29 @@ impl Bell {
         self.0.compare.swap(false, std::sync::atomic::Ordering::AcqRel)
     }
 
+    /// The comparison that somebody asked for did not come to its end: the next run takes it up again.
+    pub(super) fn puts_comparison_back(&self) {
+        self.0.compare.store(true, std::sync::atomic::Ordering::Release);
+    }
+
     pub(super) fn tell(&self, change: impl FnOnce(&mut Ended)) {
         self.0.ended.send_modify(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_is_asked_for_until_it_came_to_its_end() {
+        let bell = Bell::default();
+        bell.ring(Asked::default());
+        assert!(!bell.takes_comparison());
+        bell.ring(Asked { compare: true });
+        assert!(bell.takes_comparison());
+        assert!(!bell.takes_comparison(), "once");
+        bell.puts_comparison_back();
+        assert!(bell.takes_comparison());
     }
 }

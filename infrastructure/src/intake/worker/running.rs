@@ -58,6 +58,9 @@ impl IntakeWorker {
                 ..compared
             };
         }
+        if asked && run.outage.is_some() {
+            self.bell.puts_comparison_back();
+        }
         self.bell.tell(|ended| {
             ended.runs += 1;
             ended.all = ended.all.and(run.tally);

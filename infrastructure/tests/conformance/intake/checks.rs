@@ -120,6 +120,11 @@ async fn polling_needs_a_table_to_read_and_a_column_that_moves(
     world.run("UPDATE members SET updated_at = NULL").await;
     let report = source.check(Mode::Poll).await.unwrap();
     assert_eq!(report.verdict(), Verdict::Warning, "{}", said(&report));
+    assert_eq!(report.about("registration"), None);
+    let mut silent = Mapping::system_s();
+    silent.columns.retain(|column| column.field != "created_at");
+    let report = world.source_of(silent).check(Mode::Poll).await.unwrap();
+    assert_eq!(report.about("registration"), Some(Verdict::Warning), "{}", said(&report));
     let without = world.source_of(Mapping { updated_at: None, ..Mapping::system_s() });
     assert_eq!(without.check(Mode::Poll).await.unwrap().verdict(), Verdict::Failed);
 }

@@ -78,7 +78,11 @@ async fn the_rows_of_one_member_are_taken_one_after_the_other(
     world.run("UPDATE members SET height = 172 WHERE id = 2").await;
     let next = claim(&*source, "two").await;
     assert_eq!(next.len(), 1);
-    assert_eq!(next[0].row.key, "2");
+    assert_eq!((next[0].row.key.as_str(), next[0].attempt), ("2", 1));
+    // Given back at once it was not tried: an outage uses up no attempt.
+    source.release(&next[0], 0, "an outage").await.unwrap();
+    let next = claim(&*source, "two").await;
+    assert_eq!((next.len(), next[0].row.key.as_str(), next[0].attempt), (1, "2", 1));
     // A row put aside holds up nobody.
     world.run("UPDATE leadwire_capture SET not_before = NULL").await;
     let again = claim(&*source, "one").await;

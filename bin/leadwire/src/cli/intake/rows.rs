@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use application::intake::Mode;
-use application::intake::worker::Ledger as _;
+use application::intake::worker::{Ledger as _, Tally};
 use infrastructure::intake::{IntakeWorker, SourceSettings};
 use serde_json::{Value, json};
 
@@ -69,33 +69,65 @@ fn worker(opened: &Opened, source: &SourceSettings) -> Result<IntakeWorker> {
 pub(super) async fn retry(config: Option<PathBuf>, arguments: &IntakeRetry) -> Result<ExitCode> {
     let settings = open::settings(config.clone())?;
     let source = one(&settings, &arguments.which)?;
-    let numbers = Some(arguments.numbers.as_slice()).filter(|numbers| !numbers.is_empty());
-    if source.mode == Mode::Triggers {
-        let count = connected(&source)?.retry(numbers).await.map_err(|error| explained(&source, &error))?;
-        if let Some(numbers) = numbers
-            && count == 0
-        {
-            bail!("none of {numbers:?} is put aside; `leadwire intake parked` shows what is");
-        }
-        if arguments.output.json {
-            say::json(&json!({ "released": count }))?;
-        } else {
-            say::line(format_args!("{count} rows wait again."))?;
-        }
-        say::remark("A running service takes them within seconds; else `leadwire intake run --once`.");
-        return Ok(ExitCode::SUCCESS);
+    let is_json = arguments.output.json;
+    if arguments.numbers.is_empty() {
+        retry_all(config, &source, is_json).await
+    } else {
+        retry_some(&source, &arguments.numbers, is_json).await
     }
-    if numbers.is_some() {
+}
+
+/// Rows of the capture table: that needs the source alone.
+async fn retry_some(source: &SourceSettings, numbers: &[i64], is_json: bool) -> Result<ExitCode> {
+    if source.mode == Mode::Poll {
         bail!("a polled source has no numbers; `leadwire intake retry` without them tries all again");
     }
-    let opened = open::for_writing(config).await?;
-    let done = worker(&opened, &source)?.retry(None).await;
+    let count = connected(source)?.retry(Some(numbers)).await.map_err(|error| explained(source, &error))?;
+    if count == 0 {
+        bail!("none of {numbers:?} is put aside; `leadwire intake parked` shows what is");
+    }
+    released(count, None, is_json)
+}
+
+/// Everything that `intake parked` shows.
+async fn retry_all(config: Option<PathBuf>, source: &SourceSettings, is_json: bool) -> Result<ExitCode> {
+    let opened = match open::for_writing(config).await {
+        Ok(opened) => opened,
+        Err(error) if source.mode == Mode::Triggers => {
+            let count = connected(source)?.retry(None).await.map_err(|error| explained(source, &error))?;
+            say::remark(format_args!("what comparisons put aside was not tried again: {error:#}"));
+            return released(count, None, is_json);
+        }
+        Err(error) => return Err(error),
+    };
+    let done = worker(&opened, source)?.retry(None).await;
     opened.store.close().await;
-    let (_, tally) = done.map_err(|outage| anyhow!("source {}: {outage}", source.name))?;
-    if arguments.output.json {
+    let (count, tally) = done.map_err(|outage| anyhow!("source {}: {outage}", source.name))?;
+    if source.mode == Mode::Triggers {
+        return released(count, Some(&tally), is_json);
+    }
+    if is_json {
         say::json(&tally)?;
     } else {
-        say::line(format_args!("{} rows tried, {} are put aside again.", tally.seen, tally.parked))?;
+        tried(&tally)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells how many rows of the capture table wait again, and what came of ours if they were tried.
+fn released(count: u64, ours: Option<&Tally>, is_json: bool) -> Result<ExitCode> {
+    if is_json {
+        say::json(&json!({ "released": count, "rows": ours }))?;
+    } else {
+        say::line(format_args!("{count} rows wait again."))?;
+        if let Some(tally) = ours.filter(|tally| tally.seen > 0) {
+            tried(tally)?;
+        }
+    }
+    say::remark("A running service takes them within seconds; else `leadwire intake run --once`.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tried(tally: &Tally) -> Result<()> {
+    say::line(format_args!("{} rows tried, {} are put aside again.", tally.seen, tally.parked))
 }

@@ -152,7 +152,7 @@ pub(super) async fn status(config: Option<PathBuf>, arguments: &IntakeStatus) ->
     for source in &sources {
         let state = states
             .iter()
-            .find(|state| state.source == source.name && state.table_name == source.mapping.table);
+            .find(|state| state.source == source.name && state.table_name == source.mapping.source_table());
         let (document, is_good) = document(source, state).await;
         good &= is_good;
         documents.push(document);
@@ -183,7 +183,7 @@ async fn document(source: &SourceSettings, state: Option<&SourceState>) -> (Valu
     let parked = status.map(|status| status.parked.to_string());
     let document = json!({
         "source": source.name,
-        "table": source.mapping.table,
+        "table": source.mapping.source_table(),
         "mode": mode_name(source.mode),
         "waiting": status.map(|status| status.waiting),
         "leased": status.map(|status| status.leased),

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use super::permitted;
 use crate::app::{App, SharedApp};
 use crate::auth::{Authenticated, QueueProcess, ServiceCaller, bearer};
-use crate::http::member_sources::worked_off;
+use crate::http::member_sources::{Obstacle, worked_off};
 use crate::http::problem::Problem;
 use crate::http::time::iso;
 
@@ -60,7 +60,7 @@ impl FromRequestParts<SharedApp> for MayProcess {
     post, path = "/api/wecom/process-queue", operation_id = "process_wecom_queue", tag = "deliveries",
     security(("bearer" = []), ("serviceSecret" = [])),
     responses(
-        (status = 200, description = "`{success, message, processed}` when nothing is due, else `{success, message, statistics: {total, success, failed, timestamp}}`", body = Object),
+        (status = 200, description = "`{success, message, processed}` when nothing is due, else `{success, message, statistics: {total, success, failed, timestamp}}`; `success` is false, and the message says why, when a source of members was not gone through", body = Object),
         crate::http::schemas::ReadProblems
     )
 )]
@@ -95,22 +95,26 @@ async fn answer(app: &App) -> Response {
 
 async fn processed(app: &App) -> Result<Value, DbError> {
     let before = due::of_channel(&app.db, Channel::WecomApp, app.clock.now(), DELIVERIES_MAX).await?;
-    let rows = worked_off(app, Asked::default()).await.tally;
+    let worked = worked_off(app, Asked::default()).await;
+    let (rows, success, reason) =
+        (worked.tally, worked.obstacle.is_none(), worked.obstacle.map(Obstacle::reason));
     if before.is_empty() && rows.is_quiet() {
-        return Ok(json!({ "success": true, "message": "队列为空", "processed": 0 }));
+        let message = reason.unwrap_or("队列为空");
+        return Ok(json!({ "success": success, "message": message, "processed": 0 }));
     }
     let after = tried(app, &before).await?;
-    let success = after.iter().filter(|row| row.is_accepted()).count();
+    let accepted = after.iter().filter(|row| row.is_accepted()).count();
     // What was captured is part of the queue too: there it was the same row.
     let total = rows.seen + count(before.len());
-    let success = count(success) + rows.seen.saturating_sub(rows.parked + rows.put_off);
+    let done = count(accepted) + rows.seen.saturating_sub(rows.parked + rows.put_off);
     let statistics = json!({
         "total": total,
-        "success": success,
-        "failed": total.saturating_sub(success),
+        "success": done,
+        "failed": total.saturating_sub(done),
         "timestamp": iso(app.clock.now()),
     });
-    Ok(json!({ "success": true, "message": "处理完成", "statistics": statistics }))
+    let message = reason.unwrap_or("处理完成");
+    Ok(json!({ "success": success, "message": message, "statistics": statistics }))
 }
 
 fn count(rows: usize) -> u64 {
