@@ -2,86 +2,44 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a story that cannot go on ends with a panic that says why")]
 
+#[path = "../../infrastructure/tests/conformance/intake/foreign.rs"]
+pub mod foreign;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use application::intake::{Engine, Mapping, Source};
-use application::ports::Ids as _;
-use infrastructure::ids::TimeOrderedIds;
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
-use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use url::Url;
 
-use crate::scratch::POSTGRES_VARIABLE;
-
-/// Names the MariaDB where databases may be made; `cargo xtask test` sets it.
-pub const MARIADB_VARIABLE: &str = "LEADWIRE_TEST_MARIADB";
+pub use foreign::Session;
 
 /// A database with system S's members and nobody in it. It vanishes with this value.
 #[derive(Debug)]
-pub struct SourceDatabase {
-    engine: Engine,
-    url: String,
-    place: Place,
-}
-
-#[derive(Debug)]
-enum Place {
-    File { _folder: TempDir },
-    Server { admin: String, name: String },
-}
-
-/// A connection of somebody else's program.
-#[derive(Debug)]
-pub enum Session {
-    /// To MySQL or MariaDB.
-    Mysql(Box<MySqlConnection>),
-    /// To PostgreSQL.
-    Postgres(Box<PgConnection>),
-    /// To SQLite.
-    Sqlite(Box<SqliteConnection>),
-}
+pub struct SourceDatabase(foreign::Database);
 
 impl SourceDatabase {
     /// Makes one.
     pub async fn create(engine: Engine) -> Self {
-        let name = format!("leadwire_test_{}", TimeOrderedIds.next().simple());
-        let (url, place) = match engine {
-            Engine::Sqlite => {
-                let folder = tempfile::tempdir().expect("a folder");
-                let path = folder.path().join("members.db");
-                std::fs::write(&path, "").expect("a file");
-                (format!("sqlite:{}", path.display()), Place::File { _folder: folder })
-            }
-            Engine::Mysql | Engine::Postgres => {
-                let admin = server(engine);
-                Session::open(engine, &admin).await.run(&format!("CREATE DATABASE {name}")).await;
-                let mut url = Url::parse(&admin).expect("an address");
-                url.set_path(&name);
-                (url.to_string(), Place::Server { admin, name })
-            }
-        };
-        let database = Self { engine, url, place };
-        database.session().await.run(&members(engine)).await;
+        let database = Self(foreign::Database::create(engine).await);
+        database.session().await.run(&foreign::members(engine)).await;
         database
     }
 
     /// Its address.
     pub fn url(&self) -> &str {
-        &self.url
+        self.0.url()
     }
 
     /// A connection that knows nothing of Leadwire.
     pub async fn session(&self) -> Session {
-        Session::open(self.engine, &self.url).await
+        self.0.session().await
     }
 
     /// Leadwire's view of it.
     pub fn source(&self) -> Box<dyn Source> {
-        infrastructure::intake::open(&self.url, Mapping::system_s()).expect("a source")
+        infrastructure::intake::open(self.url(), Mapping::system_s()).expect("a source")
     }
 
     /// The same with its triggers in place.
@@ -93,54 +51,20 @@ impl SourceDatabase {
 
     /// The same database behind a line that can be cut; only of servers.
     pub async fn behind_a_line(&self) -> (String, Line) {
-        Line::to(&self.url).await
-    }
-}
-
-impl Drop for SourceDatabase {
-    fn drop(&mut self) {
-        let Place::Server { admin, name } = &self.place else { return };
-        let (engine, admin) = (self.engine, admin.clone());
-        let force = if engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
-        let sql = format!("DROP DATABASE IF EXISTS {name}{force}");
-        // A runtime of its own: this also runs while a failed test unwinds.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("threads").block_on(async { Session::open(engine, &admin).await.run(&sql).await });
-        });
-        let _ = dropping.join();
+        Line::to(self.url()).await
     }
 }
 
 impl Session {
-    async fn open(engine: Engine, url: &str) -> Self {
-        match engine {
-            Engine::Mysql => Self::Mysql(Box::new(MySqlConnection::connect(url).await.expect("MariaDB"))),
-            Engine::Postgres => {
-                Self::Postgres(Box::new(PgConnection::connect(url).await.expect("PostgreSQL")))
-            }
-            Engine::Sqlite => Self::Sqlite(Box::new(SqliteConnection::connect(url).await.expect("SQLite"))),
-        }
-    }
-
-    /// Runs one statement.
+    /// Runs one statement, which must not fail.
     pub async fn run(&mut self, sql: &str) {
-        let raw = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        let done = match self {
-            Self::Mysql(connection) => raw.execute(&mut **connection).await.map(drop),
-            Self::Postgres(connection) => raw.execute(&mut **connection).await.map(drop),
-            Self::Sqlite(connection) => raw.execute(&mut **connection).await.map(drop),
-        };
-        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// Registers one member, as somebody does who has never heard of us.
     pub async fn insert(&mut self, number: usize, status: &str) {
-        self.run(&format!(
-            "INSERT INTO members (member_no, nickname, wechat, phone, status) \
-             VALUES ('M{number}', '会员😀{number}', 'wx{number}', '138{number:08}', '{status}')"
-        ))
-        .await;
+        let number = u32::try_from(number).expect("a number");
+        self.run(&foreign::member(number, status)).await;
     }
 }
 
@@ -190,48 +114,4 @@ impl Line {
     pub fn mend(&self) {
         self.is_up.store(true, Ordering::Release);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "settings of the tests, not of the program")]
-fn server(engine: Engine) -> String {
-    let variable = if engine == Engine::Mysql { MARIADB_VARIABLE } else { POSTGRES_VARIABLE };
-    std::env::var(variable).unwrap_or_else(|_| {
-        panic!("{variable} is not set: these stories need a server where databases may be made; `cargo xtask test` starts one")
-    })
-}
-
-/// System S's table (existing-systems.md section 7.1).
-fn members(engine: Engine) -> String {
-    let (id, flag, moment, updated) = match engine {
-        Engine::Mysql => (
-            "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
-            "TINYINT(1) NOT NULL DEFAULT 0",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
-        ),
-        Engine::Postgres => (
-            "BIGSERIAL PRIMARY KEY",
-            "BOOLEAN NOT NULL DEFAULT false",
-            "TIMESTAMP DEFAULT now()",
-            "TIMESTAMP DEFAULT now()",
-        ),
-        Engine::Sqlite => (
-            "INTEGER PRIMARY KEY AUTOINCREMENT",
-            "BOOLEAN NOT NULL DEFAULT 0",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP",
-        ),
-    };
-    format!(
-        "CREATE TABLE members (
-  id {id}, member_no VARCHAR(50) NOT NULL UNIQUE, nickname VARCHAR(50), wechat VARCHAR(100) NOT NULL UNIQUE,
-  phone VARCHAR(20) NOT NULL UNIQUE, type VARCHAR(20) DEFAULT 'NORMAL', status VARCHAR(20) DEFAULT 'ACTIVE',
-  deleted {flag}, is_success {flag}, gender VARCHAR(10), birth_year INT, height INT, weight INT,
-  education VARCHAR(20), occupation VARCHAR(50), province VARCHAR(50), city VARCHAR(50), district VARCHAR(50),
-  target_area VARCHAR(100), hukou_province VARCHAR(50), hukou_city VARCHAR(50), house_car VARCHAR(20),
-  children_plan VARCHAR(20), marriage_cert VARCHAR(20), marriage_history VARCHAR(10), sexual_orientation VARCHAR(20),
-  self_description TEXT, partner_requirement TEXT, remaining_matches INT DEFAULT 0, notes TEXT, real_name VARCHAR(50),
-  id_card VARCHAR(18), user_id VARCHAR(50), wechat_qrcode TEXT, created_at {moment}, updated_at {updated}
-)"
-    )
 }

@@ -6,6 +6,11 @@ mod accounts;
 mod arrivals;
 mod checks;
 mod claims;
+#[expect(
+    unreachable_pub,
+    reason = "the stories of the whole service include it as well, and show it to their tests"
+)]
+mod foreign;
 mod install;
 mod odd;
 mod pages;

@@ -208,7 +208,7 @@ pub(crate) fn road(road: Road) -> Channel {
 }
 
 /// The leads that a message leads to: of one lead its page, of several none.
-pub(crate) fn customers(received: &Received) -> BTreeSet<Uuid> {
+pub fn customers_of(received: &Received) -> BTreeSet<Uuid> {
     let words = received.page.iter().chain(received.data.values());
     let ids = words.flat_map(|words| {
         let places = ["id=", "/customers/"]

@@ -131,7 +131,7 @@ fn is_of_members(received: &Received) -> bool {
 
 /// The customer whose page the message opens.
 fn only_customer(received: &Received) -> String {
-    channels::customers(received).first().map(ToString::to_string).unwrap_or_default()
+    channels::customers_of(received).first().map(ToString::to_string).unwrap_or_default()
 }
 
 fn each_notice_once(history: &History) {

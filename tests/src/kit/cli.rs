@@ -1,11 +1,12 @@
 //! The program on the command line, with a story's settings.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::{Node, PATIENCE, TestApp, ports};
@@ -29,6 +30,16 @@ pub struct Printed {
     /// What it said about its work: standard error.
     pub err: String,
 }
+
+/// A command that runs on, as a process of its own. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+/// What processes print, in the story's folder.
+const PROCESS_LOG: &str = "processes.log";
 
 impl TestApp {
     /// The command line beside the running service: what only reads, and on PostgreSQL everything.
@@ -62,11 +73,26 @@ impl CommandLine {
         &self.folder
     }
 
-    /// Runs a command to its end.
-    pub async fn run(&self, arguments: &[&str]) -> Printed {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.env_clear().envs(&self.environment).current_dir(&self.folder);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Starts a command that runs on.
+    pub fn start(&self, arguments: &[&str]) -> Process {
+        let log = self.folder.join(PROCESS_LOG);
+        let file =
+            || OpenOptions::new().create(true).append(true).open(&log).expect("a file for what it prints");
+        let child = self.command(arguments).stdout(file()).stderr(file()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("leadwire {arguments:?}: {error}"));
+        Process { child, log }
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Printed {
+        let mut command = self.command(arguments);
         let output = timeout(PATIENCE, command.output()).await;
         let output = output.unwrap_or_else(|_| panic!("leadwire {arguments:?} does not end"));
         let output = output.unwrap_or_else(|error| panic!("leadwire {arguments:?}: {error}"));
@@ -95,5 +121,15 @@ impl CommandLine {
         let printed = self.run(arguments).await;
         assert_eq!(printed.code, code, "leadwire {arguments:?}: {printed:?}");
         printed.err
+    }
+}
+
+impl Process {
+    /// `kill -9`. It must not have ended by itself.
+    pub async fn kill(mut self) {
+        let ended = self.child.try_wait().expect("a process that can be asked");
+        let printed = || std::fs::read_to_string(&self.log).unwrap_or_default();
+        assert!(ended.is_none(), "it ended by itself with {ended:?}:\n{}", printed());
+        self.child.kill().await.expect("it can be killed");
     }
 }

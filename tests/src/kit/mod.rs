@@ -26,9 +26,9 @@ use std::time::Duration;
 
 use app::ports;
 pub use app::{Setup, TestApp, Wechat};
-pub use channels::Official;
 pub(crate) use channels::road;
-pub use cli::{CommandLine, Printed};
+pub use channels::{Official, customers_of};
+pub use cli::{CommandLine, Printed, Process};
 pub use clock::MovingClock;
 pub use http::{Call, Reply, http_client};
 pub use js_client::JsClients;

@@ -1,19 +1,24 @@
 //! Members whom somebody writes into a database of another program become known, once each, whatever dies or is away
 //! meanwhile (member-intake.md sections 1, 2 and 4).
 
+mod cards;
 mod commands;
-mod deaths;
+mod files;
+mod kills;
 mod outages;
 mod routes;
 
 use application::intake::Engine;
+use domain::notification::Channel;
 use leadwire::wiring::Role;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tests::kit::log::Event;
-use tests::kit::{Node, Setup, TestApp, eventually};
-use tests::scratch::Backend::Sqlite;
+use tests::kit::{Node, Person, Setup, TestApp, eventually};
+use tests::scratch::Backend::{self, Sqlite};
 use tests::sources::SourceDatabase;
+
+use super::member_notices::{cards, set};
 
 /// What the configuration calls the source of every story.
 const SOURCE: &str = "crm";
@@ -30,6 +35,30 @@ fn draining(url: &str, roles: &[Role]) -> Setup {
         ],
         ..Setup::default()
     }
+}
+
+/// A service that tells one person of members through `WeCom`, and that person. `digest_from` as in the settings: 0 tells of
+/// each by itself.
+async fn telling(own: Backend, setup: Setup, digest_from: usize) -> (TestApp, Person) {
+    let Setup { wechat, channels, more, .. } = Setup::through(&[Channel::WecomApp]);
+    let more = [setup.more, more].concat();
+    let app = TestApp::start_with(own, Setup { wechat, channels, more, ..setup }).await;
+    let reader = app.team.manager.clone();
+    let audience = json!({ "notification_recipients": reader.wecom_user(), "digest_from": digest_from });
+    set(&app, &audience).await;
+    (app, reader)
+}
+
+/// Titles and texts of the cards about members that a person got.
+fn told(app: &TestApp, reader: &Person) -> Vec<(String, String)> {
+    let cards = cards(app, reader).into_iter();
+    cards.map(|card| (card.data["title"].clone(), card.data["description"].clone())).collect()
+}
+
+/// The number of the member that a card is about.
+fn number_on(card: &str) -> String {
+    let behind = card.split_once("会员编号：").expect("a number").1;
+    behind.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 /// Every event about a member, in order.

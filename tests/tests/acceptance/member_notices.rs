@@ -22,14 +22,14 @@ const CONFIG: &str = "/api/wecom/config";
 const PHONE: &str = "13812348999";
 
 /// The end of a digest's time, and the minutes by which full and half hours are avoided.
-const AFTER_DIGEST: TimeDelta = TimeDelta::minutes(14);
+pub(super) const AFTER_DIGEST: TimeDelta = TimeDelta::minutes(14);
 
 async fn start(on: Backend) -> TestApp {
     TestApp::start_with(on, Setup::through(&[Channel::WecomApp])).await
 }
 
 /// Says who hears of members.
-async fn set(app: &TestApp, body: &Value) -> Reply {
+pub(super) async fn set(app: &TestApp, body: &Value) -> Reply {
     let reply = app.put(CONFIG, body).by(&app.team.admin).send().await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply
@@ -58,11 +58,11 @@ async fn registers(app: &TestApp, key: &str) {
 }
 
 /// What a person of the corporation really got.
-fn cards(app: &TestApp, person: &Person) -> Vec<Received> {
+pub(super) fn cards(app: &TestApp, person: &Person) -> Vec<Received> {
     app.received(person, Channel::WecomApp)
 }
 
-fn titles(app: &TestApp, person: &Person) -> Vec<String> {
+pub(super) fn titles(app: &TestApp, person: &Person) -> Vec<String> {
     cards(app, person).iter().map(|card| card.data["title"].clone()).collect()
 }
 

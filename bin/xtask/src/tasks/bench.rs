@@ -19,13 +19,14 @@ struct Bench {
 }
 
 /// Every benchmark of the workspace, in the order they run.
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench { package: "infrastructure", name: "append" },
     Bench { package: "infrastructure", name: "batch_assign" },
     Bench { package: "infrastructure", name: "deliver" },
     Bench { package: "projections", name: "lists" },
     Bench { package: "tests", name: "assign_while_provider_hangs" },
     Bench { package: "tests", name: "lead_transfer" },
+    Bench { package: "tests", name: "member_import" },
 ];
 
 /// Runs the chosen benchmarks, all on the same fresh cluster, and stops at the first that fails.
@@ -69,7 +70,7 @@ mod tests {
         assert_eq!(
             error,
             "no such bench; there are: append, batch_assign, deliver, lists, assign_while_provider_hangs, \
-             lead_transfer"
+             lead_transfer, member_import"
         );
     }
 }

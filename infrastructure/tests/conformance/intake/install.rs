@@ -1,6 +1,6 @@
 //! What is made in somebody else's database, and that nothing of it stays.
 
-use application::intake::{Engine, Mapping, Mode, SourceError, Unfinished, Verdict, parse};
+use application::intake::{Engine, Mapping, Mode, Source, SourceError, Unfinished, Verdict, parse};
 use infrastructure::intake::{mysql, postgres, sqlite};
 use rstest::rstest;
 use sqlx::{Executor as _, MySqlPool, PgPool, SqlSafeStr as _, SqlitePool};
@@ -37,6 +37,18 @@ async fn installing_twice_is_harmless_and_uninstalling_leaves_the_schema_as_it_w
     assert_eq!(after, before);
     assert!(remove(&*source).await.is_empty(), "nothing is left to remove");
     world.run(&member(3, "ACTIVE")).await;
+}
+
+/// The members' table and another one, both captured, with a row each.
+async fn beside_another_table(engine: Engine) -> (World, Box<dyn Source>, Box<dyn Source>) {
+    let world = World::fresh(engine).await;
+    world.run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(20))").await;
+    let members = world.installed().await;
+    let orders = world.source_of(parse("orders.toml", ORDERS).unwrap());
+    orders.install().await.unwrap();
+    world.run("INSERT INTO orders VALUES (7, 'one')").await;
+    world.run(&member(1, "ACTIVE")).await;
+    (world, members, orders)
 }
 
 /// As the database itself writes it down, to the byte: `mariadb-dump`, `pg_dump`, the file of SQLite.
@@ -99,13 +111,7 @@ async fn a_row_that_comes_while_triggers_go_is_not_thrown_away(
 async fn what_is_discarded_beside_another_table_is_gone_and_the_others_rows_stay(
     #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
 ) {
-    let world = World::fresh(engine).await;
-    world.run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(20))").await;
-    let members = world.installed().await;
-    let orders = world.source_of(parse("orders.toml", ORDERS).unwrap());
-    orders.install().await.unwrap();
-    world.run("INSERT INTO orders VALUES (7, 'one')").await;
-    world.run(&member(1, "ACTIVE")).await;
+    let (world, members, _) = beside_another_table(engine).await;
     remove(&*members).await;
     assert_eq!(world.session().await.count("leadwire_capture").await, 1);
     members.install().await.unwrap();
@@ -194,13 +200,7 @@ async fn what_nobody_finished_is_not_thrown_away_unasked(
 async fn the_capture_table_stays_while_another_table_uses_it(
     #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
 ) {
-    let world = World::fresh(engine).await;
-    world.run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(20))").await;
-    let members = world.installed().await;
-    let orders = world.source_of(parse("orders.toml", ORDERS).unwrap());
-    orders.install().await.unwrap();
-    world.run("INSERT INTO orders VALUES (7, 'one')").await;
-    world.run(&member(1, "ACTIVE")).await;
+    let (world, members, orders) = beside_another_table(engine).await;
     assert_eq!(drain(&*members).await.len(), 1, "each source sees its own table");
     members.uninstall(Unfinished::Keep).await.unwrap();
     world.run(&member(2, "ACTIVE")).await;

@@ -4,7 +4,7 @@
 use application::intake::{Engine, Operation};
 use rstest::rstest;
 
-use super::world::{World, claim, drain, member};
+use super::world::{Session, World, claim, drain, member};
 
 #[rstest]
 #[tokio::test]
@@ -125,6 +125,72 @@ async fn on_mariadb_a_claim_locks_no_member_out() {
     assert_eq!(drain(&*source).await.len(), 2);
 }
 
+/// What the worker has claimed or read keeps nobody waiting, not even who does not wait at all: no transaction stays open
+/// between its statements.
+#[rstest]
+#[tokio::test]
+async fn on_sqlite_neither_a_claim_nor_a_page_locks_a_member_out(#[values("DELETE", "WAL")] journal: &str) {
+    let world = World::fresh(Engine::Sqlite).await;
+    world.run(&format!("PRAGMA journal_mode = {journal}")).await;
+    let source = world.installed().await;
+    world.run(&member(1, "ACTIVE")).await;
+    let claims = claim(&*source, "worker").await;
+    let mut hasty = hasty(&world).await;
+    hasty.run(&member(2, "ACTIVE")).await.unwrap();
+    assert_eq!(source.list(None, 1).await.unwrap().len(), 1, "and there is more to read");
+    assert!(source.read("2").await.unwrap().is_some());
+    hasty.run(&member(3, "ACTIVE")).await.unwrap();
+    assert_eq!(source.done(&claims).await.unwrap(), 1);
+    hasty.run(&member(4, "ACTIVE")).await.unwrap();
+    assert_eq!(drain(&*source).await.len(), 3);
+}
+
+/// The limit that `check` names: one file, one lock. Whoever has a busy timeout waits for the end of a statement of ours,
+/// which another connection makes longer here than it ever is.
+#[tokio::test]
+async fn on_sqlite_a_member_waits_for_who_writes_and_fails_without_a_busy_timeout() {
+    let world = World::fresh(Engine::Sqlite).await;
+    let source = world.installed().await;
+    let mut holder = world.session().await;
+    holder.run("BEGIN IMMEDIATE; DELETE FROM leadwire_capture").await.unwrap();
+    let failed = hasty(&world).await.run(&member(1, "ACTIVE")).await.unwrap_err();
+    assert!(failed.to_string().contains("locked"), "{failed}");
+    let mut patient = world.session().await;
+    let written = tokio::spawn(async move { patient.run(&member(1, "ACTIVE")).await });
+    holder.run("COMMIT").await.unwrap();
+    written.await.unwrap().unwrap();
+    assert_eq!(drain(&*source).await.len(), 1);
+}
+
+/// The other way round: the worker waits for a program that has the file to itself, and with a write-ahead log reads beside
+/// it; what was written is there afterwards.
+#[rstest]
+#[tokio::test]
+async fn on_sqlite_a_program_that_has_the_file_to_itself_fails_no_claim(
+    #[values("DELETE", "WAL")] journal: &str,
+) {
+    let world = World::fresh(Engine::Sqlite).await;
+    world.run(&format!("PRAGMA journal_mode = {journal}")).await;
+    let source = world.installed().await;
+    world.run(&member(1, "ACTIVE")).await;
+    let mut holder = world.session().await;
+    holder.run("BEGIN EXCLUSIVE").await.unwrap();
+    holder.run(&member(2, "ACTIVE")).await.unwrap();
+    let claimed = tokio::spawn(async move { (claim(&*source, "worker").await, source) });
+    holder.run("COMMIT").await.unwrap();
+    let (claims, source) = claimed.await.unwrap();
+    assert!(!claims.is_empty(), "who was there before");
+    assert_eq!(source.done(&claims).await.unwrap(), claims.len() as u64);
+    assert_eq!(claims.len() + drain(&*source).await.len(), 2);
+}
+
+/// A program that waits for nobody.
+async fn hasty(world: &World) -> Session {
+    let mut session = world.session().await;
+    session.run("PRAGMA busy_timeout = 0").await.unwrap();
+    session
+}
+
 /// Whoever may write members need not know of the capture table.
 #[rstest]
 #[tokio::test]
@@ -149,7 +215,7 @@ async fn a_user_without_rights_on_the_capture_table_is_captured(
             ))
             .await;
     }
-    let mut writer = super::world::Session::open(engine, url.as_str()).await;
+    let mut writer = Session::open(engine, url.as_str()).await;
     writer.run(&member(1, "ACTIVE")).await.unwrap();
     assert_eq!(drain(&*source).await.len(), 1);
     drop(writer);

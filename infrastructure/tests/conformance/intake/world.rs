@@ -1,14 +1,12 @@
-//! Somebody else's database, with system S's table in it, and connections that know nothing of Leadwire.
+//! A database to be captured, and what the suite asks of it.
 
 use std::path::PathBuf;
 
 use application::intake::{Captured, Claim, ClaimOrder, Engine, Mapping, Source, Unfinished};
-use application::ports::Ids as _;
-use infrastructure::ids::TimeOrderedIds;
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::kit::postgres_url;
+use super::foreign::{Database, members};
+pub(super) use super::foreign::{Session, member};
 
 /// Enough for every claim of these tests.
 pub(super) const BATCH: u32 = 500;
@@ -20,19 +18,7 @@ pub(super) const LEASE: u32 = 600;
 pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) url: String,
-    place: Place,
-}
-
-enum Place {
-    File { folder: tempfile::TempDir },
-    Database { admin: String, name: String },
-}
-
-/// A connection of somebody else's program.
-pub(super) enum Session {
-    Mysql(Box<MySqlConnection>),
-    Postgres(Box<PgConnection>),
-    Sqlite(Box<SqliteConnection>),
+    database: Database,
 }
 
 impl World {
@@ -45,28 +31,12 @@ impl World {
 
     /// A database without a table.
     pub(super) async fn empty(engine: Engine) -> Self {
-        let name = format!("leadwire_test_{}", TimeOrderedIds.next().simple());
-        let (url, place) = match engine {
-            Engine::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let path: PathBuf = folder.path().join("members.db");
-                std::fs::write(&path, "").unwrap();
-                (format!("sqlite:{}", path.display()), Place::File { folder })
-            }
-            Engine::Mysql | Engine::Postgres => {
-                let admin = if engine == Engine::Mysql { mariadb_url() } else { postgres_url() };
-                let mut session = Session::open(engine, &admin).await;
-                session.run(&format!("CREATE DATABASE {name}")).await.unwrap();
-                let mut url = url::Url::parse(&admin).unwrap();
-                url.set_path(&name);
-                (url.to_string(), Place::Database { admin, name })
-            }
-        };
-        Self { engine, url, place }
+        let database = Database::create(engine).await;
+        Self { engine, url: database.url().to_owned(), database }
     }
 
     pub(super) async fn session(&self) -> Session {
-        Session::open(self.engine, &self.url).await
+        self.database.session().await
     }
 
     /// Makes an account that may do these things, and the address with which it comes. It goes with [`Self::drop_user`].
@@ -120,8 +90,7 @@ impl World {
     /// The bytes of a SQLite file that is written anew, without its header, which counts its changes.
     async fn file_written_anew(&self) -> Vec<u8> {
         const HEADER_BYTES: usize = 100;
-        let Place::File { folder } = &self.place else { panic!("a file") };
-        let anew = folder.path().join("anew.db");
+        let anew = self.database.folder().expect("a file").join("anew.db");
         self.run(&format!("VACUUM INTO '{}'", anew.display())).await;
         let bytes = std::fs::read(&anew).unwrap();
         std::fs::remove_file(&anew).unwrap();
@@ -198,37 +167,9 @@ fn without_number(text: &str, part: &str) -> String {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        let Place::Database { admin, name } = &self.place else { return };
-        let (engine, admin) = (self.engine, admin.clone());
-        let force = if engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
-        let sql = format!("DROP DATABASE IF EXISTS {name}{force}");
-        // A runtime of its own: this also runs while a failed test unwinds.
-        let worker = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { Session::open(engine, &admin).await.run(&sql).await.unwrap() });
-        });
-        let _ = worker.join();
-    }
-}
-
 impl Session {
-    pub(super) async fn open(engine: Engine, url: &str) -> Self {
-        match engine {
-            Engine::Mysql => Self::Mysql(Box::new(MySqlConnection::connect(url).await.unwrap())),
-            Engine::Postgres => Self::Postgres(Box::new(PgConnection::connect(url).await.unwrap())),
-            Engine::Sqlite => Self::Sqlite(Box::new(SqliteConnection::connect(url).await.unwrap())),
-        }
-    }
-
     pub(super) async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
-        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        match self {
-            Self::Mysql(connection) => sql.execute(&mut **connection).await.map(drop),
-            Self::Postgres(connection) => sql.execute(&mut **connection).await.map(drop),
-            Self::Sqlite(connection) => sql.execute(&mut **connection).await.map(drop),
-        }
+        self.execute(sql).await
     }
 
     /// The last column of every row.
@@ -277,60 +218,6 @@ pub(super) async fn claim(source: &dyn Source, owner: &str) -> Vec<Claim> {
 
 pub(super) async fn remove(source: &dyn Source) -> Vec<String> {
     source.uninstall(Unfinished::Discard).await.unwrap()
-}
-
-/// An insert of one member by somebody who knows nothing of us.
-pub(super) fn member(number: u32, status: &str) -> String {
-    format!(
-        "INSERT INTO members (member_no, nickname, wechat, phone, status) \
-         VALUES ('M{number}', '会员😀{number}', 'wx{number}', '138{number:08}', '{status}')"
-    )
-}
-
-#[expect(clippy::disallowed_methods, reason = "the test's own setting, not the program's")]
-pub(super) fn mariadb_url() -> String {
-    std::env::var("LEADWIRE_TEST_MARIADB").unwrap_or_else(|_| {
-        panic!(
-            "LEADWIRE_TEST_MARIADB is not set: these tests need a MariaDB where databases may be created, \
-             e.g. mysql://root@127.0.0.1:3306/mysql; `cargo xtask test` starts one"
-        )
-    })
-}
-
-/// System S's table (existing-systems.md section 7.1).
-fn members(engine: Engine) -> String {
-    let (id, flag, moment, updated) = match engine {
-        Engine::Mysql => (
-            "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
-            "TINYINT(1) NOT NULL DEFAULT 0",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
-        ),
-        Engine::Postgres => (
-            "BIGSERIAL PRIMARY KEY",
-            "BOOLEAN NOT NULL DEFAULT false",
-            "TIMESTAMP DEFAULT now()",
-            "TIMESTAMP DEFAULT now()",
-        ),
-        Engine::Sqlite => (
-            "INTEGER PRIMARY KEY AUTOINCREMENT",
-            "BOOLEAN NOT NULL DEFAULT 0",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP",
-            "DATETIME DEFAULT CURRENT_TIMESTAMP",
-        ),
-    };
-    format!(
-        "CREATE TABLE members (
-  id {id}, member_no VARCHAR(50) NOT NULL UNIQUE, nickname VARCHAR(50), wechat VARCHAR(100) NOT NULL UNIQUE,
-  phone VARCHAR(20) NOT NULL UNIQUE, type VARCHAR(20) DEFAULT 'NORMAL', status VARCHAR(20) DEFAULT 'ACTIVE',
-  deleted {flag}, is_success {flag}, gender VARCHAR(10), birth_year INT, height INT, weight INT,
-  education VARCHAR(20), occupation VARCHAR(50), province VARCHAR(50), city VARCHAR(50), district VARCHAR(50),
-  target_area VARCHAR(100), hukou_province VARCHAR(50), hukou_city VARCHAR(50), house_car VARCHAR(20),
-  children_plan VARCHAR(20), marriage_cert VARCHAR(20), marriage_history VARCHAR(10), sexual_orientation VARCHAR(20),
-  self_description TEXT, partner_requirement TEXT, remaining_matches INT DEFAULT 0, notes TEXT, real_name VARCHAR(50),
-  id_card VARCHAR(18), user_id VARCHAR(50), wechat_qrcode TEXT, created_at {moment}, updated_at {updated}
-)"
-    )
 }
 
 const MYSQL_DUMP: &str = "

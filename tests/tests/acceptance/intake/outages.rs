@@ -3,12 +3,22 @@
 use application::intake::Engine;
 use leadwire::wiring::Role;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::kit::{TestApp, eventually};
 use tests::scratch::Backend::{Postgres, Sqlite};
 use tests::sources::{Line, SourceDatabase};
 
 use super::{SOURCE, about_members, changed, draining, until_told};
+
+/// Waits until the list of sources says that ours is away; what it shows.
+async fn until_seen_away(app: &TestApp) -> Value {
+    eventually("somebody can see that it is away", async || {
+        let reply = app.get("/api/intake/sources").by(&app.team.admin).send().await;
+        let source = reply.data()[0].clone();
+        source["failure"].is_string().then_some(source)
+    })
+    .await
+}
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,12 +36,7 @@ async fn a_source_that_is_away_is_waited_for(#[values(Engine::Mysql, Engine::Pos
         somebody.run(&format!("UPDATE members SET city = '{city}' WHERE member_no = 'M1'")).await;
     }
     somebody.insert(2, "ACTIVE").await;
-    let failure = eventually("somebody can see that it is away", async || {
-        let reply = app.get("/api/intake/sources").by(&app.team.admin).send().await;
-        let source = reply.data()[0].clone();
-        source["failure"].is_string().then_some(source)
-    })
-    .await;
+    let failure = until_seen_away(&app).await;
     assert_eq!((&failure["source"], &failure["table"]), (&json!(SOURCE), &json!("members")));
     assert_eq!(app.get("/health/ready").send().await.status, 200, "the service works all the same");
 
@@ -41,6 +46,30 @@ async fn a_source_that_is_away_is_waited_for(#[values(Engine::Mysql, Engine::Pos
     let events = about_members(&app).await;
     let update = events.iter().find(|event| event.event_type == "MemberUpdated").expect("an update");
     assert_eq!(changed(update), [(json!("city"), json!("上海"))], "what it is now");
+    app.finish().await;
+}
+
+/// A program has the file to itself for longer than the worker waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sqlite_file_that_somebody_keeps_is_waited_for() {
+    let database = SourceDatabase::create(Engine::Sqlite).await;
+    let source = database.installed().await;
+    let app = TestApp::start_with(Sqlite, draining(database.url(), &Role::ALL)).await;
+    let mut somebody = database.session().await;
+    somebody.insert(1, "ACTIVE").await;
+    until_told(&app, 1, &["MemberRegistered"]).await;
+
+    somebody.run("BEGIN EXCLUSIVE").await;
+    somebody.insert(2, "ACTIVE").await;
+    somebody.run("UPDATE members SET city = '杭州' WHERE member_no = 'M1'").await;
+    let failure = until_seen_away(&app).await;
+    assert!(failure["failure"].as_str().expect("words").contains("locked"), "{failure}");
+
+    somebody.run("COMMIT").await;
+    until_told(&app, 1, &["MemberRegistered", "MemberUpdated"]).await;
+    until_told(&app, 2, &["MemberRegistered"]).await;
+    let status = source.status().await.expect("a status");
+    assert_eq!((status.waiting, status.parked), (0, 0));
     app.finish().await;
 }
 
