@@ -205,7 +205,7 @@ impl Bench<'_> {
             Way::Table => rows::into_table(source, rows, self.clock).await?,
             Way::File => rows::from_file(self.service.app(), rows, self.clock).await?,
         };
-        let last = self.until_registered(head, rows).await?;
+        let last = self.until_there_are(rows, "MemberRegistered", head).await?;
         let registered = self.clock.now();
         self.until_seen(&[POLICY], last).await?;
         let answered = self.clock.now();
@@ -242,20 +242,18 @@ impl Bench<'_> {
             sleep(LOOK_AGAIN).await;
         }
         let told = self.clock.now();
-        // What belongs to a digest is marked behind it, some at a time.
-        sleep(AFTER).await;
+        // What belongs to a digest is marked with it and behind it, some at a time.
+        self.until_there_are(rows - alone, "DeliveryMerged", head).await?;
         let calm = self.clock.now();
         working.stop().await?;
         self.service.settle(PATIENCE).await?;
-        let merged = self.service.app().bus.log();
-        let merged = count(merged, head, "DeliveryMerged").await?;
-        ensure!(alone + merged == rows, "{alone} cards and {merged} in digests are not {rows}");
         let leads = self.office.delays(self.service, head, &self.wechat.ledger()).await?;
         Ok(Told {
             alone,
-            together: merged,
+            together: rows - alone,
             digests: self.cards().len() - alone,
             after: told - due,
+            marked: calm - due,
             meanwhile: leads.within(due, calm)?,
         })
     }
@@ -265,20 +263,20 @@ impl Bench<'_> {
         self.wechat.received_by(AUDIENCE)
     }
 
-    /// Waits until so many members are registered; where the last of them stands.
-    async fn until_registered(&self, after: Position, rows: usize) -> Result<Position> {
+    /// Waits until there are so many events of this name behind a position, and no more; where the last of them stands.
+    async fn until_there_are(&self, wanted: usize, name: &str, after: Position) -> Result<Position> {
         let (log, began) = (self.service.app().bus.log(), Instant::now());
-        let (mut known, mut last) = (0, after);
-        while known < rows {
-            ensure!(began.elapsed() < PATIENCE, "{known} of {rows} members are registered");
-            let page = log.page(last, PAGE_MAX, Filter::Types(&["MemberRegistered"])).await?;
-            known += page.len();
+        let (mut found, mut last) = (0, after);
+        while found < wanted {
+            ensure!(began.elapsed() < PATIENCE, "{found} of {wanted} {name}");
+            let page = log.page(last, PAGE_MAX, Filter::Types(&[name])).await?;
+            found += page.len();
             match page.last() {
                 Some(event) => last = event.position,
                 None => sleep(LOOK_AGAIN).await,
             }
         }
-        ensure!(known == rows, "{known} members came of {rows} rows");
+        ensure!(found == wanted, "{found} {name} instead of {wanted}");
         Ok(last)
     }
 
@@ -288,16 +286,6 @@ impl Bench<'_> {
             ensure!(progress.wait_for(consumer, position, PATIENCE).await, "{consumer} is behind");
         }
         Ok(())
-    }
-}
-
-/// Events of this name after a position.
-async fn count(log: &infrastructure::event_log::EventLog, after: Position, name: &str) -> Result<usize> {
-    let (mut last, mut found) = (after, 0);
-    loop {
-        let page = log.page(last, PAGE_MAX, Filter::Types(&[name])).await?;
-        let Some(event) = page.last() else { return Ok(found) };
-        (last, found) = (event.position, found + page.len());
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Told {
     pub(crate) digests: usize,
     /// How long after its time the first digest was at the provider.
     pub(crate) after: TimeDelta,
+    /// How long after that time every member belonged to one.
+    pub(crate) marked: TimeDelta,
     /// Fresh leads meanwhile.
     pub(crate) meanwhile: Delays,
 }
@@ -72,6 +74,7 @@ impl Outcome {
             "together": self.told.together,
             "digests": self.told.digests,
             "digestAfter": whole(self.told.after),
+            "digestMarked": whole(self.told.marked),
             "fresh": fresh,
             "held": self.holds(),
         })
@@ -99,11 +102,12 @@ impl fmt::Display for Outcome {
         )?;
         writeln!(
             f,
-            "  {} told by themselves, {} together in {} digests, {:.2} s after its time",
+            "  {} told by themselves, {} together in {} digests, {:.2} s after its time (all marked after {:.2} s)",
             told.alone,
             told.together,
             told.digests,
-            seconds(told.after)
+            seconds(told.after),
+            seconds(told.marked)
         )?;
         writeln!(f, "  fresh leads, from the commit to the call (ms):")?;
         for (when, delays) in self.parts() {
