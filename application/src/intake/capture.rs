@@ -111,19 +111,27 @@ pub struct Parked {
     pub reason: String,
 }
 
+/// What is left to do in the capture table of one table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Rows that nobody finished, those leased included.
+    pub waiting: u64,
+    /// Rows put aside.
+    pub parked: u64,
+    /// For how long the oldest row could have been worked on, in seconds of the source's clock. A row that waits for its
+    /// next attempt, and those of the same member behind it, are not late.
+    pub oldest_seconds: Option<u64>,
+}
+
 /// How far the capture table of one table is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CaptureStatus {
-    /// Rows that nobody finished, those leased included.
-    pub waiting: u64,
-    /// Rows of these that somebody works on.
+    /// What is left to do.
+    pub backlog: Backlog,
+    /// Rows of those that wait that somebody works on.
     pub leased: u64,
-    /// Rows put aside.
-    pub parked: u64,
     /// Rows finished and not taken away yet.
     pub done: u64,
-    /// Age of the oldest row that waits, in seconds of the source's clock.
-    pub oldest_seconds: Option<u64>,
 }
 
 #[cfg(test)]

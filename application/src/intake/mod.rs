@@ -17,7 +17,7 @@ mod sweep;
 pub mod worker;
 
 pub use capture::{
-    CAPTURE_BATCH_MAX, CaptureStatus, Captured, Claim, ClaimOrder, Operation, PAGE_ROWS_MAX, Parked,
+    Backlog, CAPTURE_BATCH_MAX, CaptureStatus, Captured, Claim, ClaimOrder, Operation, PAGE_ROWS_MAX, Parked,
     REASON_CHARS_MAX,
 };
 pub use check::{CheckReport, Finding, Verdict};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::capture::{CaptureStatus, Claim, ClaimOrder, Parked};
+use super::capture::{Backlog, CaptureStatus, Claim, ClaimOrder, Parked};
 use super::check::CheckReport;
 use super::mapping::MappingError;
 use super::row::{MalformedRow, SourceRow};
@@ -95,7 +95,10 @@ pub trait Source: Send + Sync {
     /// Lets rows that were put aside be claimed again: these, or all without a list. How many there were.
     async fn retry(&self, numbers: Option<&[i64]>) -> Result<u64, SourceError>;
 
-    /// How far it is.
+    /// What is left to do. Asked after every run: it looks at no finished row.
+    async fn backlog(&self) -> Result<Backlog, SourceError>;
+
+    /// How far it is altogether, finished rows counted.
     async fn status(&self) -> Result<CaptureStatus, SourceError>;
 
     /// Takes up to `limit` rows away that were finished longer than so many seconds ago. How many went.

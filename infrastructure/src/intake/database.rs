@@ -18,10 +18,14 @@ pub(super) struct Statements {
     pub(super) done: &'static str,
     pub(super) park: &'static str,
     pub(super) release: &'static str,
+    pub(super) give_back: &'static str,
     pub(super) parked: &'static str,
     pub(super) retry_all: &'static str,
     pub(super) retry_some: &'static str,
-    pub(super) status: &'static str,
+    /// Rows that wait, rows put aside, and for how many seconds the oldest one could have been worked on.
+    pub(super) backlog: &'static str,
+    /// Rows that somebody works on, and finished ones: a walk over everything.
+    pub(super) history: &'static str,
     pub(super) purge: &'static str,
     /// How many rows of a table, key and operation there are.
     pub(super) arrived: &'static str,
@@ -37,6 +41,40 @@ pub(super) struct Statements {
     pub(super) triggers: &'static str,
     /// The names of a table's triggers that are not called like ours.
     pub(super) beside: &'static str,
+}
+
+impl Statements {
+    /// All of them.
+    pub(super) fn every(&self) -> Vec<&'static str> {
+        // Taken apart by name: none can be forgotten.
+        let Self {
+            oldest,
+            newest,
+            lease,
+            claimed,
+            done,
+            park,
+            release,
+            give_back,
+            parked,
+            retry_all,
+            retry_some,
+            backlog,
+            history,
+            purge,
+            arrived,
+            unfinished,
+            all_unfinished,
+            allowed,
+            columns,
+            triggers,
+            beside,
+        } = *self;
+        let claims = [oldest, newest, lease, claimed, done, park, release, give_back];
+        let rows = [parked, retry_all, retry_some, backlog, history, purge, arrived];
+        let others = [unfinished, all_unfinished, columns, triggers, beside];
+        [&claims[..], &rows, &others, allowed].concat()
+    }
 }
 
 /// Something that may keep triggers from their work.

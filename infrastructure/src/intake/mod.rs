@@ -28,15 +28,20 @@ pub mod postgres;
 mod probe;
 mod select;
 mod shape;
+mod sql;
 pub mod sqlite;
+mod state;
 mod table;
 mod talk;
 mod worker;
 
 use application::intake::{Engine, Mapping, Source, SourceError};
 
-pub use ledger::{ASIDE_MAX, STATEMENTS, SourceState, StoredLedger, all, mode_name};
-pub use worker::{Asked, Bell, Ended, IntakeWorker, Run, SourceSettings, Tools};
+pub use ledger::{
+    ASIDE_PAGE, POSTGRES_STATEMENTS, RunEnd, SQLITE_STATEMENTS, STATEMENTS, SetAside, StoredLedger,
+};
+pub use state::{Alarm, HEARTBEAT, SourceState, all, mode_name};
+pub use worker::{Asked, Bell, Comparing, Ended, IntakeWorker, Run, SourceSettings, Tools};
 
 use database::Database;
 use table::Table;

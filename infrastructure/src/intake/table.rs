@@ -4,9 +4,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use application::intake::{
-    CAPTURE_BATCH_MAX, CaptureStatus, Captured, CheckReport, Claim, ClaimOrder, Engine, MalformedRow,
-    Mapping, Mode, Operation, PAGE_ROWS_MAX, Parked, PollPosition, Polled, REASON_CHARS_MAX, Source,
-    SourceError, SourceRow, Unfinished,
+    Backlog, CAPTURE_BATCH_MAX, CaptureStatus, Captured, CheckReport, Claim, ClaimOrder, Engine,
+    MalformedRow, Mapping, Mode, Operation, PAGE_ROWS_MAX, Parked, PollPosition, Polled, REASON_CHARS_MAX,
+    Source, SourceError, SourceRow, Unfinished,
 };
 use application::ports::Ids as _;
 use async_trait::async_trait;
@@ -226,11 +226,13 @@ impl<D: Database> Source for Table<D> {
     }
 
     async fn release(&self, claim: &Claim, after_seconds: u32, reason: &str) -> Result<(), SourceError> {
-        let reason = cut(reason);
-        // At once: nobody tried it, so the claim does not count.
-        let back = i64::from(after_seconds == 0);
-        let values = [Value::Number(i64::from(after_seconds)), Value::Text(&reason), Value::Number(back)];
-        self.about(self.database.statements().release, claim, &values).await
+        let (sql, reason) = (self.database.statements(), cut(reason));
+        let reason = Value::Text(&reason);
+        match after_seconds {
+            // Nobody tried it: the claim does not count, and the row goes on growing older.
+            0 => self.about(sql.give_back, claim, &[reason]).await,
+            _ => self.about(sql.release, claim, &[Value::Number(i64::from(after_seconds)), reason]).await,
+        }
     }
 
     async fn parked(&self, after: i64, limit: u32) -> Result<Vec<Parked>, SourceError> {
@@ -251,18 +253,23 @@ impl<D: Database> Source for Table<D> {
         self.database.run(sql.retry_some, &[self.table(), Value::Text(&list)]).await
     }
 
-    async fn status(&self) -> Result<CaptureStatus, SourceError> {
-        let rows = self.database.rows(self.database.statements().status, &[self.table()]).await?;
-        let row = rows.first().ok_or_else(|| unexpected("status"))?;
-        let oldest = row[4].is_some().then(|| number::<i64>(row, 4)).transpose()?;
-        Ok(CaptureStatus {
+    async fn backlog(&self) -> Result<Backlog, SourceError> {
+        let rows = self.database.rows(self.database.statements().backlog, &[self.table()]).await?;
+        let row = rows.first().ok_or_else(|| unexpected("the backlog"))?;
+        let oldest = row[2].is_some().then(|| number::<i64>(row, 2)).transpose()?;
+        Ok(Backlog {
             waiting: number(row, 0)?,
-            leased: number(row, 1)?,
-            parked: number(row, 2)?,
-            done: number(row, 3)?,
+            parked: number(row, 1)?,
             // A clock that was set back makes no row younger than new.
             oldest_seconds: oldest.map(|seconds| u64::try_from(seconds).unwrap_or_default()),
         })
+    }
+
+    async fn status(&self) -> Result<CaptureStatus, SourceError> {
+        let backlog = self.backlog().await?;
+        let rows = self.database.rows(self.database.statements().history, &[self.table()]).await?;
+        let row = rows.first().ok_or_else(|| unexpected("the history"))?;
+        Ok(CaptureStatus { backlog, leased: number(row, 0)?, done: number(row, 1)? })
     }
 
     async fn purge(&self, older_than_seconds: u64, limit: u32) -> Result<u64, SourceError> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use application::intake::worker::{
-    CLOCKS_DIFFER, Desk, KnownMembers, Ledger as _, Outage, Rules, Tally, claimed, looked, polled, reconciled,
+    CLOCKS_DIFFER, Deletions, Desk, Held, KnownMembers, Ledger as _, Outage, Rules, Tally, claimed, looked,
+    polled, reconciled,
 };
-use application::intake::{CaptureStatus, ClaimOrder, Mapping, Mode, Source, SourceError};
+use application::intake::{ClaimOrder, Mapping, Mode, Source, SourceError};
 use application::ports::{Clock, Ids, Randomness};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,16 +17,19 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::ledger::{SourceState, StoredLedger, out};
-use super::{mode_name, open};
+use super::ledger::{ASIDE_PAGE, RunEnd, StoredLedger, out};
+use super::open;
+use super::state::SourceState;
 use crate::bus::Bus;
 use crate::chores;
 use crate::db::Db;
 
-mod errand;
+mod bell;
+mod run;
 mod running;
 
-pub use errand::{Asked, Bell, Ended};
+pub use bell::{Asked, Bell, Ended};
+pub use run::Run;
 
 /// Rows of one claim: few enough to be done within any lease, and for fresh rows to wait for no more than these.
 const CLAIM_ROWS: u32 = 100;
@@ -85,17 +89,22 @@ impl fmt::Debug for Tools {
     }
 }
 
-/// What one run came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// What was done.
-    pub tally: Tally,
-    /// Finished rows that were taken away.
-    pub purged: u64,
-    /// How far the capture table is now; `None` without one, or when it could not be asked.
-    pub status: Option<CaptureStatus>,
-    /// Why it did not come to its end.
-    pub outage: Option<Outage>,
+/// How a comparison is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Comparing {
+    /// Members who registered before the first run are taken note of too.
+    pub older: bool,
+    /// What becomes of very many members whose rows are gone.
+    pub deletions: Deletions,
+}
+
+/// A run under way.
+struct Work {
+    begun_at: DateTime<Utc>,
+    /// How the table stood; `None` until our own database has told.
+    state: Option<SourceState>,
+    tally: Tally,
+    held: Option<Held>,
 }
 
 /// The worker of one source.
@@ -155,14 +164,13 @@ impl IntakeWorker {
 
     /// Works until nothing is left, our database or the source cannot be used, or `stop` is cancelled.
     pub async fn drain(&self, stop: &CancellationToken) -> Run {
-        let mut tally = Tally::default();
-        let outage = self.drain_into(&mut tally, stop).await.err();
-        self.ended(tally, outage).await
+        let mut work = self.work();
+        let outage = self.drain_into(&mut work, stop).await.err();
+        self.ended(work, outage).await
     }
 
-    async fn drain_into(&self, tally: &mut Tally, stop: &CancellationToken) -> Result<(), Outage> {
-        // First our own database: without it nothing may be taken from the source.
-        let state = self.ledger.begin(self.settings.mode).await.map_err(out)?;
+    async fn drain_into(&self, work: &mut Work, stop: &CancellationToken) -> Result<(), Outage> {
+        let state = self.begin(work).await?;
         let run = self.run_name("intake");
         let desk = self.desk(&run, Some(state.since - CLOCKS_DIFFER));
         while !stop.is_cancelled() {
@@ -170,16 +178,27 @@ impl IntakeWorker {
                 Mode::Triggers => self.pass(&desk).await?,
                 Mode::Poll => polled(&desk).await?,
             };
-            self.ledger.count(&pass).await.map_err(out)?;
-            *tally = tally.and(pass);
+            work.tally = work.tally.and(pass);
+            self.ledger.count(work.begun_at, &pass).await.map_err(out)?;
             if !more {
                 break;
             }
         }
         if self.is_to_reconcile(&state).await? {
-            *tally = tally.and(self.compare(&desk, &|_| {}).await?);
+            self.compare(&desk, Deletions::Held, work, &|_| {}).await?;
         }
         Ok(())
+    }
+
+    fn work(&self) -> Work {
+        Work { begun_at: self.tools.clock.now(), state: None, tally: Tally::default(), held: None }
+    }
+
+    /// First our own database: without it nothing may be taken from the source.
+    async fn begin(&self, work: &mut Work) -> Result<SourceState, Outage> {
+        let state = self.ledger.begin(self.settings.mode).await.map_err(out)?;
+        work.state = Some(state.clone());
+        Ok(state)
     }
 
     /// One pass over the capture table: at most a batch, the newest and the oldest by turns, so that a fresh member does
@@ -207,31 +226,43 @@ impl IntakeWorker {
         Ok((tally, true))
     }
 
-    /// Compares source and store. `all`: members who registered before the first run are taken note of too.
-    pub async fn reconcile(&self, all: bool, told: &(dyn Fn(&Tally) + Sync)) -> Run {
-        let mut tally = Tally::default();
-        let outage = self.reconcile_into(all, &mut tally, told).await.err();
-        self.ended(tally, outage).await
+    /// Compares source and store.
+    pub async fn reconcile(&self, comparing: Comparing, told: &(dyn Fn(&Tally) + Sync)) -> Run {
+        let mut work = self.work();
+        let outage = self.reconcile_into(comparing, &mut work, told).await.err();
+        self.ended(work, outage).await
     }
 
     async fn reconcile_into(
         &self,
-        all: bool,
-        tally: &mut Tally,
+        comparing: Comparing,
+        work: &mut Work,
         told: &(dyn Fn(&Tally) + Sync),
     ) -> Result<(), Outage> {
-        let state = self.ledger.begin(self.settings.mode).await.map_err(out)?;
+        let state = self.begin(work).await?;
         let run = self.run_name("intake comparison");
-        let since = (!all).then(|| state.since - CLOCKS_DIFFER);
-        *tally = self.compare(&self.desk(&run, since), told).await?;
-        Ok(())
+        let since = (!comparing.older).then(|| state.since - CLOCKS_DIFFER);
+        self.compare(&self.desk(&run, since), comparing.deletions, work, told).await
     }
 
-    async fn compare(&self, desk: &Desk<'_, Bus>, told: &(dyn Fn(&Tally) + Sync)) -> Result<Tally, Outage> {
-        let tally = reconciled(desk, told).await?;
-        self.ledger.count(&tally).await.map_err(out)?;
-        self.ledger.reconciled().await.map_err(out)?;
-        Ok(tally)
+    /// What was done counts, however the comparison ends.
+    async fn compare(
+        &self,
+        desk: &Desk<'_, Bus>,
+        deletions: Deletions,
+        work: &mut Work,
+        told: &(dyn Fn(&Tally) + Sync),
+    ) -> Result<(), Outage> {
+        let mut tally = Tally::default();
+        let ended = reconciled(desk, deletions, &mut tally, told).await;
+        work.tally = work.tally.and(tally);
+        self.ledger.count(work.begun_at, &tally).await.map_err(out)?;
+        work.held = ended?;
+        self.ledger.compared(work.held.as_ref()).await.map_err(out)?;
+        if let Some(state) = &mut work.state {
+            state.compared(work.held);
+        }
+        Ok(())
     }
 
     /// Whether the next comparison is due, and this process's.
@@ -246,26 +277,37 @@ impl IntakeWorker {
         chores::claim(&self.tools.db, &name, now, RECONCILE_AGAIN).await.map_err(out)
     }
 
-    /// Lets rows that were put aside be tried again. How many there were, those of the capture table and ours.
+    /// Lets rows that were put aside be tried again. How many there were in the capture table, and what became of ours.
     pub async fn retry(&self, numbers: Option<&[i64]>) -> Result<(u64, Tally), Outage> {
+        let begun_at = self.tools.clock.now();
         self.ledger.begin(self.settings.mode).await.map_err(out)?;
         let captured = match self.settings.mode {
             Mode::Triggers => self.source.retry(numbers).await?,
             Mode::Poll => 0,
         };
+        let mut tally = Tally::default();
+        let tried = if numbers.is_none() { self.retry_ours(&mut tally).await } else { Ok(()) };
+        self.ledger.count(begun_at, &tally).await.map_err(out)?;
+        tried.map(|()| (captured, tally))
+    }
+
+    /// Tries every row that was put aside here, page by page, each once.
+    async fn retry_ours(&self, tally: &mut Tally) -> Result<(), Outage> {
         let run = self.run_name("intake retry");
         let desk = self.desk(&run, None);
-        let mut tally = Tally::default();
-        let ours = if numbers.is_none() { self.ledger.aside().await? } else { Vec::new() };
-        for row in ours {
-            let one = looked(&desk, &row.key).await?;
-            if one.parked == 0 {
-                self.ledger.cleared(&row.key).await?;
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.ledger.aside_page(after.as_deref(), ASIDE_PAGE).await.map_err(out)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.key.clone());
+            for row in page {
+                let one = looked(&desk, &row.key).await?;
+                if one.parked == 0 {
+                    self.ledger.cleared(&row.key).await?;
+                }
+                *tally = tally.and(one);
             }
-            tally = tally.and(one);
         }
-        self.ledger.count(&tally).await.map_err(out)?;
-        Ok((captured, tally))
     }
 
     fn desk<'d>(&'d self, run: &'d str, since: Option<DateTime<Utc>>) -> Desk<'d, Bus> {
@@ -287,28 +329,30 @@ impl IntakeWorker {
         format!("{what} {} {}", self.settings.name, self.tools.ids.next())
     }
 
-    /// Asks the source how far it is, takes away what is long finished, and writes down how the run went.
-    async fn ended(&self, tally: Tally, outage: Option<Outage>) -> Run {
-        let mut run = Run { tally, purged: 0, status: None, outage };
+    /// Asks the source what is left, takes away what is long finished, and writes down how the run went.
+    async fn ended(&self, work: Work, outage: Option<Outage>) -> Run {
+        let Work { begun_at, state, tally, held } = work;
+        let mut run = Run { tally, purged: 0, backlog: None, held, alarm: None, outage };
         if self.settings.mode == Mode::Triggers && !matches!(run.outage, Some(Outage::Source(_))) {
-            match self.source.status().await {
-                Ok(status) => run.status = Some(status),
+            match self.source.backlog().await {
+                Ok(backlog) => run.backlog = Some(backlog),
                 Err(error) => run.outage = run.outage.or(Some(error.into())),
             }
             run.purged = self.purge().await;
         }
-        if let Err(error) = self.write_down(&run).await {
-            run.outage = run.outage.or(Some(error));
-        }
-        run
-    }
-
-    async fn write_down(&self, run: &Run) -> Result<(), Outage> {
-        if let Some(status) = &run.status {
-            self.ledger.saw(status).await.map_err(out)?;
-        }
+        let Some(state) = state else { return run };
         let failure = run.outage.as_ref().map(ToString::to_string);
-        self.ledger.end(failure.as_deref()).await.map_err(out)
+        let counted = !run.tally.is_nothing_new();
+        let end = RunEnd { begun_at, counted, backlog: run.backlog.as_ref(), failure: failure.as_deref() };
+        let state = match self.ledger.end(&state, &end).await {
+            Ok(after) => after,
+            Err(error) => {
+                run.outage = run.outage.or_else(|| Some(out(error)));
+                state
+            }
+        };
+        run.alarm = state.alarm(self.tools.clock.now(), self.settings.alarm_age);
+        run
     }
 
     /// Takes away rows that were finished long ago. What cannot be taken away now can be later.
@@ -334,27 +378,5 @@ impl IntakeWorker {
                 }
             }
         }
-    }
-}
-
-impl Run {
-    /// The run for machines: one line of JSON. Holds no value of a row.
-    pub fn document(&self, worker: &IntakeWorker) -> serde_json::Value {
-        let SourceSettings { name, mode, .. } = worker.settings();
-        let status = self.status.map(|status| {
-            serde_json::json!({
-                "waiting": status.waiting, "leased": status.leased, "parked": status.parked,
-                "done": status.done, "oldestSeconds": status.oldest_seconds,
-            })
-        });
-        serde_json::json!({
-            "source": name,
-            "table": worker.table,
-            "mode": mode_name(*mode),
-            "rows": self.tally,
-            "purged": self.purged,
-            "status": status,
-            "error": self.outage.as_ref().map(ToString::to_string),
-        })
     }
 }

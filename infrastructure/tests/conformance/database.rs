@@ -16,12 +16,14 @@ use crate::kit::{Backend, TestDb, appended_to, assert_whole, draft, postgres_url
 const POSTGRES: &[&[&str]] = &[
     event_log::POSTGRES_STATEMENTS,
     customer_numbers::POSTGRES_STATEMENTS,
+    intake::POSTGRES_STATEMENTS,
     unique_values::POSTGRES_STATEMENTS,
     callbacks::POSTGRES_STATEMENTS,
 ];
 const SQLITE: &[&[&str]] = &[
     event_log::SQLITE_STATEMENTS,
     customer_numbers::SQLITE_STATEMENTS,
+    intake::SQLITE_STATEMENTS,
     unique_values::SQLITE_STATEMENTS,
     callbacks::SQLITE_STATEMENTS,
 ];

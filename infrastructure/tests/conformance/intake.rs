@@ -12,6 +12,7 @@ mod claims;
 )]
 mod foreign;
 mod install;
+mod ledger;
 mod odd;
 mod pages;
 mod safety;

@@ -1,6 +1,6 @@
-//! The members: one of them, a page of them, and how many came from where.
+//! The members: one of them, a page of them; how many came from where is [`statistics`].
 
-use std::collections::BTreeMap;
+pub mod statistics;
 
 use application::intake::worker::{KnownMembers, Outage};
 use async_trait::async_trait;
@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use super::statement::{Filters, Statement};
 use super::{Page, PageRequest, corrupt};
-use crate::read_models::members::{CODE_SEPARATOR, CODES_SEPARATOR};
 use crate::table::Dialect;
 
 /// Most members of one page.
@@ -24,9 +23,6 @@ pub const PAGE_MEMBERS_MAX: u32 = 100;
 
 /// Members of one page when the caller does not say.
 pub const PAGE_MEMBERS: u32 = 20;
-
-/// Most distinct unknown codes in one answer: a column that is no code table at all must not flood it.
-pub const UNKNOWN_CODES_MAX: usize = 100;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -40,19 +36,6 @@ const BY_ID: &str = select!("WHERE id = $1 AND NOT deleted");
 const BY_NUMBER: &str =
     select!("WHERE member_no = $1 AND NOT deleted ORDER BY registered_at DESC, id DESC LIMIT 1");
 
-const SOURCES: &str = "
-SELECT source,
-       COUNT(*) AS total,
-       COALESCE(SUM(CASE WHEN active THEN 1 ELSE 0 END), 0) AS active,
-       COALESCE(SUM(CASE WHEN deleted THEN 1 ELSE 0 END), 0) AS deleted,
-       MAX(learnt_at) AS last_learnt_at
-  FROM members GROUP BY source ORDER BY source";
-
-const UNKNOWN: &str = "
-SELECT unknown_codes AS codes, COUNT(*) AS members
-  FROM members WHERE unknown_codes IS NOT NULL AND NOT deleted
- GROUP BY unknown_codes ORDER BY COUNT(*) DESC, unknown_codes LIMIT $1";
-
 /// Only members that came out of rows are counted under the name of a source.
 const OF_SOURCE: &str = select!("WHERE source = $1 AND id > $2 AND NOT deleted ORDER BY id LIMIT $3");
 
@@ -60,7 +43,7 @@ const OF_SOURCE: &str = select!("WHERE source = $1 AND id > $2 AND NOT deleted O
 const CAPTURED_PAGE: i64 = 500;
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[BY_ID, BY_NUMBER, SOURCES, UNKNOWN, OF_SOURCE];
+pub(crate) const STATEMENTS: &[&str] = &[BY_ID, BY_NUMBER, OF_SOURCE];
 
 /// A member as the read model has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,32 +56,6 @@ pub struct MemberRow {
     pub position: Position,
     /// All that is known.
     pub member: Member,
-}
-
-/// How many members came by one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
-pub struct SourceCount {
-    /// The way: `staff`, `public`, or the source's name.
-    pub source: String,
-    /// All of them, the deleted ones too.
-    pub total: i64,
-    /// Those that take part.
-    pub active: i64,
-    /// Those that were deleted.
-    pub deleted: i64,
-    /// When Leadwire last learnt of one.
-    pub last_learnt_at: Option<DateTime<Utc>>,
-}
-
-/// How many members have a code that nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UnknownCode {
-    /// The column.
-    pub field: String,
-    /// The code as it stands there.
-    pub code: String,
-    /// How many have it.
-    pub members: i64,
 }
 
 /// Which members are wanted; all of it must hold.
@@ -167,34 +124,6 @@ pub async fn page(db: &Db, filter: &MemberFilter, page: PageRequest) -> Result<P
     let rows: Vec<Row> = rows.fetch(db).await?;
     let rows = rows.into_iter().map(Row::read).collect::<Result<_, _>>()?;
     Ok(page.holds(rows, total))
-}
-
-/// How many members came by which way.
-pub async fn sources(db: &Db) -> Result<Vec<SourceCount>, DbError> {
-    Ok(with_pool!(db, pool => sqlx::query_as(SOURCES).fetch_all(pool).await)?)
-}
-
-/// The codes that nobody knows, the most frequent first; at most [`UNKNOWN_CODES_MAX`].
-pub async fn unknown_codes(db: &Db) -> Result<Vec<UnknownCode>, DbError> {
-    /// Combinations of unknown codes that are looked at.
-    const COMBINATIONS_MAX: i64 = 10_000;
-    let rows: Vec<(String, i64)> =
-        with_pool!(db, pool => sqlx::query_as(UNKNOWN).bind(COMBINATIONS_MAX).fetch_all(pool).await)?;
-    let mut counts: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    for (codes, members) in &rows {
-        for (field, code) in codes.split(CODES_SEPARATOR).filter_map(|pair| pair.split_once(CODE_SEPARATOR)) {
-            *counts.entry((field, code)).or_default() += members;
-        }
-    }
-    let code = |((field, code), members): ((&str, &str), i64)| UnknownCode {
-        field: field.to_owned(),
-        code: code.to_owned(),
-        members,
-    };
-    let mut codes: Vec<UnknownCode> = counts.into_iter().map(code).collect();
-    codes.sort_by_key(|code| std::cmp::Reverse(code.members));
-    codes.truncate(UNKNOWN_CODES_MAX);
-    Ok(codes)
 }
 
 /// The columns in which a search looks, and those that it looks in besides when contacts may be searched.

@@ -5,13 +5,13 @@ use domain::member::{
     MemberRegistered, MemberSource, MemberStatus, MemberUpdated, RowFingerprint, SourceKey,
 };
 use domain::{Actor, MemberId};
+use infrastructure::with_tx;
 use rstest::rstest;
 
 use super::kit::{Backend, World, second};
 use crate::queries::PageRequest;
-use crate::queries::members::{
-    MemberFilter, SourceCount, UnknownCode, by_id, by_number, page, sources, unknown_codes,
-};
+use crate::queries::members::statistics::{SourceCount, UnknownCode, Way, sources, unknown_codes};
+use crate::queries::members::{MemberFilter, by_id, by_number, page};
 
 fn member(n: u128) -> MemberId {
     MemberId(uuid::Uuid::from_u128(0x7000 + n))
@@ -139,15 +139,27 @@ async fn members_are_found_by_what_they_are_the_last_registered_first(#[case] ba
 #[tokio::test]
 async fn members_and_unknown_codes_are_counted(#[case] backend: Backend) {
     let world = world(backend).await;
-    let count = |source: &str, total, active, deleted, seconds| SourceCount {
+    let count = |source: &str, way, total, active, deleted, seconds| SourceCount {
         source: source.into(),
+        way,
         total,
         active,
         deleted,
         last_learnt_at: Some(second(seconds)),
     };
-    let expected = [count("crm", 2, 2, 0, 2), count("public", 1, 1, 0, 3), count("staff", 1, 0, 1, 4)];
-    assert_eq!(sources(&world.db).await.unwrap(), expected);
+    let expected = |way| {
+        [
+            count("crm", way, 2, 2, 0, 2),
+            count("public", Way::Public, 1, 1, 0, 3),
+            count("staff", Way::Staff, 1, 0, 1, 4),
+        ]
+    };
+    assert_eq!(sources(&world.db).await.unwrap(), expected(Way::Message), "a program that sends messages");
+    let captured = "INSERT INTO intake_sources (source, table_name, mode, since, sweep) VALUES ('crm', 'members', 'poll', $1, '')";
+    let mut tx = world.db.begin_write().await.unwrap();
+    with_tx!(&mut tx, conn => sqlx::query(captured).bind(second(0)).execute(conn).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(sources(&world.db).await.unwrap(), expected(Way::Database));
 
     let code =
         |field: &str, code: &str, members| UnknownCode { field: field.into(), code: code.into(), members };

@@ -52,6 +52,7 @@ fn fixed(dialect: Dialect) -> Vec<&'static str> {
         queries::statistics::STATEMENTS,
         imports::STATEMENTS,
         queries::members::STATEMENTS,
+        queries::members::statistics::STATEMENTS,
     ];
     let policy = match dialect {
         Dialect::Postgres => policy_runner::postgres_statements(),

@@ -121,7 +121,7 @@ async fn changes_are_listed_and_an_activation_is_an_event_of_its_own(
     somebody.run("UPDATE members SET updated_at = NULL").await;
     app.drain().await;
     assert_eq!(story_of(&app, 1).await, expected);
-    assert_eq!(source.status().await.expect("a status").waiting, 0);
+    assert_eq!(source.backlog().await.expect("a backlog").waiting, 0);
     app.finish().await;
 }
 
@@ -144,7 +144,7 @@ async fn who_is_gone_before_anybody_looked_is_put_aside_with_the_reason(
     let reasons: Vec<&str> = parked.iter().map(|row| row.reason.as_str()).collect();
     assert!(reasons[0].starts_with("会员不存在或已删除"), "{reasons:?}");
     assert!(reasons[1..].iter().all(|reason| reason.starts_with("status")), "{reasons:?}");
-    assert_eq!(source.status().await.expect("a status").waiting, 0, "nobody waits behind them");
+    assert_eq!(source.backlog().await.expect("a backlog").waiting, 0, "nobody waits behind them");
     assert!(story_of(&app, 1).await.is_empty());
     assert_eq!(story_of(&app, 3).await, ["MemberRegistered"]);
 

@@ -1,6 +1,6 @@
 //! Captured rows: claim, read, take note, mark as done.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use domain::member::Member;
@@ -113,10 +113,10 @@ impl<B: CommandBus> Work<'_, '_, B> {
 
     /// What a comparison put aside and a captured row could be read of is put aside no longer.
     async fn clear(&self) -> Result<(), Outage> {
-        let aside: HashSet<String> = self.desk.ledger.aside().await?.into_iter().map(|row| row.key).collect();
-        let read: HashSet<&str> = self.done.iter().map(|claim| claim.row.key.as_str()).collect();
-        for key in read.into_iter().filter(|key| aside.contains(*key)) {
-            self.desk.ledger.cleared(key).await?;
+        let read: BTreeSet<&str> = self.done.iter().map(|claim| claim.row.key.as_str()).collect();
+        let read: Vec<&str> = read.into_iter().collect();
+        for key in self.desk.ledger.aside(&read).await? {
+            self.desk.ledger.cleared(&key).await?;
         }
         Ok(())
     }
@@ -139,17 +139,19 @@ impl<B: CommandBus> Work<'_, '_, B> {
 }
 
 impl<B: CommandBus> Desk<'_, B> {
-    /// Reads what a captured row is about and takes note of it.
+    /// Reads what a captured row is about and takes note of it as it is. The operation says what somebody did, not what is
+    /// there: a row that was removed may be there again (MySQL's `REPLACE INTO`, a retry of long ago).
     async fn work_on(&self, row: &Captured) -> Ended {
-        let read = match row.operation {
-            Operation::Delete => self.absent(&row.key),
-            Operation::Insert | Operation::Update => match self.source.read(&row.key).await {
-                Ok(Some(found)) => self.read(&found),
-                Ok(None) => return Ended::Parked(GONE.to_owned()),
-                Err(error) => return unreadable(error),
-            },
+        let found = match self.source.read(&row.key).await {
+            Ok(found) => found,
+            Err(error) => return unreadable(error),
         };
-        if read.observation.deleted && row.operation != Operation::Delete {
+        let read = match (&found, row.operation) {
+            (Some(found), _) => self.read(found),
+            (None, Operation::Delete) => self.absent(&row.key),
+            (None, Operation::Insert | Operation::Update) => return Ended::Parked(GONE.to_owned()),
+        };
+        if found.is_some() && read.observation.deleted {
             // Nobody ever heard of the member, and nobody will: somebody should know.
             match self.member(&row.key).await {
                 Ok(known) if known.state.registered.is_none() => return Ended::Parked(GONE.to_owned()),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Desk, Effect, Ended, Outage, Tally, failed, unreadable};
-use crate::bus::CommandBus;
+use crate::bus::{CommandBus, LoadError};
 use crate::intake::row::SourceRow;
 use crate::members::{ReadRow, read_moment};
 
@@ -36,22 +36,26 @@ pub(super) enum Met {
 ///
 /// The source or our own database cannot be used.
 pub async fn looked<B: CommandBus>(desk: &Desk<'_, B>, key: &str) -> Result<Tally, Outage> {
-    let ended = desk.look(key).await;
-    let tally = ended.tally();
-    match ended {
-        Ended::Noted { aside: None, .. } => Ok(tally),
-        Ended::Noted { aside: Some(reason), .. } | Ended::Parked(reason) | Ended::Later(reason) => {
-            desk.ledger.set_aside(key, &reason).await?;
-            Ok(Tally { parked: 1, put_off: 0, ..tally })
-        }
-        Ended::Out(outage) => Err(outage),
-    }
+    desk.settled(key, desk.look(key).await).await
 }
 
 impl<B: CommandBus> Desk<'_, B> {
-    /// What a row of a page, and what was read of it, is to us.
-    pub(super) async fn judge(&self, row: &SourceRow, read: &ReadRow, met: Met) -> Result<Judged, Outage> {
-        let known = self.member(&row.key).await.map_err(|error| Outage::Store(error.to_string()))?.state;
+    /// Keeps the trouble that a row ended with in the ledger: nobody captured it, so nothing else would bring it up again.
+    pub(super) async fn settled(&self, key: &str, ended: Ended) -> Result<Tally, Outage> {
+        let tally = ended.tally();
+        match ended {
+            Ended::Noted { aside: None, .. } => Ok(tally),
+            Ended::Noted { aside: Some(reason), .. } | Ended::Parked(reason) | Ended::Later(reason) => {
+                self.ledger.set_aside(key, &reason).await?;
+                Ok(Tally { parked: 1, put_off: 0, ..tally })
+            }
+            Ended::Out(outage) => Err(outage),
+        }
+    }
+
+    /// What a row of a page, and what was read of it, is to us. Fails where what is known of the member cannot be read.
+    pub(super) async fn judge(&self, row: &SourceRow, read: &ReadRow, met: Met) -> Result<Judged, LoadError> {
+        let known = self.member(&row.key).await?.state;
         if known.row.as_ref().is_some_and(|seen| seen.fingerprint == read.observation.fingerprint) {
             return Ok(Judged::Known);
         }

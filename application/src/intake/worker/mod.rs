@@ -14,6 +14,8 @@ mod reconcile;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::MemberId;
@@ -31,7 +33,7 @@ use crate::ports::{Clock, Randomness};
 pub use claims::claimed;
 pub use look::looked;
 pub use poll::polled;
-pub use reconcile::reconciled;
+pub use reconcile::{Deletions, GONE_ALWAYS_MAX, GONE_PERCENT_MAX, Held, reconciled};
 
 /// Rows of one pass unless somebody sets another number (member-intake.md section 2).
 pub const BATCH_DEFAULT: u32 = 500;
@@ -112,8 +114,8 @@ pub trait Ledger: Send + Sync {
     /// A row that was put aside was read after all.
     async fn cleared(&self, key: &str) -> Result<(), Outage>;
 
-    /// The keys of rows that were put aside.
-    async fn aside(&self) -> Result<Vec<SetAside>, Outage>;
+    /// Which of the rows with these keys are put aside.
+    async fn aside(&self, keys: &[&str]) -> Result<HashSet<String>, Outage>;
 
     /// A page of [`KnownMembers`].
     async fn known(&self, after: Option<MemberId>) -> Result<Vec<(MemberId, SourceKey)>, Outage>;
@@ -126,17 +128,6 @@ pub trait KnownMembers: Send + Sync {
     /// `after`; a page of them, empty after the last. It may lag behind the log.
     async fn page(&self, source: &str, after: Option<MemberId>)
     -> Result<Vec<(MemberId, SourceKey)>, Outage>;
-}
-
-/// A row that was put aside although no capture table holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// Its key.
-    pub key: String,
-    /// How often it was tried.
-    pub attempts: i64,
-    /// Why it was put aside.
-    pub reason: String,
 }
 
 /// What came of some rows.
@@ -203,6 +194,11 @@ impl Tally {
     /// Whether nothing happened that anybody would want to hear of.
     pub fn is_quiet(&self) -> bool {
         self.registered + self.changed + self.parked + self.put_off + self.lost == 0
+    }
+
+    /// Whether every row is as it was last seen, or older than the first run: a poll meets the same ones again and again.
+    pub fn is_nothing_new(&self) -> bool {
+        self.seen == self.known + self.older
     }
 
     /// Rows that were taken note of.

@@ -1,11 +1,9 @@
 //! A table on which no trigger may be made, page by page in the order (`updated_at`, key).
 
-use std::collections::HashSet;
-
 use futures_util::future::join_all;
 
 use super::look::{Judged, Met};
-use super::{AT_ONCE, Desk, Outage, Tally};
+use super::{AT_ONCE, Desk, Outage, Tally, failed};
 use crate::bus::CommandBus;
 use crate::intake::row::{MalformedRow, SourceRow};
 
@@ -39,7 +37,9 @@ impl<B: CommandBus> Desk<'_, B> {
         if rows.is_empty() {
             return Ok(tally);
         }
-        let aside: HashSet<String> = self.ledger.aside().await?.into_iter().map(|row| row.key).collect();
+        let keys: Vec<&str> =
+            rows.iter().filter_map(|row| row.as_ref().ok()).map(|row| row.key.as_str()).collect();
+        let aside = self.ledger.aside(&keys).await?;
         for some in rows.chunks(AT_ONCE) {
             for (row, one) in some.iter().zip(join_all(some.iter().map(|row| self.row(row, met))).await) {
                 let (one, readable) = one?;
@@ -65,10 +65,12 @@ impl<B: CommandBus> Desk<'_, B> {
             }
         };
         let read = self.read(row);
-        let tally = match self.judge(row, &read, met).await? {
-            Judged::Known => Tally { seen: 1, known: 1, ..Tally::default() },
-            Judged::Older => Tally { seen: 1, older: 1, ..Tally::default() },
-            Judged::News => {
+        let tally = match self.judge(row, &read, met).await {
+            // One member whose events cannot be read keeps nobody else from being heard of.
+            Err(error) => return Ok((self.settled(&row.key, failed(&error.into())).await?, false)),
+            Ok(Judged::Known) => Tally { seen: 1, known: 1, ..Tally::default() },
+            Ok(Judged::Older) => Tally { seen: 1, older: 1, ..Tally::default() },
+            Ok(Judged::News) => {
                 let tally = super::looked(self, &row.key).await?;
                 return Ok((tally, tally.parked == 0 && tally.noted() > 0));
             }

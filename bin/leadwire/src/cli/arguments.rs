@@ -26,7 +26,7 @@ pub(crate) use deliveries::{
 pub(crate) use events::{EventsCommand, EventsExport, EventsReplay, EventsShow, EventsTail, Personal};
 pub(crate) use intake::{
     IntakeCheck, IntakeCommand, IntakeImport, IntakeInstall, IntakeParked, IntakeReconcile, IntakeRetry,
-    IntakeRun, IntakeStatus, IntakeUninstall, ModeArgument, Which,
+    IntakeRun, IntakeStatistics, IntakeStatus, IntakeUninstall, ModeArgument, Which,
 };
 pub(crate) use projections::{
     ProjectionsCommand, ProjectionsList, ProjectionsRebuild, ProjectionsResume, ProjectionsRollback,

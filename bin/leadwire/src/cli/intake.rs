@@ -5,6 +5,7 @@
 mod choose;
 mod import;
 mod rows;
+mod statistics;
 mod work;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(crate) async fn run(config: Option<PathBuf>, command: IntakeCommand) -> Resu
         IntakeCommand::Uninstall(arguments) => uninstall(config, &arguments).await,
         IntakeCommand::Check(arguments) => check(config, &arguments).await,
         IntakeCommand::Status(arguments) => work::status(config, &arguments).await,
+        IntakeCommand::Statistics(arguments) => statistics::show(config, &arguments).await,
         IntakeCommand::Run(arguments) => work::run(config, &arguments).await,
         IntakeCommand::Reconcile(arguments) => work::reconcile(config, &arguments).await,
         IntakeCommand::Parked(arguments) => rows::parked(config, &arguments).await,

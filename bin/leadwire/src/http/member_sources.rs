@@ -1,23 +1,25 @@
-//! `/api/intake/sources`: the databases that members are captured from, how far each is and what came of it; and
-//! `/api/wecom/manual-check` with system S's JSON (existing-systems.md section 7.4).
+//! `/api/intake/sources`: the databases that members are captured from, how far each is and what came of it;
+//! `/api/intake/statistics`: how many members came by every way there is; and `/api/wecom/manual-check` with system S's JSON (existing-systems.md section 7.4).
 //!
 //! No request speaks to a source: it rings at the worker of this process and looks how it went, or reads what the workers
 //! of all processes wrote down.
 
 mod metrics;
+mod statistics;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use application::access::{Action, allows};
-use application::intake::worker::Tally;
+use application::intake::worker::{Held, Tally};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use infrastructure::db::DbError;
 use infrastructure::intake::{self, Asked, IntakeWorker, SourceState};
-use projections::queries::members::{self, SourceCount};
+use projections::queries::members::statistics::{self as counted, SourceCount};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -44,7 +46,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(check, check_by_get))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(statistics::count))
+        .routes(routes!(check, check_by_get))
 }
 
 /// A source of members 会员来源: one table of another database.
@@ -75,10 +80,15 @@ pub struct MemberSourceDocument {
     waiting: i64,
     /// Rows put aside.
     parked: i64,
-    /// Age of the oldest row that waits, in seconds; it grows while nobody can look.
+    /// For how many seconds the oldest row could have been worked on; it grows while nobody can look. Rows that wait for
+    /// their next attempt do not count.
     oldest_seconds: Option<i64>,
-    /// Whether that is more than somebody should let pass.
+    /// Whether somebody should look.
     alarm: bool,
+    /// Why: a row waits too long, no run has ended well for too long, or a comparison held deletions.
+    alarm_reason: Option<String>,
+    /// Members whose rows the last comparison missed in such numbers that it deleted nobody; `null` when it did not.
+    held: Option<HeldMembers>,
     /// Sums over all runs: rows that were looked at.
     rows_seen: i64,
     /// Members who were not known.
@@ -95,14 +105,24 @@ pub struct MemberSourceDocument {
     members_active: i64,
 }
 
+/// Members whom a comparison did not delete.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HeldMembers {
+    /// Members whose rows are gone.
+    gone: u64,
+    /// Members of the table that are known.
+    known: u64,
+}
+
 impl MemberSourceDocument {
     fn of(state: SourceState, count: Option<&SourceCount>, alarm_age: Duration, now: DateTime<Utc>) -> Self {
-        let oldest_seconds = state.oldest_at(now);
-        let waits = oldest_seconds.max(state.silent_seconds(now));
-        let alarm = waits.is_some_and(|age| u64::try_from(age).unwrap_or(0) >= alarm_age.as_secs());
+        let alarm = state.alarm(now, alarm_age);
         Self {
-            oldest_seconds,
-            alarm,
+            oldest_seconds: state.oldest_at(now),
+            alarm: alarm.is_some(),
+            alarm_reason: alarm.map(|alarm| alarm.to_string()),
+            held: state.held().map(|Held { gone, known }| HeldMembers { gone, known }),
+            parked: state.aside(),
             source: state.source,
             table: state.table_name,
             mode: state.mode,
@@ -112,7 +132,6 @@ impl MemberSourceDocument {
             failure: state.failure,
             reconciled_at: state.reconciled_at.map(Millis),
             waiting: state.waiting,
-            parked: state.aside,
             rows_seen: state.rows_seen,
             registered: state.registered,
             changed: state.changed,
@@ -127,7 +146,7 @@ impl MemberSourceDocument {
 /// Every source that a run was ever begun on.
 pub(super) async fn documents(app: &App) -> Result<Vec<MemberSourceDocument>, DbError> {
     let (states, now) = (intake::all(&app.db).await?, app.clock.now());
-    let counts = members::sources(&app.db).await?;
+    let counts = counted::sources(&app.db).await?;
     let counts: BTreeMap<&str, &SourceCount> =
         counts.iter().map(|count| (count.source.as_str(), count)).collect();
     let alarm_of = |name: &str| {
@@ -200,7 +219,7 @@ fn told(worked: Worked, now: DateTime<Utc>) -> Value {
             return json!({ "success": true, "message": "检查仍在后台进行", "checked": missed });
         }
         Some(obstacle) if missed == 0 => {
-            return json!({ "success": false, "message": obstacle.reason(), "checked": 0 });
+            return json!({ "success": false, "message": obstacle.to_string(), "checked": 0 });
         }
         None if missed == 0 => {
             return json!({ "success": true, "message": "没有遗漏的会员", "checked": 0 });
@@ -213,7 +232,7 @@ fn told(worked: Worked, now: DateTime<Utc>) -> Value {
         "failed": rows.parked,
         "timestamp": iso(now),
     });
-    let message = worked.obstacle.map_or("检查完成", Obstacle::reason);
+    let message = worked.obstacle.map_or_else(|| "检查完成".to_owned(), |obstacle| obstacle.to_string());
     json!({ "success": worked.obstacle.is_none(), "message": message, "statistics": statistics })
 }
 
@@ -224,17 +243,24 @@ pub(super) enum Obstacle {
     Late,
     /// No worker runs in this process, although sources are configured.
     Absent,
+    /// So many rows are gone that nobody was deleted.
+    Held(Held),
     /// A source or our database cannot be used.
     Failed,
 }
 
-impl Obstacle {
-    /// For whoever called.
-    pub(super) const fn reason(self) -> &'static str {
+/// For whoever called.
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Late => "会员来源仍在后台处理，尚未完成",
-            Self::Absent => "本进程不采集会员，未检查会员来源，请调用运行 worker 的进程",
-            Self::Failed => "会员来源或数据库暂时不可用，本次未完成，恢复后会自动继续",
+            Self::Late => f.write_str("会员来源仍在后台处理，尚未完成"),
+            Self::Absent => f.write_str("本进程不采集会员，未检查会员来源，请调用运行 worker 的进程"),
+            Self::Held(Held { gone, known }) => write!(
+                f,
+                "来源表中找不到 {gone} 名会员（已知 {known} 名），为防误删未作删除；若数据有误请恢复后重新检查，\
+                 确认已删除请运行 leadwire intake reconcile --accept-deletions"
+            ),
+            Self::Failed => f.write_str("会员来源或数据库暂时不可用，本次未完成，恢复后会自动继续"),
         }
     }
 }
@@ -274,10 +300,11 @@ async fn run(worker: &IntakeWorker, asked: Asked, deadline: Instant) -> Worked {
     let now = *ended.borrow();
     let tally = if asked.compare { now.compared.since(before.compared) } else { now.all.since(before.all) };
     // Whoever waits for a source that is away is late as well.
+    let held = now.held.filter(|_| asked.compare).map(Obstacle::Held);
     let obstacle = match (now.failed, in_time) {
         (true, _) => Some(Obstacle::Failed),
         (false, false) => Some(Obstacle::Late),
-        (false, true) => None,
+        (false, true) => held,
     };
     Worked { tally, obstacle }
 }
@@ -288,15 +315,21 @@ mod tests {
 
     #[test]
     fn nobody_is_told_that_nothing_was_missed_unless_somebody_looked() {
+        const FAILED: &str = "会员来源或数据库暂时不可用，本次未完成，恢复后会自动继续";
         let quiet = Tally { seen: 3, known: 3, ..Tally::default() };
         let found = Tally { seen: 4, known: 1, registered: 2, parked: 1, ..Tally::default() };
         for (tally, obstacle, success, message) in [
             (quiet, None, true, "没有遗漏的会员"),
             (quiet, Some(Obstacle::Late), true, "检查仍在后台进行"),
-            (quiet, Some(Obstacle::Absent), false, Obstacle::Absent.reason()),
-            (quiet, Some(Obstacle::Failed), false, Obstacle::Failed.reason()),
+            (
+                quiet,
+                Some(Obstacle::Absent),
+                false,
+                "本进程不采集会员，未检查会员来源，请调用运行 worker 的进程",
+            ),
+            (quiet, Some(Obstacle::Failed), false, FAILED),
             (found, None, true, "检查完成"),
-            (found, Some(Obstacle::Failed), false, Obstacle::Failed.reason()),
+            (found, Some(Obstacle::Failed), false, FAILED),
         ] {
             let told = told(Worked { tally, obstacle }, DateTime::UNIX_EPOCH);
             assert_eq!((&told["success"], &told["message"]), (&json!(success), &json!(message)));
@@ -312,6 +345,14 @@ mod tests {
     #[test]
     fn the_worst_obstacle_is_told() {
         assert!(None < Some(Obstacle::Late));
-        assert!(Obstacle::Late < Obstacle::Absent && Obstacle::Absent < Obstacle::Failed);
+        let held = Obstacle::Held(Held { gone: 60, known: 100 });
+        assert!(Obstacle::Late < Obstacle::Absent && Obstacle::Absent < held && held < Obstacle::Failed);
+        let told = told(Worked { tally: Tally::default(), obstacle: Some(held) }, DateTime::UNIX_EPOCH);
+        let message = told["message"].as_str().unwrap();
+        assert!(
+            message.contains("60 名会员（已知 100 名）") && message.contains("--accept-deletions"),
+            "{message}"
+        );
+        assert_eq!(told["success"], false);
     }
 }

@@ -1,9 +1,13 @@
 //! Signed messages of members: who is believed, once, and what becomes of each row.
 
+use application::bus::{Draft, NewEvent, StreamAppend};
 use axum::http::Method;
+use domain::member::SourceKey;
 use domain::staff::Role;
+use domain::{Actor, CommandId, MemberId, Metadata};
 use infrastructure::signed_messages::MessageKey;
 use secrecy::SecretString;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::kit::{Person, Reply, Service};
@@ -192,6 +196,45 @@ async fn each_row_is_answered_for_itself_and_the_same_again_changes_nothing() {
     let bad = send(&service, &signed(&service, &token, 5, rows(&json!([{ "city": "x" }])))).await;
     assert_eq!(bad.problem(), (422, "MEMBER_ROWS_REFUSED"));
     assert_eq!(bad.body["error"]["details"]["results"][0]["errors"][0]["path"], "id");
+    service.stop().await;
+}
+
+/// A program to come wrote something about one of the members.
+async fn write_what_nobody_can_read(service: &Service, key: u32) {
+    let key = SourceKey { source: "signup".into(), table: "webhook".into(), key: key.to_string() };
+    let payload = to_raw_value(&json!({})).unwrap();
+    let event = NewEvent { event_type: "MemberPromoted", schema_version: 1, payload };
+    let streams = vec![StreamAppend {
+        stream: MemberId::of_row(&key).into(),
+        expected: 0,
+        events: vec![event],
+        because: None,
+    }];
+    let metadata = Metadata {
+        command: CommandId(uuid::Uuid::from_u128(7)),
+        correlation: "test".into(),
+        causation: None,
+        actor: Actor::System("test".into()),
+    };
+    let app = service.running.app();
+    let draft = Draft { metadata, recorded_at: app.clock.now(), streams, guards: vec![], receipt: None };
+    app.bus.log().append(draft).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_member_that_cannot_be_read_costs_the_others_of_its_message_nothing() {
+    let (service, _, token) = start().await;
+    write_what_nobody_can_read(&service, 2).await;
+    let batch = json!([row(1), row(2), row(3)]);
+    let reply = send(&service, &signed(&service, &token, 0, rows(&batch))).await;
+    let results = &reply.data()["results"];
+    let outcomes: Vec<&Value> = results.as_array().unwrap().iter().map(|row| &row["outcome"]).collect();
+    assert_eq!(outcomes, ["registered", "refused", "registered"]);
+    let error = &results[1]["errors"][0];
+    assert_eq!((&error["path"], &error["code"]), (&json!(""), &json!("unreadable")));
+    assert!(error["message"].as_str().unwrap().contains("无法读取"), "{error}");
+    let alone = send(&service, &signed(&service, &token, 1, rows(&json!([row(2)])))).await;
+    assert_eq!(alone.problem(), (422, "MEMBER_ROWS_REFUSED"));
     service.stop().await;
 }
 

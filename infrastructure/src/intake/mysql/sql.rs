@@ -6,6 +6,7 @@
 //! rows to take away are found by a question first and then named one by one.
 
 use crate::intake::database::Statements;
+use crate::intake::sql::{MAY_DELETE, MAY_UPDATE};
 
 macro_rules! candidates {
     ($order:literal) => {
@@ -52,22 +53,38 @@ UPDATE leadwire_capture SET state = 'P', reason = ?, ended_at = UTC_TIMESTAMP(6)
 WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
 const RELEASE: &str = "
 UPDATE leadwire_capture
-SET not_before = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), reason = ?, attempts = attempts - ?,
-    leased_until = NULL, lease = NULL
+SET not_before = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL ? SECOND), reason = ?, leased_until = NULL, lease = NULL
+WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
+const GIVE_BACK: &str = "
+UPDATE leadwire_capture SET attempts = attempts - 1, reason = ?, leased_until = NULL, lease = NULL
 WHERE table_name = ? AND id = ? AND lease = ? AND state = 'W'";
 const PARKED: &str = captured!("AND state = 'P' AND id > ? ORDER BY id LIMIT ?");
-const RETRY_ALL: &str = "
-UPDATE leadwire_capture FORCE INDEX (PRIMARY) SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
-WHERE table_name = ? AND state = 'P'";
-const RETRY_SOME: &str = "
-UPDATE leadwire_capture FORCE INDEX (PRIMARY) SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
-WHERE table_name = ? AND state = 'P' AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0";
-const STATUS: &str = "
-SELECT CAST(COUNT(CASE WHEN state = 'W' THEN 1 END) AS CHAR),
-       CAST(COUNT(CASE WHEN state = 'W' AND leased_until > UTC_TIMESTAMP(6) THEN 1 END) AS CHAR),
-       CAST(COUNT(CASE WHEN state = 'P' THEN 1 END) AS CHAR),
-       CAST(COUNT(CASE WHEN state = 'D' THEN 1 END) AS CHAR),
-       CAST(TIMESTAMPDIFF(SECOND, MIN(CASE WHEN state = 'W' THEN captured_at END), UTC_TIMESTAMP(6)) AS CHAR)
+/// What was put aside may be worked on from now on: nobody waited for it before.
+macro_rules! retry {
+    ($which:literal) => {
+        concat!(
+            "UPDATE leadwire_capture FORCE INDEX (PRIMARY) SET state = 'W', attempts = 0, lease = NULL, ",
+            "not_before = UTC_TIMESTAMP(6), ended_at = NULL WHERE table_name = ? AND state = 'P'",
+            $which
+        )
+    };
+}
+
+const RETRY_ALL: &str = retry!("");
+const RETRY_SOME: &str = retry!(" AND FIND_IN_SET(CAST(id AS CHAR), ?) > 0");
+/// Walks rows that nobody finished only. A row that waits for its next attempt, and one behind it, is not late.
+const BACKLOG: &str = "
+SELECT CAST(COUNT(CASE WHEN c.state = 'W' THEN 1 END) AS CHAR),
+       CAST(COUNT(CASE WHEN c.state = 'P' THEN 1 END) AS CHAR),
+       CAST(TIMESTAMPDIFF(SECOND, MIN(
+         CASE WHEN c.state = 'W' AND (c.not_before IS NULL OR c.not_before <= UTC_TIMESTAMP(6)) AND NOT EXISTS (
+           SELECT 1 FROM leadwire_capture e WHERE e.table_name = c.table_name AND e.row_key = c.row_key
+              AND e.state = 'W' AND e.id < c.id AND e.not_before > UTC_TIMESTAMP(6))
+         THEN COALESCE(c.not_before, c.captured_at) END), UTC_TIMESTAMP(6)) AS CHAR)
+FROM leadwire_capture c WHERE c.table_name = ? AND c.state IN ('W', 'P')";
+const HISTORY: &str = "
+SELECT CAST(COUNT(CASE WHEN state = 'W' AND leased_until > UTC_TIMESTAMP(6) THEN 1 END) AS CHAR),
+       CAST(COUNT(CASE WHEN state = 'D' THEN 1 END) AS CHAR)
 FROM leadwire_capture WHERE table_name = ?";
 /// Which rows to take away; a question, unlike on the other engines.
 pub(in crate::intake) const PURGE: &str = "
@@ -86,8 +103,6 @@ const UNFINISHED: &str = "
 SELECT CAST(COUNT(*) AS CHAR) FROM leadwire_capture WHERE table_name = ? AND state IN ('W', 'P')";
 const ALL_UNFINISHED: &str = "
 SELECT CAST(COUNT(*) AS CHAR) FROM leadwire_capture WHERE state IN ('W', 'P')";
-const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
-const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
 
 pub(in crate::intake) const COLUMNS: &str = "
 SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE,
@@ -134,10 +149,12 @@ pub(in crate::intake) const ALL: Statements = Statements {
     done: DONE,
     park: PARK,
     release: RELEASE,
+    give_back: GIVE_BACK,
     parked: PARKED,
     retry_all: RETRY_ALL,
     retry_some: RETRY_SOME,
-    status: STATUS,
+    backlog: BACKLOG,
+    history: HISTORY,
     purge: PURGE,
     arrived: ARRIVED,
     unfinished: UNFINISHED,
@@ -149,32 +166,7 @@ pub(in crate::intake) const ALL: Statements = Statements {
 };
 
 /// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
-pub const STATEMENTS: [&str; 27] = [
-    OLDEST,
-    NEWEST,
-    LEASE,
-    CLAIMED,
-    DONE,
-    PARK,
-    RELEASE,
-    PARKED,
-    RETRY_ALL,
-    RETRY_SOME,
-    STATUS,
-    PURGE,
-    ARRIVED,
-    UNFINISHED,
-    ALL_UNFINISHED,
-    MAY_UPDATE,
-    MAY_DELETE,
-    BESIDE,
-    COLUMNS,
-    UNIQUE,
-    TABLE,
-    TRIGGERS,
-    PURGED,
-    CURRENT_USER,
-    MAY_SEE_ACCOUNTS,
-    HAS_ACCOUNT,
-    HAS_RIGHT,
-];
+pub fn statements() -> Vec<&'static str> {
+    [ALL.every(), vec![PURGED, UNIQUE, TABLE, CURRENT_USER, MAY_SEE_ACCOUNTS, HAS_ACCOUNT, HAS_RIGHT]]
+        .concat()
+}

@@ -1,6 +1,7 @@
 //! The statements on the capture table, for PostgreSQL. The connection's search path finds it.
 
 use crate::intake::database::Statements;
+use crate::intake::sql::{ALL_UNFINISHED, ARRIVED, MAY_DELETE, MAY_UPDATE, UNFINISHED};
 
 macro_rules! candidates {
     ($order:literal) => {
@@ -48,37 +49,41 @@ UPDATE leadwire_capture SET state = 'P', reason = $1, ended_at = now(), leased_u
 WHERE table_name = $2 AND id = $3 AND lease = $4 AND state = 'W'";
 const RELEASE: &str = "
 UPDATE leadwire_capture
-SET not_before = now() + make_interval(secs => $1), reason = $2, attempts = attempts - $3,
-    leased_until = NULL, lease = NULL
-WHERE table_name = $4 AND id = $5 AND lease = $6 AND state = 'W'";
+SET not_before = now() + make_interval(secs => $1), reason = $2, leased_until = NULL, lease = NULL
+WHERE table_name = $3 AND id = $4 AND lease = $5 AND state = 'W'";
+const GIVE_BACK: &str = "
+UPDATE leadwire_capture SET attempts = attempts - 1, reason = $1, leased_until = NULL, lease = NULL
+WHERE table_name = $2 AND id = $3 AND lease = $4 AND state = 'W'";
 const PARKED: &str = captured!("AND state = 'P' AND id > $2 ORDER BY id LIMIT $3");
-const RETRY_ALL: &str = "
-UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
-WHERE table_name = $1 AND state = 'P'";
-const RETRY_SOME: &str = "
-UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
-WHERE table_name = $1 AND state = 'P' AND CAST(id AS TEXT) = ANY(string_to_array($2, ','))";
-const STATUS: &str = "
-SELECT CAST(COUNT(*) FILTER (WHERE state = 'W') AS TEXT),
-       CAST(COUNT(*) FILTER (WHERE state = 'W' AND leased_until > now()) AS TEXT),
-       CAST(COUNT(*) FILTER (WHERE state = 'P') AS TEXT),
-       CAST(COUNT(*) FILTER (WHERE state = 'D') AS TEXT),
-       CAST(CAST(floor(extract(epoch FROM now() - MIN(captured_at) FILTER (WHERE state = 'W'))) AS BIGINT) AS TEXT)
+/// What was put aside may be worked on from now on: nobody waited for it before.
+macro_rules! retry {
+    ($which:literal) => {
+        concat!(
+            "UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = now(), ended_at = NULL ",
+            "WHERE table_name = $1 AND state = 'P'",
+            $which
+        )
+    };
+}
+
+const RETRY_ALL: &str = retry!("");
+const RETRY_SOME: &str = retry!(" AND CAST(id AS TEXT) = ANY(string_to_array($2, ','))");
+/// Walks rows that nobody finished only. A row that waits for its next attempt, and one behind it, is not late.
+const BACKLOG: &str = "
+SELECT CAST(COUNT(*) FILTER (WHERE c.state = 'W') AS TEXT), CAST(COUNT(*) FILTER (WHERE c.state = 'P') AS TEXT),
+       CAST(CAST(floor(extract(epoch FROM now() - MIN(COALESCE(c.not_before, c.captured_at)) FILTER (
+         WHERE c.state = 'W' AND (c.not_before IS NULL OR c.not_before <= now()) AND NOT EXISTS (
+           SELECT 1 FROM leadwire_capture e WHERE e.table_name = c.table_name AND e.row_key = c.row_key
+              AND e.state = 'W' AND e.id < c.id AND e.not_before > now())))) AS BIGINT) AS TEXT)
+FROM leadwire_capture c WHERE c.table_name = $1 AND c.state IN ('W', 'P')";
+const HISTORY: &str = "
+SELECT CAST(COUNT(*) FILTER (WHERE state = 'W' AND leased_until > now()) AS TEXT),
+       CAST(COUNT(*) FILTER (WHERE state = 'D') AS TEXT)
 FROM leadwire_capture WHERE table_name = $1";
 const PURGE: &str = "
 DELETE FROM leadwire_capture WHERE id IN (
   SELECT id FROM leadwire_capture
   WHERE table_name = $1 AND state = 'D' AND ended_at <= now() - make_interval(secs => $2) ORDER BY id LIMIT $3)";
-const ARRIVED: &str = "
-SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture
-WHERE table_name = $1 AND row_key = $2 AND operation = $3 AND state = 'W'";
-const UNFINISHED: &str = "
-SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE table_name = $1 AND state IN ('W', 'P')";
-const ALL_UNFINISHED: &str = "
-SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE state IN ('W', 'P')";
-const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
-const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
-
 /// A column whose default takes a number from a sequence counts as one that must be given: a probe takes none.
 pub(in crate::intake) const COLUMNS: &str = "
 SELECT CAST(a.attname AS TEXT), CAST(t.typname AS TEXT), quote_ident(n.nspname) || '.' || quote_ident(t.typname),
@@ -162,10 +167,12 @@ pub(in crate::intake) const ALL: Statements = Statements {
     done: DONE,
     park: PARK,
     release: RELEASE,
+    give_back: GIVE_BACK,
     parked: PARKED,
     retry_all: RETRY_ALL,
     retry_some: RETRY_SOME,
-    status: STATUS,
+    backlog: BACKLOG,
+    history: HISTORY,
     purge: PURGE,
     arrived: ARRIVED,
     unfinished: UNFINISHED,
@@ -177,28 +184,6 @@ pub(in crate::intake) const ALL: Statements = Statements {
 };
 
 /// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
-pub const STATEMENTS: [&str; 23] = [
-    OLDEST,
-    NEWEST,
-    LEASE,
-    CLAIMED,
-    DONE,
-    PARK,
-    RELEASE,
-    PARKED,
-    RETRY_ALL,
-    RETRY_SOME,
-    STATUS,
-    PURGE,
-    ARRIVED,
-    UNFINISHED,
-    ALL_UNFINISHED,
-    MAY_UPDATE,
-    MAY_DELETE,
-    BESIDE,
-    COLUMNS,
-    UNIQUE,
-    TRIGGERS,
-    SCHEMA,
-    ACCOUNTS,
-];
+pub fn statements() -> Vec<&'static str> {
+    [ALL.every(), vec![UNIQUE, SCHEMA, ACCOUNTS]].concat()
+}

@@ -1,6 +1,7 @@
 //! The statements on the capture table, for SQLite.
 
 use crate::intake::database::Statements;
+use crate::intake::sql::{ALL_UNFINISHED, ARRIVED, MAY_DELETE, MAY_UPDATE, UNFINISHED};
 
 /// Now, as the capture table writes moments: text whose order is the order of time.
 macro_rules! now {
@@ -62,24 +63,41 @@ const PARK: &str = concat!(
 );
 const RELEASE: &str = "
 UPDATE leadwire_capture
-SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1 || ' seconds'), reason = ?2,
-    attempts = attempts - ?3, leased_until = NULL, lease = NULL
-WHERE table_name = ?4 AND id = ?5 AND lease = ?6 AND state = 'W'";
+SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?1 || ' seconds'), reason = ?2, leased_until = NULL, lease = NULL
+WHERE table_name = ?3 AND id = ?4 AND lease = ?5 AND state = 'W'";
+const GIVE_BACK: &str = "
+UPDATE leadwire_capture SET attempts = attempts - 1, reason = ?1, leased_until = NULL, lease = NULL
+WHERE table_name = ?2 AND id = ?3 AND lease = ?4 AND state = 'W'";
 const PARKED: &str = captured!("AND state = 'P' AND id > ?2 ORDER BY id LIMIT ?3");
-const RETRY_ALL: &str = "
-UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
-WHERE table_name = ?1 AND state = 'P'";
-const RETRY_SOME: &str = "
-UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, not_before = NULL, ended_at = NULL
-WHERE table_name = ?1 AND state = 'P' AND instr(',' || ?2 || ',', ',' || id || ',') > 0";
-const STATUS: &str = concat!(
-    "SELECT CAST(COUNT(*) FILTER (WHERE state = 'W') AS TEXT), ",
-    "CAST(COUNT(*) FILTER (WHERE state = 'W' AND leased_until > ",
+/// What was put aside may be worked on from now on: nobody waited for it before.
+macro_rules! retry {
+    ($which:literal) => {
+        concat!(
+            "UPDATE leadwire_capture SET state = 'W', attempts = 0, lease = NULL, ended_at = NULL, not_before = ",
+            now!(),
+            " WHERE table_name = ?1 AND state = 'P'",
+            $which
+        )
+    };
+}
+
+const RETRY_ALL: &str = retry!("");
+const RETRY_SOME: &str = retry!(" AND instr(',' || ?2 || ',', ',' || id || ',') > 0");
+/// Walks rows that nobody finished only. A row that waits for its next attempt, and one behind it, is not late.
+const BACKLOG: &str = concat!(
+    "SELECT CAST(COUNT(*) FILTER (WHERE c.state = 'W') AS TEXT), CAST(COUNT(*) FILTER (WHERE c.state = 'P') AS TEXT), ",
+    "CAST(unixepoch('now') - unixepoch(MIN(COALESCE(c.not_before, c.captured_at)) FILTER (",
+    "WHERE c.state = 'W' AND (c.not_before IS NULL OR c.not_before <= ",
     now!(),
-    ") AS TEXT), CAST(COUNT(*) FILTER (WHERE state = 'P') AS TEXT), ",
-    "CAST(COUNT(*) FILTER (WHERE state = 'D') AS TEXT), ",
-    "CAST(unixepoch('now') - unixepoch(MIN(captured_at) FILTER (WHERE state = 'W')) AS TEXT) ",
-    "FROM leadwire_capture WHERE table_name = ?1"
+    ") AND NOT EXISTS (SELECT 1 FROM leadwire_capture e WHERE e.table_name = c.table_name ",
+    "AND e.row_key = c.row_key AND e.state = 'W' AND e.id < c.id AND e.not_before > ",
+    now!(),
+    "))) AS TEXT) FROM leadwire_capture c WHERE c.table_name = ?1 AND c.state IN ('W', 'P')"
+);
+const HISTORY: &str = concat!(
+    "SELECT CAST(COUNT(*) FILTER (WHERE state = 'W' AND leased_until > ",
+    now!(),
+    ") AS TEXT), CAST(COUNT(*) FILTER (WHERE state = 'D') AS TEXT) FROM leadwire_capture WHERE table_name = ?1"
 );
 /// The newest row stays: SQLite would give its number to the next one.
 const PURGE: &str = "
@@ -88,16 +106,6 @@ DELETE FROM leadwire_capture WHERE id IN (
   WHERE table_name = ?1 AND state = 'D' AND ended_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || ?2 || ' seconds')
     AND id < (SELECT MAX(id) FROM leadwire_capture)
   ORDER BY id LIMIT ?3)";
-const ARRIVED: &str = "
-SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture
-WHERE table_name = ?1 AND row_key = ?2 AND operation = ?3 AND state = 'W'";
-const UNFINISHED: &str = "
-SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE table_name = ?1 AND state IN ('W', 'P')";
-const ALL_UNFINISHED: &str = "
-SELECT CAST(COUNT(*) AS TEXT) FROM leadwire_capture WHERE state IN ('W', 'P')";
-const MAY_UPDATE: &str = "UPDATE leadwire_capture SET attempts = attempts WHERE id < 0";
-const MAY_DELETE: &str = "DELETE FROM leadwire_capture WHERE id < 0";
-
 pub(in crate::intake) const COLUMNS: &str = "
 SELECT x.name, x.type, CAST(x.\"notnull\" AS TEXT), CAST(x.dflt_value IS NOT NULL AS TEXT), CAST(x.pk AS TEXT),
        CAST(x.hidden AS TEXT)
@@ -123,10 +131,12 @@ pub(in crate::intake) const ALL: Statements = Statements {
     done: DONE,
     park: PARK,
     release: RELEASE,
+    give_back: GIVE_BACK,
     parked: PARKED,
     retry_all: RETRY_ALL,
     retry_some: RETRY_SOME,
-    status: STATUS,
+    backlog: BACKLOG,
+    history: HISTORY,
     purge: PURGE,
     arrived: ARRIVED,
     unfinished: UNFINISHED,
@@ -138,26 +148,29 @@ pub(in crate::intake) const ALL: Statements = Statements {
 };
 
 /// Every statement that runs on a source, for the test that prepares them where Leadwire is installed.
-pub const STATEMENTS: [&str; 21] = [
-    OLDEST,
-    NEWEST,
-    LEASE,
-    CLAIMED,
-    DONE,
-    PARK,
-    RELEASE,
-    PARKED,
-    RETRY_ALL,
-    RETRY_SOME,
-    STATUS,
-    PURGE,
-    ARRIVED,
-    UNFINISHED,
-    ALL_UNFINISHED,
-    MAY_UPDATE,
-    MAY_DELETE,
-    BESIDE,
-    COLUMNS,
-    UNIQUE,
-    TRIGGERS,
-];
+pub fn statements() -> Vec<&'static str> {
+    [ALL.every(), vec![UNIQUE]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+    use super::*;
+    use crate::intake::sqlite::triggers::create_capture;
+
+    /// What is asked after every run does not grow with what was finished long ago.
+    #[tokio::test]
+    async fn the_backlog_is_found_without_a_look_at_finished_rows() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        for statement in create_capture() {
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        }
+        let plan = format!("EXPLAIN QUERY PLAN {BACKLOG}");
+        let steps: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(AssertSqlSafe(plan)).bind("members").fetch_all(&mut connection).await.unwrap();
+        let walked = steps.iter().find(|(.., step)| step.contains(" c ")).map(|(.., step)| step.clone());
+        let walked = walked.unwrap_or_default();
+        assert!(walked.starts_with("SEARCH") && walked.contains("table_name=? AND state=?"), "{steps:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What raw SQL of somebody else becomes.
 
-use application::intake::{Engine, Operation};
+use application::intake::{Engine, Operation, parse};
 use rstest::rstest;
 
 use super::world::{World, drain, member};
@@ -32,7 +32,7 @@ async fn every_row_of_two_connections_arrives_once(
     assert!(rows.iter().all(|row| row.operation == Operation::Insert && row.changed.is_empty()));
     assert!(rows.iter().all(|row| row.table == "members"));
     let status = source.status().await.unwrap();
-    assert_eq!((status.waiting, status.done, status.oldest_seconds), (0, 200, None));
+    assert_eq!((status.backlog.waiting, status.done, status.backlog.oldest_seconds), (0, 200, None));
 }
 
 #[rstest]
@@ -92,6 +92,23 @@ async fn a_member_who_becomes_active_later_arrives_twice(
     let seen: Vec<(Operation, Vec<String>)> =
         rows.into_iter().map(|row| (row.operation, row.changed)).collect();
     assert_eq!(seen, [(Operation::Insert, vec![]), (Operation::Update, vec!["status".to_owned()])]);
+}
+
+/// MySQL's `REPLACE INTO` removes a row and writes another one with its key.
+#[tokio::test]
+async fn a_row_that_is_replaced_is_captured_as_removed_and_is_there() {
+    let world = World::empty(Engine::Mysql).await;
+    world.run("CREATE TABLE clients (id INT PRIMARY KEY, name VARCHAR(20))").await;
+    let mapping = "table = 'clients'\nkey = 'id'\n[columns]\nname = 'nickname'";
+    let source = world.source_of(parse("clients.toml", mapping).unwrap());
+    source.install().await.unwrap();
+    world.run("INSERT INTO clients VALUES (1, 'old')").await;
+    drain(&*source).await;
+    world.run("REPLACE INTO clients VALUES (1, 'new')").await;
+    let operations: Vec<Operation> = drain(&*source).await.into_iter().map(|row| row.operation).collect();
+    assert_eq!(operations, [Operation::Delete, Operation::Insert]);
+    let read = source.read("1").await.unwrap().expect("it is there");
+    assert_eq!(read.columns["nickname"].as_deref(), Some("new"));
 }
 
 #[rstest]

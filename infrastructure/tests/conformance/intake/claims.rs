@@ -32,7 +32,7 @@ async fn two_workers_never_hold_the_same_row(
     assert_eq!(taken.iter().collect::<HashSet<_>>().len(), ROWS as usize, "a row was leased twice");
     assert!(claim(&*source, "three").await.is_empty());
     let status = source.status().await.unwrap();
-    assert_eq!((status.waiting, status.leased), (u64::from(ROWS), u64::from(ROWS)));
+    assert_eq!((status.backlog.waiting, status.leased), (u64::from(ROWS), u64::from(ROWS)));
 }
 
 #[rstest]
@@ -93,6 +93,50 @@ async fn the_rows_of_one_member_are_taken_one_after_the_other(
     assert!(after.is_sorted_by_key(|row| row.number));
 }
 
+/// Only a row that somebody could work on grows old; an outage makes none younger.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_waits_for_its_next_attempt_is_not_late(
+    #[values(Engine::Mysql, Engine::Postgres, Engine::Sqlite)] engine: Engine,
+) {
+    const AGED: u64 = 7200;
+    let world = World::fresh(engine).await;
+    let source = world.installed().await;
+    let long_ago = match engine {
+        Engine::Mysql => "DATE_SUB(UTC_TIMESTAMP(6), INTERVAL 7200 SECOND)",
+        Engine::Postgres => "now() - interval '7200 seconds'",
+        Engine::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7200 seconds')",
+    };
+    world.run(&member(1, "ACTIVE")).await;
+    world.run("UPDATE members SET height = 170").await;
+    world.run(&format!("UPDATE leadwire_capture SET captured_at = {long_ago}")).await;
+    let backlog = async || {
+        let backlog = source.backlog().await.unwrap();
+        (backlog.waiting, backlog.parked, backlog.oldest_seconds.map(|seconds| seconds >= AGED))
+    };
+    assert_eq!(backlog().await, (2, 0, Some(true)));
+    let claims = claim(&*source, "worker").await;
+    assert_eq!(backlog().await, (2, 0, Some(true)), "somebody works on it and may die");
+    source.release(&claims[0], 0, "an outage").await.unwrap();
+    assert_eq!(backlog().await, (2, 0, Some(true)));
+    let claims = claim(&*source, "worker").await;
+    source.release(&claims[0], 3600, "not now").await.unwrap();
+    assert_eq!(backlog().await, (2, 0, None), "the other one waits behind it");
+    world
+        .run(&format!("UPDATE leadwire_capture SET not_before = {long_ago} WHERE not_before IS NOT NULL"))
+        .await;
+    assert_eq!(backlog().await, (2, 0, Some(true)), "its time has come, and nobody took it");
+    for _ in 0..2 {
+        source.park(&claim(&*source, "worker").await[0], "an unknown code").await.unwrap();
+    }
+    assert_eq!(backlog().await, (0, 2, None));
+    source.retry(None).await.unwrap();
+    assert_eq!(backlog().await, (2, 0, Some(false)), "nobody could work on it before");
+    drain(&*source).await;
+    let status = source.status().await.unwrap();
+    assert_eq!((status.backlog.waiting, status.leased, status.done), (0, 0, 2));
+}
+
 #[rstest]
 #[tokio::test]
 async fn what_is_put_aside_is_seen_and_comes_back_on_demand(
@@ -111,7 +155,7 @@ async fn what_is_put_aside_is_seen_and_comes_back_on_demand(
     assert_eq!((parked[0].reason.as_str(), parked[0].attempts), ("原因 'one' 1", 1));
     assert_eq!(source.parked(parked[0].row.number, 10).await.unwrap().len(), 2);
     assert!(claim(&*source, "worker").await.is_empty());
-    assert_eq!(source.status().await.unwrap().parked, 3);
+    assert_eq!(source.backlog().await.unwrap().parked, 3);
     assert_eq!(source.retry(Some(&[parked[1].row.number, 9999])).await.unwrap(), 1);
     assert_eq!(source.retry(Some(&[])).await.unwrap(), 0);
     assert_eq!(drain(&*source).await.len(), 1);
@@ -152,7 +196,7 @@ async fn what_is_finished_is_taken_away_and_its_number_is_not_given_again(
     assert_eq!(source.purge(3600, 10).await.unwrap(), 0, "not old enough");
     assert_eq!(source.purge(0, 2).await.unwrap(), 2);
     assert_eq!(source.purge(0, 2).await.unwrap(), 1);
-    assert_eq!(source.status().await.unwrap().parked, 1);
+    assert_eq!(source.backlog().await.unwrap().parked, 1);
     source.retry(None).await.unwrap();
     drain(&*source).await;
     source.purge(0, 10).await.unwrap();

@@ -309,7 +309,7 @@ async fn every_statement_prepares_on_mariadb() {
     let world = World::fresh(Engine::Mysql).await;
     world.installed().await;
     let pool = MySqlPool::connect(&world.url).await.unwrap();
-    for statement in mysql::sql::STATEMENTS {
+    for statement in mysql::sql::statements() {
         let prepared = pool.prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
     }
@@ -321,7 +321,7 @@ async fn every_statement_prepares_on_postgres() {
     let world = World::fresh(Engine::Postgres).await;
     world.installed().await;
     let pool = PgPool::connect(&world.url).await.unwrap();
-    for statement in postgres::sql::STATEMENTS {
+    for statement in postgres::sql::statements() {
         let prepared = pool.prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
     }
@@ -333,7 +333,7 @@ async fn every_statement_prepares_on_sqlite() {
     let world = World::fresh(Engine::Sqlite).await;
     world.installed().await;
     let pool = SqlitePool::connect(&world.url).await.unwrap();
-    for statement in sqlite::sql::STATEMENTS {
+    for statement in sqlite::sql::statements() {
         let prepared = pool.prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
     }

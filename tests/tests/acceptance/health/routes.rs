@@ -3,7 +3,7 @@
 
 /// Method and path as the document writes it. Logging out comes last: whoever calls them in this order stays logged in
 /// until then.
-pub(super) const ROUTES: [&str; 162] = [
+pub(super) const ROUTES: [&str; 163] = [
     "DELETE /api/customers/{id}",
     "DELETE /api/members/{id}",
     "DELETE /api/recycle-rules/{id}",
@@ -153,6 +153,7 @@ pub(super) const ROUTES: [&str; 162] = [
     "POST /api/auth/logout",
     "DELETE /api/lead-transfer/rules/{id}",
     "GET /api/intake/sources",
+    "GET /api/intake/statistics",
     "GET /api/wecom/manual-check",
     "POST /api/wecom/manual-check",
     "GET /api/lead-transfer/records",

@@ -54,15 +54,15 @@ async fn a_source_is_captured_worked_off_and_left_as_it_was(
     assert_eq!(story_of(&app, 1).await, ["MemberRegistered"]);
 
     let parked = line.json(&["intake", "parked"]).await;
-    assert!(parked[0]["reason"].as_str().expect("a reason").starts_with("status"), "{parked}");
+    assert!(parked["rows"][0]["reason"].as_str().expect("a reason").starts_with("status"), "{parked}");
     somebody.run("UPDATE members SET status = 'ACTIVE' WHERE member_no = 'M2'").await;
-    let number = parked[0]["number"].to_string();
+    let number = parked["rows"][0]["number"].to_string();
     assert_eq!(line.json(&["intake", "retry", &number]).await["released"], 1);
     let none = line.refused(1, &["intake", "retry", &number]).await;
     assert!(none.contains("leadwire intake parked"), "{none}");
     line.done(&["intake", "run", "--once", "--debug"]).await;
     assert_eq!(story_of(&app, 2).await, ["MemberRegistered", "MemberActivated"]);
-    assert_eq!(line.json(&["intake", "parked"]).await, json!([]));
+    assert_eq!(line.json(&["intake", "parked"]).await["total"], 0);
     let status = line.json(&["intake", "status"]).await;
     assert_eq!((&status[0]["waiting"], &status[0]["sums"]["registered"]), (&json!(0), &json!(2)), "{status}");
 
@@ -71,6 +71,43 @@ async fn a_source_is_captured_worked_off_and_left_as_it_was(
     line.done(&["intake", "uninstall"]).await;
     let gone = line.done(&["intake", "uninstall"]).await;
     assert!(gone.contains("nothing to do"), "{gone}");
+    app.drain().await;
+    app.finish().await;
+}
+
+/// More members than a comparison finds gone without asking.
+const MANY: usize = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn very_many_deletions_are_made_when_somebody_says_so() {
+    let database = SourceDatabase::create(Engine::Sqlite).await;
+    database.installed().await;
+    let app = TestApp::start_with(Postgres, draining(database.url(), &[Role::Api])).await;
+    let line = app.command_line().await;
+    let mut somebody = database.session().await;
+    for number in 1..=MANY {
+        somebody.insert(number, if number > 3 { "ACTIVE" } else { "ASLEEP" }).await;
+    }
+    line.done(&["intake", "run", "--once"]).await;
+    let page = async |skip: &str| {
+        let page = line.json(&["intake", "parked", "--limit", "2", "--skip", skip]).await;
+        (page["total"].clone(), page["rows"].as_array().expect("rows").len())
+    };
+    assert_eq!([page("0").await, page("2").await, page("3").await], [2, 1, 0].map(|rows| (json!(3), rows)));
+
+    somebody.run("DELETE FROM members").await;
+    let held = line.refused(1, &["intake", "reconcile"]).await;
+    assert!(held.contains("60 of 60 known members") && held.contains("--accept-deletions"), "{held}");
+    assert!(app.events_named("MemberDeleted", 0).await.is_empty());
+    let status = line.run(&["intake", "status", "--json"]).await;
+    assert_eq!(status.code, 1, "somebody should look: {status:?}");
+    let status: Value = serde_json::from_str(&status.out).expect("JSON");
+    assert_eq!(status[0]["held"], json!({ "gone": MANY, "known": MANY }));
+    let done = line.done(&["intake", "reconcile", "--accept-deletions"]).await;
+    assert!(done.contains("60 changed"), "{done}");
+    assert_eq!(app.events_named("MemberDeleted", 0).await.len(), MANY);
+    let status = line.json(&["intake", "status"]).await;
+    assert_eq!((&status[0]["held"], &status[0]["alarm"]), (&Value::Null, &json!(false)));
     app.drain().await;
     app.finish().await;
 }

@@ -89,7 +89,7 @@ async fn a_thousand_rows_are_a_thousand_members_and_a_thousand_messages(
     eventually("everybody is known", async || (about_members(&app).await.len() >= 2 * ROWS).then_some(()))
         .await;
     eventually("nothing waits", async || {
-        (source.status().await.expect("a status").waiting == 0).then_some(())
+        (source.backlog().await.expect("a backlog").waiting == 0).then_some(())
     })
     .await;
     let events = about_members(&app).await;

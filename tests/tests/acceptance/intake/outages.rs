@@ -68,8 +68,8 @@ async fn a_sqlite_file_that_somebody_keeps_is_waited_for() {
     somebody.run("COMMIT").await;
     until_told(&app, 1, &["MemberRegistered", "MemberUpdated"]).await;
     until_told(&app, 2, &["MemberRegistered"]).await;
-    let status = source.status().await.expect("a status");
-    assert_eq!((status.waiting, status.parked), (0, 0));
+    let backlog = source.backlog().await.expect("a backlog");
+    assert_eq!((backlog.waiting, backlog.parked), (0, 0));
     app.finish().await;
 }
 
@@ -89,17 +89,17 @@ async fn what_is_captured_while_our_own_database_is_away_waits_in_the_source() {
     somebody.run("UPDATE members SET status = 'INACTIVE'").await;
     somebody.run("UPDATE members SET status = 'ACTIVE', city = '杭州'").await;
     somebody.insert(2, "ACTIVE").await;
-    assert_eq!(source.status().await.expect("a status").waiting, 3);
+    assert_eq!(source.backlog().await.expect("a backlog").waiting, 3);
     assert_eq!(about_members(&app).await.len(), 1);
 
     line.mend();
     until_told(&app, 1, &["MemberRegistered", "MemberUpdated"]).await;
     until_told(&app, 2, &["MemberRegistered"]).await;
     eventually("nothing waits", async || {
-        (source.status().await.expect("a status").waiting == 0).then_some(())
+        (source.backlog().await.expect("a backlog").waiting == 0).then_some(())
     })
     .await;
-    assert_eq!(source.status().await.expect("a status").parked, 0);
+    assert_eq!(source.backlog().await.expect("a backlog").parked, 0);
     app.settle().await;
     worker.stop().await;
     let last = app.second().await;

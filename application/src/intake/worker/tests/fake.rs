@@ -1,6 +1,6 @@
 //! A source, a ledger and a log in memory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -12,8 +12,8 @@ use super::super::*;
 use crate::bus::CommandBus as _;
 use crate::customers::tests::memory::{Memory, ready};
 use crate::intake::{
-    CaptureStatus, Captured, CheckReport, Claim, ClaimOrder, Engine, MalformedRow, Mapping, Mode, Operation,
-    Parked, PollPosition, Polled, Unfinished, parse, read_row,
+    Backlog, CaptureStatus, Captured, CheckReport, Claim, ClaimOrder, Engine, MalformedRow, Mapping, Mode,
+    Operation, Parked, PollPosition, Polled, Unfinished, parse, read_row,
 };
 
 /// A source in memory: rows by key, and captured rows that are claimed in order.
@@ -137,6 +137,10 @@ impl Source for Fake {
         Ok(0)
     }
 
+    async fn backlog(&self) -> Result<Backlog, SourceError> {
+        Ok(Backlog::default())
+    }
+
     async fn status(&self) -> Result<CaptureStatus, SourceError> {
         Ok(CaptureStatus::default())
     }
@@ -216,14 +220,9 @@ impl Ledger for Book {
         Ok(())
     }
 
-    async fn aside(&self) -> Result<Vec<SetAside>, Outage> {
+    async fn aside(&self, keys: &[&str]) -> Result<HashSet<String>, Outage> {
         let aside = self.aside.lock().unwrap();
-        let row = |(key, reason): (&String, &String)| SetAside {
-            key: key.clone(),
-            attempts: 1,
-            reason: reason.clone(),
-        };
-        Ok(aside.iter().map(row).collect())
+        Ok(keys.iter().filter(|key| aside.contains_key(**key)).map(ToString::to_string).collect())
     }
 
     async fn known(&self, after: Option<MemberId>) -> Result<Vec<(MemberId, SourceKey)>, Outage> {
@@ -287,6 +286,13 @@ impl World {
 
     pub(super) fn work(&self) -> Result<Tally, Outage> {
         ready(claimed(&self.desk(), "me", 100, ClaimOrder::OldestFirst))
+    }
+
+    /// A comparison that holds whom it finds gone in great numbers.
+    pub(super) fn compare(desk: &Desk<'_, Memory>) -> (Tally, Option<Held>) {
+        let mut tally = Tally::default();
+        let held = ready(reconciled(desk, Deletions::Held, &mut tally, &|_| {})).unwrap();
+        (tally, held)
     }
 
     pub(super) fn key(key: &str) -> SourceKey {

@@ -33,6 +33,11 @@ pub(crate) enum IntakeCommand {
   leadwire intake status
   leadwire intake status --source crm --json")]
     Status(IntakeStatus),
+    /// Count the members by where they came from, and the codes in their rows that nobody knows
+    #[command(after_help = "Example:
+  leadwire intake statistics
+  leadwire intake statistics --json")]
+    Statistics(IntakeStatistics),
     /// Work off what was captured; a running service does so by itself
     #[command(after_help = "Example:
   leadwire intake run --once
@@ -41,11 +46,13 @@ pub(crate) enum IntakeCommand {
     /// Compare source and store, and take note of what nobody captured
     #[command(after_help = "Example:
   leadwire intake reconcile --source crm
-  leadwire intake reconcile --source crm --all")]
+  leadwire intake reconcile --source crm --all
+  leadwire intake reconcile --source crm --accept-deletions")]
     Reconcile(IntakeReconcile),
     /// Show the rows that were put aside, and why
     #[command(after_help = "Example:
-  leadwire intake parked --source crm")]
+  leadwire intake parked --source crm
+  leadwire intake parked --source crm --skip 100")]
     Parked(IntakeParked),
     /// Let rows that were put aside be tried again
     #[command(after_help = "Example:
@@ -133,6 +140,13 @@ pub(crate) struct IntakeStatus {
     pub(crate) output: Output,
 }
 
+/// Flags of `intake statistics`.
+#[derive(Debug, Args)]
+pub(crate) struct IntakeStatistics {
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 /// Flags of `intake run`.
 #[derive(Debug, Args)]
 pub(crate) struct IntakeRun {
@@ -162,6 +176,9 @@ pub(crate) struct IntakeReconcile {
     /// Take note of members too who registered before the first run on this source
     #[arg(long)]
     pub(crate) all: bool,
+    /// Delete the members whose rows are gone, although they are very many
+    #[arg(long)]
+    pub(crate) accept_deletions: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -174,6 +191,9 @@ pub(crate) struct IntakeParked {
     /// How many, from the oldest on
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub(crate) limit: u32,
+    /// How many to pass over before them
+    #[arg(long, default_value_t = 0)]
+    pub(crate) skip: u64,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
-use application::intake::Mode;
-use application::intake::worker::{Ledger as _, Tally};
-use infrastructure::intake::{IntakeWorker, SourceSettings};
+use application::intake::worker::Tally;
+use application::intake::{Mode, PAGE_ROWS_MAX, SourceError};
+use infrastructure::intake::{ASIDE_PAGE, IntakeWorker, SourceSettings};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::choose::one;
@@ -16,48 +17,118 @@ use crate::cli::open::{self, Opened};
 use crate::cli::say;
 use crate::wiring::intake::tools;
 
+/// Rows that are put aside, as they are shown.
+struct Listed {
+    /// Those of the page.
+    rows: Vec<Value>,
+    /// All there are, as far as they could be counted.
+    total: u64,
+}
+
 /// Shows what was put aside: in the source's capture table, and by polls and comparisons in our database.
 pub(super) async fn parked(config: Option<PathBuf>, arguments: &IntakeParked) -> Result<ExitCode> {
     let settings = open::settings(config.clone())?;
     let source = one(&settings, &arguments.which)?;
-    let mut rows: Vec<Value> = Vec::new();
+    let (skip, limit) = (arguments.skip, u64::from(arguments.limit));
+    let mut listed = Listed { rows: Vec::new(), total: 0 };
     if source.mode == Mode::Triggers {
-        let found = connected(&source)?.parked(i64::MIN, arguments.limit).await;
-        for row in found.map_err(|error| explained(&source, &error))? {
-            rows.push(json!({
-                "number": row.row.number, "key": row.row.key, "operation": row.row.operation.as_str(),
-                "at": row.row.at, "attempts": row.attempts, "reason": row.reason,
-            }));
-        }
+        captured(&source, skip, limit, &mut listed).await.map_err(|error| explained(&source, &error))?;
     }
     match open::for_reading(config).await {
-        Ok(opened) => {
-            for row in worker(&opened, &source)?.ledger().aside().await? {
-                rows.push(json!({
+        Ok(opened) => ours(&opened, &source, skip, limit, &mut listed).await?,
+        Err(error) => {
+            say::remark(format_args!("what polls and comparisons put aside is not known: {error:#}"));
+        }
+    }
+    shown(&listed, arguments)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds those of the capture table.
+async fn captured(
+    source: &SourceSettings,
+    skip: u64,
+    limit: u64,
+    listed: &mut Listed,
+) -> Result<(), SourceError> {
+    let at = infrastructure::intake::open(source.url.expose_secret(), source.mapping.clone())?;
+    let total = at.backlog().await?.parked;
+    listed.total += total;
+    let (mut passed, mut after) = (0, i64::MIN);
+    while passed < total && count(&listed.rows) < limit {
+        let page = at.parked(after, PAGE_ROWS_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = last.row.number;
+        for row in page {
+            passed += 1;
+            if passed > skip && count(&listed.rows) < limit {
+                listed.rows.push(json!({
+                    "number": row.row.number, "key": row.row.key, "operation": row.row.operation.as_str(),
+                    "at": row.row.at, "attempts": row.attempts, "reason": row.reason,
+                }));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds those of our database, which follow.
+async fn ours(
+    opened: &Opened,
+    source: &SourceSettings,
+    skip: u64,
+    limit: u64,
+    listed: &mut Listed,
+) -> Result<()> {
+    let worker = worker(opened, source)?;
+    let state = worker.ledger().state().await?;
+    let mut passed = listed.total;
+    listed.total += state.map_or(0, |state| u64::try_from(state.aside_here).unwrap_or(0));
+    let mut after: Option<String> = None;
+    while passed < listed.total && count(&listed.rows) < limit {
+        let page = worker.ledger().aside_page(after.as_deref(), ASIDE_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        for row in page {
+            passed += 1;
+            if passed > skip && count(&listed.rows) < limit {
+                listed.rows.push(json!({
                     "number": null, "key": row.key, "operation": null, "at": null,
                     "attempts": row.attempts, "reason": row.reason,
                 }));
             }
         }
-        Err(error) => {
-            say::remark(format_args!("what polls and comparisons put aside is not known: {error:#}"));
-        }
     }
+    Ok(())
+}
+
+fn count(rows: &[Value]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
+}
+
+fn shown(listed: &Listed, arguments: &IntakeParked) -> Result<()> {
+    let Listed { rows, total } = listed;
     if arguments.output.json {
-        say::json(&rows)?;
-    } else if rows.is_empty() {
-        say::line("No row is put aside.")?;
-    } else {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        let shown = |value: &Value| if value.is_null() { "-".to_owned() } else { text(value) };
-        let rows: Vec<[String; 5]> = rows
-            .iter()
-            .map(|row| ["number", "key", "operation", "attempts", "reason"].map(|name| shown(&row[name])))
-            .collect();
-        say::table(["NUMBER", "KEY", "", "ATTEMPTS", "WHY"], &rows)?;
-        say::remark("`leadwire intake retry` lets them be tried again.");
+        return say::json(&json!({ "total": total, "skipped": arguments.skip, "rows": rows }));
     }
-    Ok(ExitCode::SUCCESS)
+    if *total == 0 {
+        return say::line("No row is put aside.");
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let shown = |value: &Value| if value.is_null() { "-".to_owned() } else { text(value) };
+    let table: Vec<[String; 5]> = rows
+        .iter()
+        .map(|row| ["number", "key", "operation", "attempts", "reason"].map(|name| shown(&row[name])))
+        .collect();
+    say::table(["NUMBER", "KEY", "", "ATTEMPTS", "WHY"], &table)?;
+    let end = arguments.skip + count(rows);
+    if end < *total {
+        say::remark(format_args!("{} of {total} rows put aside; --skip {end} shows the next.", count(rows)));
+    } else {
+        say::remark(format_args!("{} of {total} rows put aside.", count(rows)));
+    }
+    say::remark("`leadwire intake retry` lets them be tried again.");
+    Ok(())
 }
 
 fn worker(opened: &Opened, source: &SourceSettings) -> Result<IntakeWorker> {

@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
-use infrastructure::intake::{self, IntakeWorker, Run, SourceSettings, SourceState, mode_name};
+use application::intake::Mode;
+use application::intake::worker::Deletions;
+use application::ports::Clock as _;
+use chrono::{DateTime, Utc};
+use infrastructure::clock::SystemClock;
+use infrastructure::intake::{self, Comparing, IntakeWorker, Run, SourceSettings, SourceState, mode_name};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +57,7 @@ async fn work(opened: &Opened, arguments: &IntakeRun, stop: &CancellationToken) 
         let mut good = true;
         for worker in &workers {
             let run = worker.drain(stop).await;
-            good &= run.outage.is_none();
+            good &= run.outage.is_none() && run.held.is_none();
             print(opened, worker, &run)?;
         }
         if !arguments.daemon {
@@ -81,7 +85,7 @@ fn print(opened: &Opened, worker: &IntakeWorker, run: &Run) -> Result<()> {
     let mut document = run.document(worker);
     if let Value::Object(line) = &mut document {
         line.insert("at".to_owned(), json!(opened.ports.clock.now()));
-        let level = if run.outage.is_some() { "error" } else { "info" };
+        let level = if run.outage.is_some() || run.held.is_some() { "error" } else { "info" };
         line.insert("level".to_owned(), json!(level));
     }
     say::json_line(&document)
@@ -106,8 +110,9 @@ async fn compare(opened: &Opened, arguments: &IntakeReconcile) -> Result<ExitCod
                 say::remark(format_args!("{} rows compared", tally.seen));
             }
         };
-        let run = worker.reconcile(arguments.all, &told).await;
-        good &= run.outage.is_none();
+        let deletions = if arguments.accept_deletions { Deletions::Accepted } else { Deletions::Held };
+        let run = worker.reconcile(Comparing { older: arguments.all, deletions }, &told).await;
+        good &= run.outage.is_none() && run.held.is_none();
         if arguments.output.json {
             print(opened, &worker, &run)?;
             continue;
@@ -119,6 +124,9 @@ async fn compare(opened: &Opened, arguments: &IntakeReconcile) -> Result<ExitCod
                 "{name}: {} rows compared, {} members registered, {} changed, {} rows put aside",
                 rows.seen, rows.registered, rows.changed, rows.parked
             ))?,
+        }
+        if let Some(held) = &run.held {
+            say::remark(format_args!("error: source {name}: {held}"));
         }
         if rows.older > 0 {
             say::remark(format_args!(
@@ -153,7 +161,7 @@ pub(super) async fn status(config: Option<PathBuf>, arguments: &IntakeStatus) ->
         let state = states
             .iter()
             .find(|state| state.source == source.name && state.table_name == source.mapping.source_table());
-        let (document, is_good) = document(source, state).await;
+        let (document, is_good) = document(source, state, SystemClock.now()).await;
         good &= is_good;
         documents.push(document);
     }
@@ -166,37 +174,39 @@ pub(super) async fn status(config: Option<PathBuf>, arguments: &IntakeStatus) ->
 }
 
 /// A source as it is now, and whether nobody needs to look.
-async fn document(source: &SourceSettings, state: Option<&SourceState>) -> (Value, bool) {
+async fn document(source: &SourceSettings, state: Option<&SourceState>, now: DateTime<Utc>) -> (Value, bool) {
     let status = match (source.mode, connected(source)) {
         (_, Err(error)) => Err(error),
-        (application::intake::Mode::Poll, Ok(_)) => Ok(None),
-        (application::intake::Mode::Triggers, Ok(at)) => {
-            at.status().await.map(Some).map_err(|error| explained(source, &error))
-        }
+        (Mode::Poll, Ok(_)) => Ok(None),
+        (Mode::Triggers, Ok(at)) => at.status().await.map(Some).map_err(|error| explained(source, &error)),
     };
     let error = status.as_ref().err().map(ToString::to_string);
     let status = status.ok().flatten();
-    let oldest = status.and_then(|status| status.oldest_seconds);
-    let alarm = oldest.is_some_and(|age| Duration::from_secs(age) >= source.alarm_age);
-    let failure = state.and_then(|state| state.failure.clone());
-    let good = error.is_none() && !alarm && failure.is_none();
-    let parked = status.map(|status| status.parked.to_string());
+    let table = source.mapping.source_table();
+    let untouched = || SourceState::untouched(&source.name, &table, source.mode, now);
+    let mut current = state.cloned().unwrap_or_else(untouched);
+    if let Some(status) = &status {
+        current.saw(&status.backlog, now);
+    }
+    let is_known = status.is_some() || state.is_some();
+    let alarm = current.alarm(now, source.alarm_age).map(|alarm| alarm.to_string());
+    let good = error.is_none() && alarm.is_none() && current.failure.is_none();
     let document = json!({
         "source": source.name,
-        "table": source.mapping.source_table(),
+        "table": table,
         "mode": mode_name(source.mode),
-        "waiting": status.map(|status| status.waiting),
+        "waiting": status.map(|status| status.backlog.waiting),
         "leased": status.map(|status| status.leased),
-        "parked": status.map(|status| status.parked).or_else(|| {
-            state.map(|state| u64::try_from(state.aside).unwrap_or_default()).filter(|_| parked.is_none())
-        }),
+        "parked": is_known.then(|| current.aside()),
         "done": status.map(|status| status.done),
-        "oldestSeconds": oldest,
-        "alarm": alarm,
+        "oldestSeconds": current.oldest_at(now),
+        "alarm": alarm.is_some(),
+        "alarmReason": alarm,
+        "held": current.held(),
         "error": error,
         "lastRun": state.map(|state| json!({
             "begunAt": state.begun_at, "endedAt": state.ended_at, "failedAt": state.failed_at,
-            "failure": failure, "reconciledAt": state.reconciled_at, "since": state.since,
+            "failure": state.failure, "reconciledAt": state.reconciled_at, "since": state.since,
         })),
         "sums": state.map(|state| json!({
             "rows": state.rows_seen, "registered": state.registered, "changed": state.changed,
@@ -226,13 +236,10 @@ fn tell(documents: &[Value]) -> Result<()> {
         .collect();
     say::table(["SOURCE", "TABLE", "MODE", "WAITING", "PARKED", "OLDEST (s)", "LAST GOOD RUN"], &rows)?;
     for one in documents {
-        for said in [&one["error"], &one["lastRun"]["failure"]] {
+        for said in [&one["error"], &one["lastRun"]["failure"], &one["alarmReason"]] {
             if let Some(said) = said.as_str() {
                 say::remark(format_args!("{}: {said}", text(&one["source"])));
             }
-        }
-        if one["alarm"] == true {
-            say::remark(format_args!("{}: the oldest row waits too long", text(&one["source"])));
         }
     }
     Ok(())

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use super::permitted;
 use crate::app::{App, SharedApp};
 use crate::auth::{Authenticated, QueueProcess, ServiceCaller, bearer};
-use crate::http::member_sources::{Obstacle, worked_off};
+use crate::http::member_sources::worked_off;
 use crate::http::problem::Problem;
 use crate::http::time::iso;
 
@@ -97,9 +97,9 @@ async fn processed(app: &App) -> Result<Value, DbError> {
     let before = due::of_channel(&app.db, Channel::WecomApp, app.clock.now(), DELIVERIES_MAX).await?;
     let worked = worked_off(app, Asked::default()).await;
     let (rows, success, reason) =
-        (worked.tally, worked.obstacle.is_none(), worked.obstacle.map(Obstacle::reason));
+        (worked.tally, worked.obstacle.is_none(), worked.obstacle.map(|obstacle| obstacle.to_string()));
     if before.is_empty() && rows.is_quiet() {
-        let message = reason.unwrap_or("队列为空");
+        let message = reason.unwrap_or_else(|| "队列为空".to_owned());
         return Ok(json!({ "success": success, "message": message, "processed": 0 }));
     }
     let after = tried(app, &before).await?;
@@ -113,7 +113,7 @@ async fn processed(app: &App) -> Result<Value, DbError> {
         "failed": total.saturating_sub(done),
         "timestamp": iso(app.clock.now()),
     });
-    let message = reason.unwrap_or("处理完成");
+    let message = reason.unwrap_or_else(|| "处理完成".to_owned());
     Ok(json!({ "success": success, "message": message, "statistics": statistics }))
 }
 

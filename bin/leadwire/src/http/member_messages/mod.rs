@@ -72,7 +72,8 @@ async fn take(
     answer(message.source, taken(&taking, message.rows).await?)
 }
 
-/// Every row in its order; the first failure of the store ends it, and whoever repeats the message repeats nothing.
+/// Every row in its order, each answered for itself; the first failure of the store ends it, and whoever repeats the message
+/// repeats nothing.
 async fn taken(taking: &Taking<'_>, rows: Vec<MessageRow>) -> Result<Vec<RowTaken>, Problem> {
     let mut rows = rows.into_iter().enumerate();
     let mut answers = Vec::new();

@@ -1,8 +1,8 @@
 //! What becomes of each row of a message.
 
-use application::bus::GuardKind;
+use application::bus::{AppendError, ExecuteError, GuardKind, LoadError};
 use application::forms::{FieldError, MessageRow};
-use application::members::{ObservedReceipt, observation_context, observe};
+use application::members::{MemberRefusal, ObservedReceipt, observation_context, observe};
 use domain::member::{MemberField, Observation};
 use domain::{Actor, MemberId};
 use serde::Serialize;
@@ -11,7 +11,16 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusals::execute_problem;
-use crate::http::text::Language;
+use crate::http::text::{Language, Text};
+
+const UNREADABLE: Text = Text::new(
+    "该会员的已有记录无法读取，请联系管理员",
+    "What is known of this member cannot be read; tell an administrator",
+);
+const BUSY: Text =
+    Text::new("该会员正被其他人修改，请稍后重发", "Somebody else changes this member; send it again later");
+const NOT_TAKEN: Text =
+    Text::new("该会员暂时无法接收，请联系管理员", "This member cannot be taken in; tell an administrator");
 
 /// What became of a message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,7 +93,10 @@ impl Taking<'_> {
         };
         let unknown: Vec<MemberField> =
             observation.fields.unknown_codes().into_iter().map(|(field, _)| field).collect();
-        let receipt = self.observed(index, *observation).await?;
+        let receipt = match self.observed(index, *observation).await {
+            Ok(receipt) => receipt,
+            Err(error) => return self.failed(index, row.key, error),
+        };
         Ok(RowTaken {
             index,
             id: row.key,
@@ -96,13 +108,38 @@ impl Taking<'_> {
         })
     }
 
-    async fn observed(&self, index: usize, row: Observation) -> Result<ObservedReceipt, Problem> {
+    async fn observed(
+        &self,
+        index: usize,
+        row: Observation,
+    ) -> Result<ObservedReceipt, ExecuteError<MemberRefusal>> {
         let capture = format!("{}/{index}", self.signature);
         let at = self.app.clock.now();
         let mut context = observation_context(&row.key, &capture, self.correlation.clone(), at);
         context.metadata.actor = self.actor.clone();
-        let observed = observe(&self.app.bus, &context, row).await;
-        Ok(observed.map_err(execute_problem)?.result)
+        Ok(observe(&self.app.bus, &context, row).await?.result)
+    }
+
+    /// What is about one member only is that row's answer; the others are taken in. Fails when the store does.
+    fn failed(
+        &self,
+        index: usize,
+        id: Option<String>,
+        error: ExecuteError<MemberRefusal>,
+    ) -> Result<RowTaken, Problem> {
+        let (code, text) = match &error {
+            ExecuteError::Load(LoadError::Undecodable { .. }) => ("unreadable", UNREADABLE),
+            ExecuteError::Append(AppendError::Conflict { .. } | AppendError::Taken { .. }) => ("busy", BUSY),
+            ExecuteError::Refused(_) | ExecuteError::Encode(_) => ("not_taken", NOT_TAKEN),
+            _ => return Err(execute_problem(error)),
+        };
+        tracing::error!(message.row = index, %error, "a row of a message of members cannot be taken in");
+        let message = match self.language {
+            Language::Chinese => text.zh,
+            Language::English => text.en,
+        };
+        let error = RowError { path: String::new(), code, message: message.into_owned() };
+        Ok(RowTaken::refused(index, id, vec![error]))
     }
 
     fn refused(&self, index: usize, id: Option<String>, errors: &[FieldError]) -> RowTaken {
@@ -114,19 +151,16 @@ impl Taking<'_> {
                 Language::English => error.message_en.clone(),
             },
         };
-        RowTaken {
-            index,
-            id,
-            outcome: "refused",
-            member_id: None,
-            contested: vec![],
-            unknown_codes: vec![],
-            errors: errors.iter().map(error).collect(),
-        }
+        RowTaken::refused(index, id, errors.iter().map(error).collect())
     }
 }
 
 impl RowTaken {
+    fn refused(index: usize, id: Option<String>, errors: Vec<RowError>) -> Self {
+        let outcome = "refused";
+        Self { index, id, outcome, member_id: None, contested: vec![], unknown_codes: vec![], errors }
+    }
+
     pub(super) fn is_refused(&self) -> bool {
         !self.errors.is_empty()
     }

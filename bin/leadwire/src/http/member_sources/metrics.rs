@@ -25,14 +25,13 @@ pub(in crate::http) async fn measure(app: &App, registry: &mut Registry) -> Resu
     let gauges = Family::<OfSource, Gauge>::default;
     let (oldest, waiting, parked, ended, alarm) = (gauges(), gauges(), gauges(), gauges(), gauges());
     let rows = Family::<OfRows, Gauge>::default();
-    let help = "Age of the oldest captured row that waits";
+    let help = "For how long the oldest captured row could have been worked on";
     registry.register_with_unit("intake_oldest_age", help, Unit::Seconds, oldest.clone());
     registry.register("intake_waiting", "Captured rows that wait", waiting.clone());
     registry.register("intake_parked", "Rows of members that were put aside", parked.clone());
     let help = "When the last run on a source ended well, in seconds since 1970";
     registry.register_with_unit("intake_ended", help, Unit::Seconds, ended.clone());
-    let help =
-        "1 while the oldest row waits, or the source is not reached, for longer than its alarm_seconds";
+    let help = "1 while somebody should look: a row waits or no run ends well for longer than alarm_seconds, or deletions are held";
     registry.register("intake_alarm", help, alarm.clone());
     registry.register("intake_rows", "Rows of all runs by what came of them", rows.clone());
     for source in documents(app).await? {

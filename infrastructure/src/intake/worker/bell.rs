@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use application::intake::worker::Tally;
+use application::intake::worker::{Held, Tally};
 use tokio::sync::{Notify, watch};
 
 /// What somebody wants of a worker besides its everyday work.
@@ -25,6 +25,8 @@ pub struct Ended {
     pub all: Tally,
     /// Everything that comparisons did since the start.
     pub compared: Tally,
+    /// Whom the last one that somebody asked for held.
+    pub held: Option<Held>,
     /// Whether the last one failed.
     pub failed: bool,
 }
