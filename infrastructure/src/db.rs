@@ -81,7 +81,19 @@ pub(crate) const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const BEGIN_POSTGRES_DERIVED: &str =
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
 
+/// One moment of the whole database, however long it is read.
+const BEGIN_POSTGRES_SNAPSHOT: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
+
 impl Db {
+    /// Begins a transaction that reads, and sees the database as it is at its first statement.
+    pub async fn begin_snapshot(&self) -> Result<Tx<'static>, DbError> {
+        Ok(match self {
+            Self::Sqlite(sqlite) => Tx::Sqlite(sqlite.begin_read().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_POSTGRES_SNAPSHOT).await?),
+        })
+    }
+
     /// Begins a transaction that may write, and whose commit survives a power cut.
     pub async fn begin_write(&self) -> Result<Tx<'static>, DbError> {
         Ok(match self {

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod customer_numbers;
 pub mod db;
 pub mod dispatcher;
+pub mod doctor;
 pub mod event_log;
 pub mod ids;
 pub mod intake;

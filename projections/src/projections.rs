@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::consumer::{Consumer, ConsumerStatus, Consumers, HandleError, Progress};
 use crate::queries::Roster;
 use crate::read_models::{Projector, ReadModel};
+use crate::schema;
 
 /// The read models of a database, as one process keeps and asks them. Cheap to clone.
 #[derive(Clone)]
@@ -111,6 +112,14 @@ impl Projections {
         for model in ReadModel::ALL {
             self.catch_up(*model).await?;
         }
+        Ok(())
+    }
+
+    /// Empties a read model and folds it anew from the first event; its lists are short meanwhile. For rows of events that
+    /// the log does not have: a [`rebuild`](crate::rebuild::rebuild) keeps serving, but has nothing to compare with.
+    pub async fn refold(&self, model: ReadModel) -> Result<(), HandleError> {
+        schema::refold(self.log.db(), model, &*self.clock).await?;
+        self.catch_up(model).await?;
         Ok(())
     }
 

@@ -134,6 +134,19 @@ async fn is_in_shape(tx: &mut Tx<'_>, model: ReadModel) -> Result<bool, DbError>
     Ok(true)
 }
 
+/// Makes the tables of a read model again, empty, and sends its consumer back to the first event: for rows of events that
+/// the log does not have, as after a restore of an older copy of it.
+pub(crate) async fn refold(db: &Db, model: ReadModel, clock: &dyn Clock) -> Result<(), DbError> {
+    let mut tx = db.begin_write().await?;
+    if let Tx::Postgres(tx) = &mut tx {
+        sqlx::query(LOCK_SCHEMA).execute(&mut **tx).await?;
+    }
+    let version: i64 =
+        with_tx!(&mut tx, conn => sqlx::query_scalar(KNOWN).bind(model.name()).fetch_one(conn).await)?;
+    begin_anew(&mut tx, model, version, clock).await?;
+    tx.commit().await
+}
+
 /// Makes the tables of a known read model again, empty, and sends its consumer back to the first event. Generations
 /// that were replaced have the old shape and fold too, so nobody can go back to them.
 async fn begin_anew(

@@ -1,7 +1,7 @@
 //! Every statement is understood by its database.
 
 use infrastructure::db::Db;
-use infrastructure::{channel_control, dispatcher, outbox, self_check, wechat};
+use infrastructure::{channel_control, dispatcher, doctor, outbox, self_check, wechat};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Executor, SqlStr};
 
@@ -23,6 +23,7 @@ async fn every_statement_prepares(#[case] backend: Backend) {
         dispatcher::STATEMENTS,
         channel_control::STATEMENTS,
         self_check::STATEMENTS,
+        doctor::STATEMENTS,
     ];
     for sql in own.iter().chain(rooms.into_iter().flatten()) {
         let prepared = match &database.db {

@@ -1,5 +1,6 @@
 //! The command line on the story's own database: what an operator sees, and what an operator decides, without any service.
 
+mod doctor;
 mod failing_rule;
 mod recount;
 mod schedules;

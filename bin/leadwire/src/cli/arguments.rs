@@ -101,9 +101,26 @@ pub(crate) enum Command {
     Templates(TemplatesCommand),
     /// Show what was decided for one event: who, through what, and why not
     Decisions(DecisionsArguments),
+    /// Look for everything that should not be: holes in the log, lost or orphaned work, counts and lists that are wrong
+    Doctor(DoctorArguments),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0: everything holds. 1: something is wrong, and is named with what to do.
+
+Example:
+  leadwire doctor
+  leadwire doctor --fix")]
+pub(crate) struct DoctorArguments {
+    /// Make anew what is derived from the log and differs from it; what is not derived is only named
+    #[arg(long)]
+    pub(crate) fix: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Flags of `serve`.

@@ -1,7 +1,7 @@
 //! `deliveries …`: what became of each, and what an operator decides. `decisions`: why there is one or none.
 
 mod decide;
-mod work;
+pub(super) mod work;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ mod arguments;
 mod channels;
 mod config_check;
 mod deliveries;
+mod doctor;
 mod events;
 mod intake;
 mod moment;
@@ -70,6 +71,7 @@ async fn carry_out(config: Option<PathBuf>, command: Command) -> anyhow::Result<
         Command::Templates(command) => templates::run(config, command).await,
         Command::Channels(command) => channels::run(config, command).await,
         Command::Decisions(arguments) => deliveries::decisions(config, &arguments).await,
+        Command::Doctor(arguments) => Box::pin(doctor::run(config, &arguments)).await,
         Command::Config(arguments::ConfigCommand::Check(arguments)) => {
             config_check::check(config, &arguments)
         }

@@ -99,7 +99,8 @@ async fn once(opened: &Opened, settings: &Settings) -> Result<(usize, usize)> {
     Ok((total, success))
 }
 
-fn policy(opened: &Opened, settings: &Settings) -> PolicyRunner {
+/// The policy as a service with these settings runs it.
+pub(in crate::cli) fn policy(opened: &Opened, settings: &Settings) -> PolicyRunner {
     let store = &opened.store;
     let (consumers, clock) = (store.projections.consumers().clone(), opened.ports.clock.clone());
     PolicyRunner::new(store.bus.clone(), consumers, Arc::new(settings.channels()), clock)
