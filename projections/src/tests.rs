@@ -10,6 +10,7 @@ mod leases;
 mod lists;
 mod members;
 mod notices;
+mod parts;
 mod policy;
 mod pool;
 mod rebuilds;

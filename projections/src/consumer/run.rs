@@ -27,13 +27,18 @@ struct Pace {
     gather: Duration,
     /// How long a checkpoint may stay behind what was read when nothing read concerned the consumer.
     checkpoint: Duration,
+    /// Most bytes of events taken in by one transaction, where one event has no more.
+    part_bytes: usize,
 }
 
 /// Readers in other processes wait for the checkpoint.
-const PACE_POSTGRES: Pace = Pace { gather: Duration::from_millis(10), checkpoint: Duration::from_millis(50) };
+const PACE_POSTGRES: Pace =
+    Pace { gather: Duration::from_millis(10), checkpoint: Duration::from_millis(50), part_bytes: usize::MAX };
 
-/// One writer serves everybody, so each transaction keeps commands waiting, and there is no other process.
-const PACE_SQLITE: Pace = Pace { gather: Duration::from_millis(60), checkpoint: Duration::from_millis(500) };
+/// One writer serves everybody, so each transaction keeps commands waiting, and there is no other process. An event may
+/// speak of hundreds of leads: what a page weighs is told by its bytes.
+const PACE_SQLITE: Pace =
+    Pace { gather: Duration::from_millis(60), checkpoint: Duration::from_millis(500), part_bytes: 64 * 1024 };
 
 impl Pace {
     fn on(db: &Db) -> Self {
@@ -175,6 +180,13 @@ impl Consumer {
         self
     }
 
+    /// Takes in at most so many bytes of events by one transaction, and one event in any case.
+    #[must_use]
+    pub fn with_parts(mut self, bytes: usize) -> Self {
+        self.pace.part_bytes = bytes;
+        self
+    }
+
     /// Works until `stop`: owns the consumer whenever it can, and gives the lease back at the end.
     pub async fn run(&self, handler: &mut dyn Handler, stop: CancellationToken) {
         let mut doorbell = self.log.doorbell();
@@ -312,7 +324,8 @@ impl Consumer {
         }
     }
 
-    /// Takes in what a look at the log found.
+    /// Takes in what a look at the log found, by parts that keep nobody waiting for long: each is a transaction with its
+    /// own checkpoint.
     async fn step(
         &self,
         handler: &mut dyn Handler,
@@ -325,15 +338,21 @@ impl Consumer {
             return self.idle(cursor).await;
         }
         let state = if full { ConsumerState::Booting } else { ConsumerState::Active };
-        handler.handle(&cursor.lease, &page, to, state).await?;
-        cursor.lease.position = to;
-        cursor.read_to = to;
+        let mut rest = page.as_slice();
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(part_len(rest, self.pace.part_bytes));
+            let reached = later.first().map_or(to, |next| next.position - 1);
+            handler.handle(&cursor.lease, part, reached, state).await?;
+            cursor.lease.position = reached;
+            cursor.read_to = reached;
+            self.progress.publish(&self.name, reached);
+            rest = later;
+        }
         cursor.written = Instant::now();
         cursor.settled = !full;
         if !full {
             cursor.rested = cursor.written + self.pace.gather;
         }
-        self.progress.publish(&self.name, to);
         Ok(if full { Step::More } else { Step::CaughtUp })
     }
 
@@ -365,6 +384,16 @@ impl Consumer {
         cursor.written = Instant::now();
         Ok(if alive { Step::CaughtUp } else { Step::LeaseLost })
     }
+}
+
+/// How many of these events, of which there is at least one, one transaction takes in.
+fn part_len(events: &[RecordedRaw], bytes_max: usize) -> usize {
+    let mut bytes = 0_usize;
+    let within = events.iter().take_while(|event| {
+        bytes = bytes.saturating_add(event.payload.get().len());
+        bytes <= bytes_max
+    });
+    within.count().max(1)
 }
 
 fn backoff(failures: u32) -> Duration {
