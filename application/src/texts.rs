@@ -40,6 +40,9 @@ pub use render::{MissingVariable, Variables, placeholders, render};
 pub(crate) use render::{filled_with, has_loose_braces};
 pub use samples::samples;
 
+/// Stands in a Chinese text where nothing is known.
+pub(crate) const NOT_GIVEN: &str = "未填写";
+
 /// The words of a template in one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Words {

@@ -7,6 +7,7 @@
 //! word is put to the notice through [`decide`]; what a later event made untrue before it left is taken back through
 //! [`recall`].
 
+pub mod address;
 pub mod budget;
 pub mod decide;
 pub mod fences;
@@ -54,6 +55,7 @@ pub const STATEMENTS: &[&str] = &[
     lease_sql::DEFER_RECEIVER,
     put_off::SEQUENCE,
     put_off::PUT_OFF,
+    address::ADDRESS,
     budget::SENT,
     budget::COUNT,
     decide::LEDGER_OF,

@@ -54,6 +54,52 @@ impl MessageKey {
     }
 }
 
+/// The secrets that count at this moment. While senders take a new one, which they do one by one, the one before it
+/// counts too.
+#[derive(Debug, Clone)]
+pub struct MessageKeys {
+    current: MessageKey,
+    previous: Option<MessageKey>,
+}
+
+/// By which of the secrets a message is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedWith {
+    /// The one that holds from now on.
+    Current,
+    /// The one that is being replaced.
+    Previous,
+}
+
+impl MessageKeys {
+    /// `previous` is the secret that `current` replaces, as long as somebody signs with it.
+    pub fn new(current: MessageKey, previous: Option<MessageKey>) -> Self {
+        Self { current, previous }
+    }
+
+    /// By which secret the message is signed; `None`: by neither.
+    pub fn signed_with(&self, signature: &str, timestamp: &str, body: &[u8]) -> Option<SignedWith> {
+        if self.current.is_signed(signature, timestamp, body) {
+            return Some(SignedWith::Current);
+        }
+        let previous = self.previous.as_ref()?;
+        previous.is_signed(signature, timestamp, body).then_some(SignedWith::Previous)
+    }
+}
+
+impl SignedWith {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Current, Self::Previous];
+
+    /// The name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Previous => "previous",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +138,23 @@ mod tests {
         }
         let other = MessageKey::new(SecretString::from("x".repeat(32))).unwrap();
         assert!(!other.is_signed(EXPECTED, "1700000000", b"{\"members\":[]}"));
+    }
+
+    #[test]
+    fn while_a_secret_is_replaced_the_one_before_counts_too() {
+        let key = |sign: &str| MessageKey::new(SecretString::from(sign.repeat(32))).unwrap();
+        let signed = |sign| key(sign).signature("1700000000", b"{}");
+        for (previous, sign, expected) in [
+            (Some("o"), "n", Some(SignedWith::Current)),
+            (Some("o"), "o", Some(SignedWith::Previous)),
+            (Some("o"), "x", None),
+            (None, "n", Some(SignedWith::Current)),
+            (None, "o", None),
+        ] {
+            let keys = MessageKeys::new(key("n"), previous.map(key));
+            assert_eq!(keys.signed_with(&signed(sign), "1700000000", b"{}"), expected, "{previous:?} {sign}");
+            assert_eq!(keys.signed_with(&signed(sign), "1700000000", b"{ }"), None);
+        }
     }
 
     #[test]

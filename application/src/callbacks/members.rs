@@ -43,17 +43,6 @@ pub trait MemberCards: Send + Sync {
     async fn find(&self, number: &str) -> Result<Option<MemberCard>, CardsUnavailable>;
 }
 
-/// Nobody is a member: what holds until members are taken in.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoMembers;
-
-#[async_trait]
-impl MemberCards for NoMembers {
-    async fn find(&self, _: &str) -> Result<Option<MemberCard>, CardsUnavailable> {
-        Ok(None)
-    }
-}
-
 /// The answer to a text.
 pub async fn answer(cards: &dyn MemberCards, content: &str) -> String {
     let content = content.trim();

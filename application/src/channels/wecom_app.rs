@@ -3,12 +3,14 @@
 //! notice, and nothing in it depends on the attempt.
 
 mod codes;
+mod receivers;
 mod sheet;
 
 use serde::{Deserialize, Serialize};
 
 pub use codes::{CODES, Reply, outcome, outcome_for_many, read, verdict};
-pub use sheet::{EVERYBODY, Line, OwnWords, Receivers, Section, Sheet, plain, render_sheet, speaks_to_many};
+pub use receivers::{EVERYBODY, Receivers, readdressed, receivers_of, speaks_to_many};
+pub use sheet::{Line, OwnWords, Section, Sheet, plain, render_sheet};
 
 use super::Notice;
 use super::body::{rewritten, written};

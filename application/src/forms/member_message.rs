@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::member::{FieldFault, MemberCode as _, MemberField, MemberStatus, Observation, SourceKey};
+use domain::member::{
+    FieldFault, MemberCode as _, MemberField, MemberStatus, Observation, OwnSource, REGISTERED_AT, SourceKey,
+};
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, Null};
@@ -19,21 +21,12 @@ pub const MEMBER_ROWS_MAX: usize = 500;
 /// Most characters of a source's name and of a row's key.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The source of messages that name none.
-const DEFAULT_SOURCE: &str = "webhook";
-
-/// Sources that are no program: the ways in which Leadwire itself is told.
-const OWN_SOURCES: [&str; 2] = ["staff", "public"];
-
 /// Stands where a table has its name, so that no message can speak of a row that a trigger or a poll captures.
-const TABLE: &str = "webhook";
+const TABLE: &str = OwnSource::Message.as_str();
 
 /// What stands in a row besides columns.
 const KEY: &str = "id";
 const DELETED: &str = "deleted";
-
-/// The column that says when the person registered.
-const REGISTERED_AT: &str = "created_at";
 
 /// A message.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +51,7 @@ impl MemberMessage {
     pub fn parse(body: Value) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body, Null::Absent)?;
         let source = fields.optional("source", source);
-        let source = source.unwrap_or_else(|| DEFAULT_SOURCE.to_owned());
+        let source = source.unwrap_or_else(|| OwnSource::Message.to_string());
         let rows = fields.required("members", rows);
         let rows = fields.finish(rows)?;
         let mut keys = BTreeSet::new();
@@ -69,7 +62,10 @@ impl MemberMessage {
 
 fn source(json: Value) -> Result<String, Rule> {
     let name = line(NAME_CHARS_MAX)(json)?;
-    if OWN_SOURCES.contains(&name.as_str()) { Err(Rule::Fixed) } else { Ok(name) }
+    match name.parse() {
+        Ok(OwnSource::Message) | Err(_) => Ok(name),
+        Ok(OwnSource::Staff | OwnSource::Public | OwnSource::File) => Err(Rule::Reserved),
+    }
 }
 
 fn rows(json: Value) -> Result<Vec<Value>, Rule> {

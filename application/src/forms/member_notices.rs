@@ -9,14 +9,15 @@
 
 use domain::contact::WecomUserId;
 use domain::member_notices::{
-    DIGEST_FROM, GROUPS_MAX, MemberNoticesText, MemberNoticesViolation, MessageType, TEMPLATE_CHARS_MAX,
-    USERS_MAX,
+    DIGEST_FROM, GROUP_NUMBERS, GROUPS_MAX, MemberNoticesText, MemberNoticesViolation, MessageType,
+    TEMPLATE_CHARS_MAX, USERS_MAX,
 };
 use domain::staff::Role;
 use serde_json::Value;
 
 use super::fields::{Fields, Null};
 use super::scalars::{boolean, breaks_a_text, code, whole};
+use super::templates::shortened;
 use super::{FieldError, Rule};
 use crate::channels::wecom_app::EVERYBODY;
 use crate::member_notices::{NAMEABLE, OwnWordsFault};
@@ -26,9 +27,6 @@ const PARTIES: &str = "notification_parties";
 const TAGS: &str = "notification_tags";
 const TEMPLATE: &str = "custom_message_template";
 const DIGEST: &str = "digest_from";
-
-/// Numbers of departments and tags.
-const GROUP_NUMBERS: std::ops::RangeInclusive<i64> = 1..=4_294_967_295;
 
 /// What the console sends back as it got it, or blank. Another value belongs into the configuration.
 const OF_THE_CONFIGURATION: [&str; 4] = ["corp_id", "agent_id", "token", "encoding_aes_key"];
@@ -275,7 +273,8 @@ pub fn member_notices_violation(violation: MemberNoticesViolation) -> FieldError
 /// What words of one's own break, for the sender.
 pub fn own_words_violation(fault: &OwnWordsFault) -> FieldError {
     let rule = match fault {
-        OwnWordsFault::Unknown(name) => Rule::UnknownVariable { name: name.clone(), allowed: &NAMEABLE },
+        OwnWordsFault::Unknown(name) => Rule::UnknownVariable { name: shortened(name), allowed: &NAMEABLE },
+        OwnWordsFault::Sensitive(field) => Rule::SensitiveVariable { name: field.as_str() },
         OwnWordsFault::LooseBraces => Rule::LooseBraces,
     };
     FieldError::new(TEMPLATE, rule)

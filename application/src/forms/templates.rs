@@ -143,7 +143,7 @@ fn path(language: Language, part: Part) -> String {
 }
 
 /// A variable's name as it is told: whole texts can stand between two pairs of braces.
-fn shortened(name: &str) -> String {
+pub(super) fn shortened(name: &str) -> String {
     const ECHOED_CHARS_MAX: usize = 32;
     name.chars().take(ECHOED_CHARS_MAX).collect()
 }

@@ -132,6 +132,13 @@ pub enum Rule {
         /// Those it is given.
         allowed: &'static [&'static str],
     },
+    /// The text asks for something that no message shows.
+    SensitiveVariable {
+        /// Which.
+        name: &'static str,
+    },
+    /// It is a name of Leadwire's own.
+    Reserved,
     /// Braces that belong to no placeholder would be read as they are.
     LooseBraces,
     /// Filled with usual values, the text is longer than a channel takes.
@@ -187,6 +194,8 @@ impl Rule {
             Self::ConsolePath => "console_path",
             Self::TooManyBytes { .. } => "too_many_bytes",
             Self::UnknownVariable { .. } => "unknown_variable",
+            Self::SensitiveVariable { .. } => "sensitive_variable",
+            Self::Reserved => "reserved",
             Self::LooseBraces => "loose_braces",
             Self::TooLongFor { .. } => "too_long_for_channel",
         }
@@ -251,6 +260,10 @@ impl Rule {
             Self::UnknownVariable { name, allowed } => {
                 format!("{label}不能使用变量 {name}，可用变量：{}", allowed.join("、"))
             }
+            Self::SensitiveVariable { name } => {
+                format!("{label}不能使用变量 {name}：敏感信息不得出现在消息中")
+            }
+            Self::Reserved => format!("{label}不能使用系统保留的名称"),
             Self::LooseBraces => format!("{label}含有不完整的占位符花括号"),
             Self::TooLongFor { channel, max, unit } => {
                 let unit = if *unit == Unit::Bytes { "字节" } else { "字符" };
@@ -307,6 +320,10 @@ impl Rule {
             Self::UnknownVariable { name, allowed } => {
                 format!("{path} cannot use the variable {name}; there are {}", allowed.join(", "))
             }
+            Self::SensitiveVariable { name } => {
+                format!("{path} cannot use the variable {name}: no message shows what is sensitive")
+            }
+            Self::Reserved => format!("{path} is a name that Leadwire uses for something else"),
             Self::LooseBraces => format!("{path} has braces that belong to no placeholder"),
             Self::TooLongFor { channel, max, unit } => {
                 let unit = if *unit == Unit::Bytes { "bytes" } else { "characters" };

@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use domain::contact::WechatId;
-use domain::member::{Member, MemberField, MemberFields, MemberNumber, MemberPhone, SourceKey};
+use domain::member::{
+    Member, MemberField, MemberFields, MemberNumber, MemberPhone, OwnSource, REGISTERED_AT,
+    REGISTERED_AT_LABEL, SourceKey,
+};
 use domain::{MemberId, StreamId};
 use futures_util::future::join_all;
 
@@ -18,12 +21,6 @@ use crate::ports::Clock;
 
 use super::row::ACTIVE;
 use super::worker::AT_ONCE;
-
-/// What members of files are counted under.
-pub const FILE_SOURCE: &str = "file";
-
-/// The column that says when the person registered, and what people call it.
-const REGISTERED_AT: (&str, &str) = ("created_at", "登记时间");
 
 /// A row needs one of them: without any, nobody could find the person.
 const IDENTITY: [MemberField; 3] = [MemberField::MemberNo, MemberField::Phone, MemberField::Wechat];
@@ -126,15 +123,15 @@ pub fn check_file(sheet: &Sheet, digest: &str) -> Result<CheckedFile, NobodyToFi
 }
 
 fn column_of(title: &str) -> Option<&'static str> {
-    if title == REGISTERED_AT.0 || title == REGISTERED_AT.1 {
-        return Some(REGISTERED_AT.0);
+    if title == REGISTERED_AT || title == REGISTERED_AT_LABEL {
+        return Some(REGISTERED_AT);
     }
     let field = MemberField::ALL.iter().find(|field| title == field.as_str() || title == field.label());
     field.map(|field| field.as_str())
 }
 
 fn key(digest: &str, row: u32) -> SourceKey {
-    SourceKey { source: FILE_SOURCE.to_owned(), table: digest.to_owned(), key: row.to_string() }
+    SourceKey { source: OwnSource::File.to_string(), table: digest.to_owned(), key: row.to_string() }
 }
 
 fn faults(row: u32, read: &ReadRow, seen: &mut HashSet<(GuardKind, String)>) -> Vec<FileFault> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use domain::member::REGISTERED_AT;
 
 /// Longest name of a table or column: what MySQL allows; PostgreSQL's 63 bytes are less.
 pub const TABLE_CHARS_MAX: usize = 64;
@@ -42,7 +43,7 @@ pub const FIELDS: [&str; 33] = [
     "id_card",
     "user_id",
     "wechat_qrcode",
-    "created_at",
+    REGISTERED_AT,
 ];
 
 /// The status of a member who counts.
@@ -173,7 +174,7 @@ impl Mapping {
 
     /// Whether a column says when a member registered.
     pub fn tells_registration(&self) -> bool {
-        self.columns.iter().any(|column| column.field == super::row::CREATED_AT)
+        self.columns.iter().any(|column| column.field == REGISTERED_AT)
     }
 
     /// The same mapping without the optional columns that `has` does not know, or the first column that is missed.

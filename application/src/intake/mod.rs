@@ -22,9 +22,7 @@ pub use capture::{
 };
 pub use check::{CheckReport, Finding, Verdict};
 pub use file::{MAPPING_BYTES_MAX, parse};
-pub use import::{
-    CheckedFile, FILE_SOURCE, FileFault, FileImported, FileRow, NobodyToFind, check_file, import_file,
-};
+pub use import::{CheckedFile, FileFault, FileImported, FileRow, NobodyToFind, check_file, import_file};
 pub use mapping::{ColumnMapping, FIELDS, Mapping, MappingError, StatusMapping, TABLE_CHARS_MAX};
 pub use row::{ACTIVE, MalformedRow, SourceRow, read_row};
 pub use source::{Engine, Mode, Source, SourceError, Unfinished};

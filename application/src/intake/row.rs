@@ -5,6 +5,7 @@ use std::fmt;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
+use domain::member::REGISTERED_AT;
 use sha2::{Digest as _, Sha256};
 
 use super::mapping::Mapping;
@@ -18,9 +19,6 @@ const NOT_DELETED: [&str; 5] = ["false", "f", "no", "n", "off"];
 
 /// How MySQL writes a moment that there is not.
 const ZERO_DATE: &str = "0000-00-00";
-
-/// The field that is a moment.
-pub(super) const CREATED_AT: &str = "created_at";
 
 /// How databases write a moment without an offset.
 const MOMENTS: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
@@ -83,7 +81,7 @@ pub fn read_row(mapping: &Mapping, key: &str, value: impl Fn(&str) -> Option<Str
     for mapped in &mapping.columns {
         let text = value(&mapped.column);
         let text = text.map(|text| mapped.values.get(&text).cloned().unwrap_or(text));
-        let text = if mapped.field == CREATED_AT { text.map(moment) } else { text };
+        let text = if mapped.field == REGISTERED_AT { text.map(moment) } else { text };
         columns.insert(mapped.field.clone(), text);
     }
     match &mapping.status {

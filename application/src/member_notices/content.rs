@@ -1,7 +1,7 @@
 //! What is said of a member, scene by scene, in the words of existing-systems.md section 7.7.
 //!
 //! Two things are said otherwise than system S did: a phone is masked, and orientation, real name and identity card
-//! stand nowhere unless the words of one's own name them (fault S-23).
+//! stand nowhere, in words of one's own neither (fault S-23).
 
 mod changes;
 mod sample;
@@ -9,7 +9,7 @@ mod sample;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::MemberId;
-use domain::member::{Member, MemberField as F, MemberFields, MemberPhone};
+use domain::member::{Member, MemberField as F, MemberFields, MemberPhone, REGISTERED_AT_LABEL};
 
 pub(crate) use changes::change;
 pub use changes::{revoked, told_changes, updated, upgraded};
@@ -19,11 +19,10 @@ use super::own_words;
 use crate::access::{FieldView, free_text};
 use crate::callbacks::members::MemberCard;
 use crate::channels::wecom_app::{Line, OwnWords, Section, Sheet};
+use crate::texts::NOT_GIVEN;
 
-/// Stands where nothing is known.
-const BLANK: &str = "未填写";
 /// Stands where a member has no number.
-const NO_NUMBER: &str = "未分配";
+pub(crate) const NO_NUMBER: &str = "未分配";
 /// What the button says.
 const LOOK: &str = "查看会员";
 /// Most characters of one value on a card.
@@ -53,7 +52,7 @@ impl<'m> Subject<'m> {
     }
 
     fn shown(&self, field: F) -> String {
-        known(self.fields, field).unwrap_or_else(|| BLANK.to_owned())
+        known(self.fields, field).unwrap_or_else(|| NOT_GIVEN.to_owned())
     }
 
     fn number(&self) -> String {
@@ -62,7 +61,7 @@ impl<'m> Subject<'m> {
 
     fn place(&self, fields: &[F]) -> String {
         let parts: Vec<String> = fields.iter().filter_map(|field| known(self.fields, *field)).collect();
-        if parts.is_empty() { BLANK.to_owned() } else { parts.join(" ") }
+        if parts.is_empty() { NOT_GIVEN.to_owned() } else { parts.join(" ") }
     }
 
     fn home(&self) -> String {
@@ -150,12 +149,13 @@ fn shortened(value: &str, max: usize) -> String {
 pub fn registered(subject: &Subject<'_>) -> Sheet {
     let at = subject.moment(subject.registered_at);
     let title = ("🎉 新会员登记通知", "🎉 新会员登记通知");
-    announced(subject, title, &[("登记时间", at)], "请及时跟进新会员的后续服务工作")
+    announced(subject, title, &[(REGISTERED_AT_LABEL, at)], "请及时跟进新会员的后续服务工作")
 }
 
 /// A member takes part from now on; where it registered without taking part, this is the first that anybody hears of it.
 pub fn activated(subject: &Subject<'_>, at: DateTime<Utc>) -> Sheet {
-    let moments = [("登记时间", subject.moment(subject.registered_at)), ("激活时间", subject.moment(at))];
+    let registered_at = subject.moment(subject.registered_at);
+    let moments = [(REGISTERED_AT_LABEL, registered_at), ("激活时间", subject.moment(at))];
     announced(subject, ("✅ 会员激活通知", "✅ 会员激活通知"), &moments, "请及时跟进会员的后续服务工作")
 }
 

@@ -5,6 +5,7 @@
 //! [`audience`], which has an id but no account and no inbox. Who is told when is [`crate::policies`].
 
 mod content;
+mod leaving;
 mod own_words;
 mod settings;
 #[cfg(test)]
@@ -15,10 +16,11 @@ use domain::StaffId;
 use domain::contact::WecomUserId;
 use domain::member_notices::{MemberNoticesText, MessageType, WecomAudience};
 
+pub(crate) use content::{NO_NUMBER, change, known};
 pub use content::{
     Subject, activated, card, digest, registered, revoked, tested, told_changes, updated, upgraded,
 };
-pub(crate) use content::{change, known};
+pub use leaving::{Leaving, Waiting, leaving};
 pub use own_words::{NAMEABLE, OwnWordsFault, own_words_fault};
 pub use settings::{MemberNoticesRefusal, MemberNoticesResult, set_member_notices, test_member_notice};
 

@@ -3,10 +3,7 @@
 use domain::member::{MemberField as F, MemberFields};
 
 use super::content::known;
-use crate::texts::{has_loose_braces, placeholders};
-
-/// Stands where nothing is known, as in the program's own words.
-const BLANK: &str = "未填写";
+use crate::texts::{NOT_GIVEN, has_loose_braces, placeholders};
 
 /// What may be named besides the columns of a member.
 const MORE: [&str; 10] = [
@@ -22,62 +19,70 @@ const MORE: [&str; 10] = [
     "operator",
 ];
 
+/// The columns that people are offered.
+const OFFERED: [F; 10] = [
+    F::MemberNo,
+    F::Nickname,
+    F::Phone,
+    F::Kind,
+    F::Status,
+    F::Gender,
+    F::BirthYear,
+    F::Education,
+    F::Occupation,
+    F::HouseCar,
+];
+
+/// What people are offered; the other columns may be named too.
+pub const NAMEABLE: [&str; OFFERED.len() + MORE.len()] = {
+    let mut all = [""; OFFERED.len() + MORE.len()];
+    let mut n = 0;
+    while n < all.len() {
+        all[n] = if n < OFFERED.len() { OFFERED[n].as_str() } else { MORE[n - OFFERED.len()] };
+        n += 1;
+    }
+    all
+};
+
 /// Why words of one's own are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnWordsFault {
     /// Nothing has this name.
     Unknown(String),
+    /// No message shows this column.
+    Sensitive(F),
     /// Braces that belong to no placeholder would be read as they are.
     LooseBraces,
 }
 
 /// What is wrong with a template; `None` when it can be used.
 pub fn own_words_fault(template: &str) -> Option<OwnWordsFault> {
-    let unknown = placeholders(template).into_iter().find(|name| !may_name(name));
-    let loose = has_loose_braces(template).then_some(OwnWordsFault::LooseBraces);
-    unknown.map(|name| OwnWordsFault::Unknown(name.to_owned())).or(loose)
+    let fault = placeholders(template).into_iter().find_map(name_fault);
+    fault.or_else(|| has_loose_braces(template).then_some(OwnWordsFault::LooseBraces))
 }
 
-/// A picture's address and ids of other programs say nothing to people.
+fn name_fault(name: &str) -> Option<OwnWordsFault> {
+    match name.parse::<F>() {
+        Ok(field) if field.is_sensitive() => Some(OwnWordsFault::Sensitive(field)),
+        Ok(field) if is_nameable(field) => None,
+        _ if MORE.contains(&name) => None,
+        _ => Some(OwnWordsFault::Unknown(name.to_owned())),
+    }
+}
+
+/// A picture's address and ids of other programs say nothing to people, and a message leaves the house: what is sensitive
+/// stays in it.
 fn is_nameable(field: F) -> bool {
-    !matches!(field, F::WechatQrcode | F::UserId)
+    !field.is_sensitive() && !matches!(field, F::WechatQrcode | F::UserId)
 }
 
-fn may_name(name: &str) -> bool {
-    MORE.contains(&name) || name.parse().is_ok_and(is_nameable)
-}
-
-/// What people are offered; the other columns may be named too.
-pub const NAMEABLE: [&str; 20] = [
-    "member_no",
-    "nickname",
-    "phone",
-    "type",
-    "status",
-    "gender",
-    "birth_year",
-    "education",
-    "occupation",
-    "house_car",
-    "event",
-    "location",
-    "time",
-    "changed_fields",
-    "changes",
-    "old_type",
-    "new_type",
-    "matches",
-    "reason",
-    "operator",
-];
-
-/// What each placeholder stands for. Whoever names a sensitive column means it (notifications.md section 3).
+/// What each placeholder stands for. A template that was saved when more could be named shows nothing in its place.
 pub(super) fn values(
     fields: &MemberFields,
     event: &str,
     more: &[(&'static str, String)],
 ) -> Vec<(&'static str, String)> {
-    let or_blank = |text: Option<String>| text.unwrap_or_else(|| BLANK.to_owned());
+    let or_blank = |text: Option<String>| text.unwrap_or_else(|| NOT_GIVEN.to_owned());
     let columns = F::ALL.iter().copied().filter(|field| is_nameable(*field));
     let columns = columns.map(|field| (field.as_str(), or_blank(known(fields, field))));
     let place: Vec<String> =

@@ -36,7 +36,8 @@ pub enum MemberNoticesRefusal {
     },
 }
 
-/// Changes the settings, and the application's secret when `sealed` has another one. `expected` is the version the caller saw, when it said one.
+/// Changes the settings, and the application's secret when `sealed` has another one. `expected` is the version the caller
+/// saw, when it said one. Words that were saved when more could be named hinder nobody who changes something else.
 pub async fn set_member_notices<B: CommandBus>(
     bus: &B,
     caller: &Caller,
@@ -46,7 +47,8 @@ pub async fn set_member_notices<B: CommandBus>(
 ) -> MemberNoticesResult {
     decided(bus, caller, context, expected, |now, by, at| {
         let text = change(&now.text);
-        if let Some(fault) = text.template.as_deref().and_then(own_words_fault) {
+        let typed = text.template.as_deref().filter(|_| text.template != now.text.template);
+        if let Some(fault) = typed.and_then(own_words_fault) {
             return Err(MemberNoticesRefusal::OwnWords(fault));
         }
         let secret = sealed.map(|sealed| {

@@ -1,6 +1,6 @@
 //! The words of existing-systems.md section 7.7, whole.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::member::{
     FieldChange, FieldValue, MemberField, MemberFields, MemberKind, MemberRevoked, MemberUpgraded,
 };
@@ -233,35 +233,53 @@ fn an_upgrade_and_a_revocation_have_the_words_of_system_s() {
 }
 
 #[test]
-fn words_of_ones_own_are_honoured_and_only_they_name_what_is_sensitive() {
+fn words_of_ones_own_are_honoured() {
     let fields = fields();
-    let own = "{{event}} {{nickname}}（{{phone}}），{{location}}，{{sexual_orientation}}，{{reason}}";
+    let own = "{{event}} {{nickname}}（{{phone}}），{{location}}，{{marriage_history}}，{{reason}}";
     let with_own = Subject { own: Some(own), ..subject(&fields) };
     let text = shown(Kind::Text, &registered(&with_own));
     assert!(
         text.starts_with(
-            "🎉 新会员登记通知\n🎉 新会员登记通知 小王（138****8999），浙江省 杭州市 西湖区，直女，\n<a"
+            "🎉 新会员登记通知\n🎉 新会员登记通知 小王（138****8999），浙江省 杭州市 西湖区，无婚史，\n<a"
         ),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_sensitive_stands_nowhere_even_in_words_that_were_saved_with_it() {
+    let fields = fields();
+    let own = "[{{id_card}}] [{{real_name}}] [{{sexual_orientation}}] [{{nickname}}]";
+    let saved = Subject { own: Some(own), ..subject(&fields) };
     for kind in [Kind::Textcard, Kind::Text, Kind::Markdown] {
-        let plain = shown(kind, &registered(&subject(&fields)));
-        for secret in ["直女", "王小花", "33010619950101", "13812348999"] {
-            assert!(!plain.contains(secret), "{secret}: {plain}");
+        let own = shown(kind, &registered(&saved));
+        assert!(own.contains("[] [] [] [小王]"), "{own}");
+        for shown in [own, shown(kind, &registered(&subject(&fields)))] {
+            for secret in ["直女", "王小花", "33010619950101", "13812348999"] {
+                assert!(!shown.contains(secret), "{secret}: {shown}");
+            }
         }
     }
 }
 
 #[test]
-fn a_template_names_what_there_is() {
+fn a_template_names_what_there_is_and_nothing_sensitive() {
+    let unknown = |name: &str| Some(OwnWordsFault::Unknown(name.to_owned()));
+    let sensitive = |field| Some(OwnWordsFault::Sensitive(field));
     for (template, fault) in [
         ("{{nickname}} {{phone}} {{changes}} {{operator}}", None),
         ("没有占位符", None),
-        ("{{wechat_qrcode}}", Some(OwnWordsFault::Unknown("wechat_qrcode".to_owned()))),
-        ("{{nick}}", Some(OwnWordsFault::Unknown("nick".to_owned()))),
+        ("{{wechat_qrcode}}", unknown("wechat_qrcode")),
+        ("{{nick}}", unknown("nick")),
+        ("{{nickname}} {{id_card}}", sensitive(MemberField::IdCard)),
+        ("{{real_name}}", sensitive(MemberField::RealName)),
+        ("{{sexual_orientation}} {{nick}}", sensitive(MemberField::SexualOrientation)),
         ("{{nickname", Some(OwnWordsFault::LooseBraces)),
     ] {
         assert_eq!(own_words_fault(template), fault, "{template}");
+    }
+    for name in NAMEABLE {
+        assert_eq!(own_words_fault(&format!("{{{{{name}}}}}")), None, "{name} is offered");
     }
 }
 
@@ -285,4 +303,54 @@ fn receivers_are_as_wecom_wants_them() {
     assert_eq!((said.users.as_str(), said.parties.as_str(), said.tags.as_str()), ("a|b", "2|3", "9"));
     let everybody = receivers(&WecomAudience { everybody: true, ..WecomAudience::default() });
     assert_eq!(everybody.users, "@all");
+}
+
+/// A message as it stands in the outbox.
+fn stored(to: &WecomAudience) -> String {
+    let settings = Settings { corp: "ww1".to_owned(), agent: 7, kind: Kind::Text, public_url: None };
+    render_sheet(&settings, Kind::Text, &receivers(to), STAMP, &registered(&subject(&fields())))
+}
+
+fn people(names: &[&str]) -> WecomAudience {
+    WecomAudience { users: names.iter().map(|&name| name.to_owned()).collect(), ..WecomAudience::default() }
+}
+
+#[test]
+fn a_message_leaves_for_whoever_is_chosen_when_it_leaves() {
+    let both = people(&["ZhangSan", "LiSi"]);
+    let everybody = WecomAudience { everybody: true, ..WecomAudience::default() };
+    let week = OFF_HELD_MAX;
+    let to = |audience: &WecomAudience| Leaving::As(stored(audience));
+    let held = Leaving::Held { until: at() + week };
+    let never = |why| Leaving::Never(why);
+    let (on, off) = (true, false);
+    let (fresh, repeats) = (false, true);
+    for (chosen, enabled, repeats, age, expected) in [
+        (&both, on, fresh, TimeDelta::zero(), Leaving::AsItIs),
+        (&people(&["LiSi"]), on, fresh, TimeDelta::zero(), to(&people(&["LiSi"]))),
+        (&people(&["WangWu"]), on, fresh, week, to(&people(&["WangWu"]))),
+        (&everybody, on, fresh, TimeDelta::zero(), to(&everybody)),
+        (&people(&[]), on, fresh, TimeDelta::zero(), never("nobody is chosen to hear of members any more")),
+        (&people(&["WangWu"]), off, fresh, TimeDelta::zero(), held),
+        (&both, off, fresh, week, never("messages about members were switched off for too long")),
+        // A repetition of what may have arrived: the very bytes, or none.
+        (&both, off, repeats, week, Leaving::AsItIs),
+        (&people(&["ZhangSan", "LiSi", "WangWu"]), on, repeats, TimeDelta::zero(), Leaving::AsItIs),
+        (&everybody, on, repeats, TimeDelta::zero(), Leaving::AsItIs),
+        (
+            &people(&["LiSi", "WangWu"]),
+            on,
+            repeats,
+            TimeDelta::zero(),
+            never("somebody who may have been told already is not chosen any more"),
+        ),
+    ] {
+        let text = MemberNoticesText { audience: chosen.clone(), enabled, ..MemberNoticesText::default() };
+        let body = stored(&both);
+        let message = Waiting { body: &body, created_at: at(), repeats };
+        assert_eq!(leaving(&text, message, at() + age), expected, "{chosen:?} {enabled} {repeats}");
+    }
+    let message = Waiting { body: "{", created_at: at(), repeats: fresh };
+    let text = MemberNoticesText { audience: both, ..MemberNoticesText::default() };
+    assert_eq!(leaving(&text, message, at()), never("the stored request names no receivers"));
 }

@@ -1,10 +1,9 @@
 //! What a row of texts says about a member, and which of its columns cannot be taken as they stand (docs/adr/0028).
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Utc};
-use domain::member::{Code, FieldFault, MemberField, MemberFields, Observation, RowFingerprint, SourceKey};
-
-/// The column that says when the person registered.
-const REGISTERED_AT: &str = "created_at";
+use domain::member::{
+    Code, FieldFault, MemberField, MemberFields, Observation, REGISTERED_AT, RowFingerprint, SourceKey,
+};
 
 /// Seconds by which the clocks of both systems are ahead of UTC: a moment without an offset is one in China.
 const CHINA_SECONDS: i32 = 8 * 3600;

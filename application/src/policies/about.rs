@@ -12,7 +12,7 @@ use super::routing::{self, suppress};
 use super::{Notice, Reaction, View, reasons};
 use crate::access::{FieldView, free_text};
 use crate::preferences;
-use crate::texts::{Language, MissingVariable, Template, Variables, Worded, render};
+use crate::texts::{self, Language, MissingVariable, Template, Variables, Worded, render};
 
 /// What people typed (a name, a reason, a follow-up) as a notice repeats it. A notice is read on lock screens, by
 /// former owners and by providers, so a phone that somebody typed into it is masked like the phone itself.
@@ -21,7 +21,7 @@ pub(super) fn typed(text: &str) -> String {
 }
 
 /// Stands in a text where nothing is known.
-const NOT_GIVEN: Said<&str> = Said { zh: "未填写", en: "not given" };
+const NOT_GIVEN: Said<&str> = Said { zh: texts::NOT_GIVEN, en: "not given" };
 
 /// What is said otherwise in each language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

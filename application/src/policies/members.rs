@@ -21,21 +21,18 @@ use super::{Fact, Notice, PolicyEvent, ReactError, Reaction, View, reasons};
 use crate::channels::wecom_app::{Receivers, Sheet, plain, render_sheet};
 use crate::channels::{Rendered, stamp};
 use crate::member_notices::{
-    AUDIENCE_RECEIVER, DIGEST_WINDOW, OFF_HELD_MAX, Subject, activated as say_activated, audience, change,
-    form, known, receivers, registered as say_registered, revoked as say_revoked, tested as say_tested,
-    tested_person, told_changes, updated as say_updated, upgraded as say_upgraded,
+    AUDIENCE_RECEIVER, DIGEST_WINDOW, NO_NUMBER, OFF_HELD_MAX, Subject, activated as say_activated, audience,
+    change, form, known, receivers, registered as say_registered, revoked as say_revoked,
+    tested as say_tested, tested_person, told_changes, updated as say_updated, upgraded as say_upgraded,
 };
 use crate::preferences::HoldReason;
-use crate::texts::{self, Language, Template, kinds};
+use crate::texts::{self, Language, NOT_GIVEN, Template, kinds};
 
 /// Stands for a template where the words are those of the message's own form.
 const SHEET: &str = "MEMBER_SHEET";
 
 /// Goes up when the words of a sheet change.
 const SHEET_VERSION: i64 = 1;
-
-/// Stands where nothing is known.
-const BLANK: &str = "未填写";
 
 /// The member is known: announced if it takes part.
 pub(super) fn registered(event: &PolicyEvent, view: &View<'_>) -> Reactions {
@@ -82,8 +79,8 @@ pub(super) fn upgraded(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, MemberEvent::Upgraded(upgraded)) = of_member(event)? else { return wrong_row(event) };
     let Some(member) = member(event, view)? else { return Ok(Vec::new()) };
     let MemberUpgraded { from, to, remaining_matches, by, .. } = upgraded;
-    let old = from.as_ref().map_or(BLANK, Code::label).to_owned();
-    let matches = remaining_matches.map_or(BLANK.to_owned(), |matches| matches.to_string());
+    let old = from.as_ref().map_or(NOT_GIVEN, Code::label).to_owned();
+    let matches = remaining_matches.map_or(NOT_GIVEN.to_owned(), |matches| matches.to_string());
     let about = |about: About<'static>| {
         let about = about.word("oldType", old.clone()).word("newType", to.label());
         about.word("matches", matches.clone())
@@ -95,7 +92,7 @@ pub(super) fn upgraded(event: &PolicyEvent, view: &View<'_>) -> Reactions {
 pub(super) fn revoked(event: &PolicyEvent, view: &View<'_>) -> Reactions {
     let (id, MemberEvent::Revoked(revoked)) = of_member(event)? else { return wrong_row(event) };
     let Some(member) = member(event, view)? else { return Ok(Vec::new()) };
-    let reason = revoked.reason.as_deref().map_or(BLANK.to_owned(), typed);
+    let reason = revoked.reason.as_deref().map_or(NOT_GIVEN.to_owned(), typed);
     let operator = view.staff.actor_name(&revoked.by).to_owned();
     let about =
         |about: About<'static>| about.word("reason", reason.clone()).word("operatorName", operator.clone());
@@ -150,8 +147,8 @@ fn tell<'a>(
     let name = known(fields, MemberField::Nickname);
     let about = About::bare()
         .word("memberId", id.to_string())
-        .word("memberNo", number.clone().unwrap_or_else(|| "未分配".to_owned()))
-        .word("memberName", name.clone().unwrap_or_else(|| BLANK.to_owned()))
+        .word("memberNo", number.clone().unwrap_or_else(|| NO_NUMBER.to_owned()))
+        .word("memberName", name.clone().unwrap_or_else(|| NOT_GIVEN.to_owned()))
         .facts(json!({
             "memberId": id.to_string(),
             "memberNumber": number,
@@ -298,7 +295,7 @@ fn brief(fields: &MemberFields) -> String {
     let place = (!place.is_empty()).then(|| place.join(" "));
     let parts = [known(fields, MemberField::Gender), year, known(fields, MemberField::Education), place];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { BLANK.to_owned() } else { parts.join("，") }
+    if parts.is_empty() { NOT_GIVEN.to_owned() } else { parts.join("，") }
 }
 
 /// Every change with old and new.

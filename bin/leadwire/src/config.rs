@@ -25,7 +25,7 @@ pub use channels::{
     ProviderSettings, WechatCloudSettings, WechatOfficialSettings, WechatSubscribeSettings, WecomAppSettings,
     WecomRobotSettings,
 };
-pub use intake::{INTERVAL_SECONDS, judge_name, mapping};
+pub use intake::{judge_name, mapping, usual};
 pub use limits::LimitSettings;
 pub use print::effective;
 pub use protection::ProtectionSettings;

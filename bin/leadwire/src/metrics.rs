@@ -10,6 +10,7 @@ use application::delivery::Outcome;
 use chrono::{DateTime, Utc};
 use domain::notification::{Channel, FailureClass};
 use infrastructure::dispatcher::Observer;
+use infrastructure::signed_messages::SignedWith;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -97,6 +98,12 @@ struct Refused {
     reason: &'static str,
 }
 
+/// With which secret something was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Believed {
+    secret: &'static str,
+}
+
 /// The counters of this process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -106,6 +113,7 @@ pub struct Metrics {
     calls: Family<OfChannel, Histogram>,
     rests: Family<Rested, Counter>,
     recoveries: Family<OfChannel, Counter>,
+    believed: Family<Believed, Counter>,
     not_believed: Family<Refused, Counter>,
 }
 
@@ -135,7 +143,13 @@ impl Default for Metrics {
             // There from the start, so that an alarm sees the first one.
             drop(not_believed.get_or_create(&Refused { reason: why.as_str() }));
         }
-        Self { registry, attempts, waited, calls, rests, recoveries, not_believed }
+        let believed = Family::<Believed, Counter>::default();
+        let help = "Messages of members that were believed, by the secret they are signed with";
+        registry.register("member_messages_believed", help, believed.clone());
+        for secret in SignedWith::ALL {
+            drop(believed.get_or_create(&Believed { secret: secret.as_str() }));
+        }
+        Self { registry, attempts, waited, calls, rests, recoveries, believed, not_believed }
     }
 }
 
@@ -143,6 +157,11 @@ impl Metrics {
     /// What is written down when somebody looks.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Counts a message of members that is believed: as long as the previous secret counts, somebody signs with it.
+    pub fn believed(&self, signed_with: SignedWith) {
+        self.believed.get_or_create(&Believed { secret: signed_with.as_str() }).inc();
     }
 
     /// Counts a message of members that is not believed.

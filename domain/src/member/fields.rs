@@ -20,6 +20,12 @@ use super::value::{
 use crate::codes::UnknownCode;
 use crate::contact::{WECHAT_ID_CHARS_MAX, WechatId};
 
+/// The column that says when the person registered. It is no field: it belongs to the registration and never changes.
+pub const REGISTERED_AT: &str = "created_at";
+
+/// What the staff calls it.
+pub const REGISTERED_AT_LABEL: &str = "登记时间";
+
 macro_rules! member_fields {
     ($($field:ident $variant:ident $column:literal $label:literal: $type:ty, $max:expr;)+) => {
         /// What is known about a member 会员, column for column. `None` is a NULL or a blank: they are the same here.
@@ -231,7 +237,7 @@ member_fields! {
 }
 
 impl MemberField {
-    /// Whether messages leave it out unless a template names it (notifications.md section 6).
+    /// Whether no message shows it, in the program's words or in one's own (member-intake.md section 3).
     pub fn is_sensitive(self) -> bool {
         matches!(self, Self::RealName | Self::IdCard | Self::SexualOrientation)
     }

@@ -25,8 +25,8 @@ pub use events::{
     MemberActivated, MemberDeleted, MemberEvent, MemberRegistered, MemberRevoked, MemberRowSeen,
     MemberUpdated, MemberUpgraded,
 };
-pub use fields::{FieldChange, MemberField, MemberFields, MemberPatch};
-pub use source::{MemberSource, RowFingerprint, SourceKey};
+pub use fields::{FieldChange, MemberField, MemberFields, MemberPatch, REGISTERED_AT, REGISTERED_AT_LABEL};
+pub use source::{MemberSource, OwnSource, RowFingerprint, SourceKey};
 pub use value::{
     FieldFault, FieldValue, LONG_TEXT_CHARS_MAX, MEMBER_NUMBER_CHARS_MAX, MEMBER_PHONE_CHARS_MAX,
     MemberNumber, MemberPhone, Private, SHORT_TEXT_CHARS_MAX,

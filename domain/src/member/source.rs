@@ -6,6 +6,22 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::fields::MemberFields;
+use crate::code_table;
+
+code_table! {
+    /// A way to become a member that is Leadwire's own, by the name under which statistics count it. No program and no
+    /// database may be called so: its members would be counted among others.
+    OwnSource {
+        /// Somebody of the staff typed it in.
+        Staff = "staff",
+        /// The person filled in the public form.
+        Public = "public",
+        /// A file that was imported.
+        File = "file",
+        /// A signed message that names no program.
+        Message = "webhook",
+    }
+}
 
 /// A row of somebody else's table: the natural key of a captured member.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,8 +50,8 @@ impl MemberSource {
     /// The name under which statistics count it.
     pub fn name(&self) -> &str {
         match self {
-            Self::Staff => "staff",
-            Self::Public => "public",
+            Self::Staff => OwnSource::Staff.as_str(),
+            Self::Public => OwnSource::Public.as_str(),
             Self::Row(row) => &row.source,
         }
     }

@@ -35,7 +35,7 @@ pub const DIGEST_FROM: RangeInclusive<i64> = 0..=1000;
 pub const DIGEST_FROM_DEFAULT: i64 = 20;
 
 /// Numbers of departments and tags.
-const GROUP_NUMBERS: RangeInclusive<i64> = 1..=4_294_967_295;
+pub const GROUP_NUMBERS: RangeInclusive<i64> = 1..=4_294_967_295;
 
 code_table! {
     /// The form of a `WeCom` message 消息类型.

@@ -103,9 +103,10 @@ impl Engine {
             self.release(&row).await;
             return;
         }
-        if self.is_refused_receiver(&row).await || self.may_not_leave_now(&row).await {
+        if self.is_refused_receiver(&row).await {
             return;
         }
+        let Some(row) = self.may_leave_now(row).await else { return };
         let begun = match self.tried(|| self.begin(&row)).await {
             Ok(begun) => begun,
             Err(trouble) => {

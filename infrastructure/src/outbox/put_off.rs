@@ -45,18 +45,30 @@ pub struct PutOffRow {
     pub moved: Arc<AtomicBool>,
 }
 
+/// Whether one of the streams that a row was judged by is not where it was then; `moved` says so to whoever judged.
+pub(super) async fn has_moved(
+    tx: &mut Tx<'_>,
+    judged_by: &[(StreamId, Sequence)],
+    moved: &AtomicBool,
+) -> Result<bool, DbError> {
+    for (stream, judged_at) in judged_by {
+        let now: Option<Sequence> = with_tx!(&mut *tx, conn => sqlx::query_scalar(SEQUENCE)
+            .bind(stream.as_str())
+            .fetch_one(conn)
+            .await)?;
+        if now.unwrap_or_default() != *judged_at {
+            moved.store(true, Ordering::Release);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 #[async_trait]
 impl Attachment for PutOffRow {
     async fn fence(&mut self, tx: &mut Tx<'_>) -> Result<Verdict, DbError> {
-        for (stream, judged_at) in &self.judged_by {
-            let now: Option<Sequence> = with_tx!(&mut *tx, conn => sqlx::query_scalar(SEQUENCE)
-                .bind(stream.as_str())
-                .fetch_one(conn)
-                .await)?;
-            if now.unwrap_or_default() != *judged_at {
-                self.moved.store(true, Ordering::Release);
-                return Ok(Verdict::Fenced);
-            }
+        if has_moved(tx, &self.judged_by, &self.moved).await? {
+            return Ok(Verdict::Fenced);
         }
         let rows = with_tx!(tx, conn => sqlx::query(PUT_OFF)
             .bind(self.delivery.0)

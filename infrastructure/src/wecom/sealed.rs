@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use aes::Aes256;
-use application::bus::CommandBus as _;
+use application::bus::{CommandBus as _, LoadError};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -34,7 +34,12 @@ const MAC_BYTES: usize = 32;
 #[async_trait]
 pub trait CurrentSecret: Send + Sync {
     /// The secret at this moment.
-    async fn secret(&self) -> SecretString;
+    ///
+    /// # Errors
+    ///
+    /// Nobody can say which one it is. The one before it is no answer: whoever replaced it had a reason to, and each call
+    /// with a wrong secret counts towards the block of this address (wechat-apis.md section 5.1).
+    async fn secret(&self) -> Result<SecretString, LoadError>;
 }
 
 /// The configured secret, or the one that was typed into the console since.
@@ -52,21 +57,16 @@ impl StoredSecret {
 
 #[async_trait]
 impl CurrentSecret for StoredSecret {
-    async fn secret(&self) -> SecretString {
-        let found = match self.bus.load::<MemberNotices>(&StreamId::member_notices()).await {
-            Ok(found) => found.state.sealed_secret,
-            Err(error) => {
-                tracing::warn!(%error, "the WeCom secret of the console cannot be read; the configured one is used");
-                None
-            }
-        };
-        let Some(sealed) = found else { return self.configured.clone() };
-        open(&self.configured, &sealed).unwrap_or_else(|| {
+    async fn secret(&self) -> Result<SecretString, LoadError> {
+        let found = self.bus.load::<MemberNotices>(&StreamId::member_notices()).await?;
+        let Some(sealed) = found.state.sealed_secret else { return Ok(self.configured.clone()) };
+        Ok(open(&self.configured, &sealed).unwrap_or_else(|| {
             tracing::warn!(
-                "the WeCom secret of the console was sealed with another configuration; the configured one is used"
+                "the WeCom secret of the console was sealed with another configuration; the configured one, which is \
+                 newer, is used"
             );
             self.configured.clone()
-        })
+        }))
     }
 }
 

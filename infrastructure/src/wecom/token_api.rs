@@ -2,10 +2,13 @@
 //! same token, so nobody asks early; and `WeCom` may end a token whenever it likes, so a refused one is asked for anew.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use application::bus::LoadError;
 use application::ports::{Clock, Ids};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::notification::FailureClass;
 use reqwest::Client;
 use secrecy::ExposeSecret;
 
@@ -14,7 +17,10 @@ use super::sealed::CurrentSecret;
 use crate::db::Db;
 use crate::provider_http::{ClientError, client, exchange};
 use crate::provider_tokens::answer::{Wait, granted};
-use crate::provider_tokens::{Granted, TokenApi, TokenProblem, TokenStore};
+use crate::provider_tokens::{Granted, TokenApi, TokenProblem, TokenStore, problem};
+
+/// How long to wait when our own database does not say which secret it is.
+const SECRET_WAIT: Duration = Duration::from_secs(5);
 
 /// The documented codes; an unknown one is treated like "busy".
 const CODES: &[(i64, Wait)] = &[
@@ -58,7 +64,7 @@ impl TokenApi for AppTokens {
 
     async fn ask(&self, now: DateTime<Utc>) -> Result<Granted, TokenProblem> {
         let secret = match &self.secrets {
-            Some(secrets) => secrets.secret().await,
+            Some(secrets) => secrets.secret().await.map_err(|error| unreadable(&error, now))?,
             None => self.settings.secret.clone(),
         };
         let request = self
@@ -69,6 +75,12 @@ impl TokenApi for AppTokens {
     }
 }
 
+/// An outage of our own: nobody is asked, and the channel rests for a moment.
+fn unreadable(error: &LoadError, now: DateTime<Utc>) -> TokenProblem {
+    let detail = format!("the secret of the application cannot be read: {error}");
+    problem(FailureClass::Unreachable, None, detail, SECRET_WAIT, now)
+}
+
 impl TokenStore {
     /// The tokens of a `WeCom` application.
     pub fn of_wecom(
@@ -77,8 +89,7 @@ impl TokenStore {
         clock: Arc<dyn Clock>,
         ids: &dyn Ids,
     ) -> Result<Self, ClientError> {
-        let client = client(settings.timeouts)?;
-        let tokens = AppTokens { client, settings, secrets: None };
+        let tokens = AppTokens { client: client(settings.timeouts)?, settings, secrets: None };
         Ok(Self::over(db, Box::new(tokens), clock, ids))
     }
 
@@ -90,16 +101,14 @@ impl TokenStore {
         clock: Arc<dyn Clock>,
         ids: &dyn Ids,
     ) -> Result<Self, ClientError> {
-        let client = client(settings.timeouts)?;
-        let tokens = AppTokens { client, settings, secrets: Some(secrets) };
+        let tokens = AppTokens { client: client(settings.timeouts)?, settings, secrets: Some(secrets) };
         Ok(Self::over(db, Box::new(tokens), clock, ids))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::notification::FailureClass::{Busy, Config, Quota};
-
+    use super::FailureClass::{Busy, Config, Quota};
     use super::*;
     use crate::provider_tokens::answer::testing::check_table;
 

@@ -18,6 +18,7 @@ use infrastructure::ids::TimeOrderedIds;
 use infrastructure::provider_http::Timeouts;
 use infrastructure::provider_tokens::TokenStore;
 use infrastructure::wechat::{WechatCloud, WechatOfficial, WechatSettings};
+use infrastructure::wecom::sealed::CurrentSecret;
 use infrastructure::wecom::{RobotSettings, WecomApp, WecomRobot, WecomSettings};
 use uuid::Uuid;
 use wechat_simulator::{
@@ -32,6 +33,9 @@ use crate::database::{Backend, TestDb};
 pub(crate) const PERSON: &str = "ZhangSan";
 /// The corporation of the demo application as our settings name the app.
 pub(crate) const WECOM_APP: &str = "ww0000000000demo01/1000002";
+
+/// A secret that `WeCom` does not know any more: somebody typed another one since.
+pub(crate) const CONFIGURED_SECRET: &str = "the secret of the configuration";
 
 /// Everything around one test. The database goes last.
 pub(crate) struct World {
@@ -108,6 +112,14 @@ impl World {
         self.simulator().add_wecom_user(DEMO_CORP, PERSON);
         let tokens = self.wecom_tokens(DEMO_WECOM_SECRET);
         WecomApp::new(self.wecom_settings(DEMO_WECOM_SECRET), tokens, self.clock()).unwrap()
+    }
+
+    /// The same with the secret that somebody typed.
+    pub(crate) fn wecom_app_with(&self, secrets: Arc<dyn CurrentSecret>) -> WecomApp {
+        self.simulator().add_wecom_user(DEMO_CORP, PERSON);
+        let (db, settings) = (self.database.db.clone(), self.wecom_settings(CONFIGURED_SECRET));
+        let tokens = TokenStore::of_wecom_with(db, settings.clone(), secrets, self.clock(), &TimeOrderedIds);
+        WecomApp::new(settings, Arc::new(tokens.unwrap()), self.clock()).unwrap()
     }
 
     pub(crate) fn robot(&self, key: &str) -> WecomRobot {

@@ -9,6 +9,7 @@
 #[path = "../conformance/kit.rs"]
 mod database;
 mod kit;
+mod secrets;
 mod tokens;
 mod wechat;
 mod wecom;

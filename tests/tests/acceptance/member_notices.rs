@@ -3,6 +3,7 @@
 //! sections 7.6 to 7.8).
 
 mod example;
+mod leaving;
 mod settings;
 
 use application::member_notices::audience;

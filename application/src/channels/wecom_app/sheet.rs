@@ -6,7 +6,7 @@
 use super::super::text::{framed, page_url, tidy_line, within_bytes, without_markdown, without_tags};
 use super::{
     BUTTON, BUTTON_CHARS_MAX, Body, CONTENT_BYTES_MAX, Card, Content, DESCRIPTION_BYTES_MAX,
-    DUPLICATE_CHECK_SECONDS, Kind, Settings, TITLE_BYTES_MAX, URL_BYTES_MAX,
+    DUPLICATE_CHECK_SECONDS, Kind, Receivers, Settings, TITLE_BYTES_MAX, URL_BYTES_MAX,
 };
 use crate::channels::body::written;
 use crate::texts::filled_with;
@@ -19,23 +19,6 @@ const CUT_LINE_BYTES_MIN: usize = 24;
 
 /// Begins a new line of a card.
 const BREAK: &str = "<br>";
-
-/// Who receives one message, as `WeCom` wants it: ids with a bar between them.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Receivers {
-    /// Userids, or `@all`.
-    pub users: String,
-    /// Numbers of departments.
-    pub parties: String,
-    /// Numbers of tags.
-    pub tags: String,
-}
-
-impl std::fmt::Debug for Receivers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Receivers(***)") // they name people
-    }
-}
 
 /// A value and what it is called; without a name it stands alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,11 +80,10 @@ pub fn render_sheet(
     stamp: &str,
     sheet: &Sheet,
 ) -> String {
-    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let mut body = Body {
-        touser: receivers.users.clone(),
-        toparty: some(&receivers.parties),
-        totag: some(&receivers.tags),
+        touser: String::new(),
+        toparty: None,
+        totag: None,
         msgtype: kind.name().to_owned(),
         agentid: settings.agent,
         text: None,
@@ -110,6 +92,7 @@ pub fn render_sheet(
         enable_duplicate_check: 1,
         duplicate_check_interval: DUPLICATE_CHECK_SECONDS,
     };
+    receivers.address(&mut body);
     match kind {
         Kind::Text => body.text = Some(Content { content: text(settings, stamp, sheet) }),
         Kind::Textcard => body.textcard = Some(card(settings, stamp, sheet)),
@@ -122,15 +105,6 @@ pub fn render_sheet(
 pub fn plain(sheet: &Sheet) -> String {
     content(sheet, &sheet.text, Form::Text)
 }
-
-/// Whether a stored body goes to several people: then those who were not reached do not make it a failure.
-pub fn speaks_to_many(body: &str) -> bool {
-    let Ok(body) = serde_json::from_str::<Body>(body) else { return false };
-    body.toparty.is_some() || body.totag.is_some() || body.touser.contains('|') || body.touser == EVERYBODY
-}
-
-/// Everybody who may see the application.
-pub const EVERYBODY: &str = "@all";
 
 #[derive(Clone, Copy)]
 enum Form {

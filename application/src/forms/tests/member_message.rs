@@ -1,6 +1,6 @@
 //! Messages of members.
 
-use domain::member::MemberField;
+use domain::member::{MemberField, OwnSource};
 
 use super::*;
 use crate::forms::{MEMBER_ROWS_MAX, MemberMessage, MessageRow};
@@ -29,6 +29,13 @@ fn a_row_says_what_a_table_would() {
     assert_eq!(row.fields.unknown_codes(), [(MemberField::Gender, "other")]);
     assert!(row.silent.contains(&MemberField::Phone) && !row.silent.contains(&MemberField::City));
     assert!(row.registered_at.is_some());
+}
+
+#[test]
+fn a_message_that_names_no_source_is_counted_as_one_of_its_kind() {
+    for body in [json!({ "members": [{}] }), json!({ "members": [{}], "source": "webhook" })] {
+        assert_eq!(MemberMessage::parse(body).unwrap().source, OwnSource::Message.as_str());
+    }
 }
 
 #[test]
@@ -86,7 +93,8 @@ fn a_message_that_is_none_is_refused_as_a_whole() {
         (json!({ "members": [] }), "members", "required"),
         (json!({ "members": {} }), "members", "not_a_list"),
         (json!({ "members": many }), "members", "too_many"),
-        (json!({ "members": [{}], "source": "staff" }), "source", "fixed"),
+        (json!({ "members": [{}], "source": "staff" }), "source", "reserved"),
+        (json!({ "members": [{}], "source": "file" }), "source", "reserved"),
         (json!({ "members": [{}], "source": 7 }), "source", "not_text"),
         (json!({ "members": [{}], "table": "x" }), "table", "unknown_field"),
     ] {

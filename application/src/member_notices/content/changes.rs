@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use domain::member::{Code, FieldChange, MemberField as F, MemberFields, MemberRevoked, MemberUpgraded};
 
-use super::{BLANK, Subject, known, line, on_card, section, shortened};
+use super::{Subject, known, line, on_card, section, shortened};
 use crate::access::{FieldView, free_text};
 use crate::channels::wecom_app::{Line, Sheet};
+use crate::texts::NOT_GIVEN;
 
 /// Most characters of an old or a new value in a list of changes.
 const CHANGED_VALUE_CHARS_MAX: usize = 40;
@@ -64,11 +65,11 @@ pub(crate) fn change(change: &FieldChange) -> String {
 
 /// A member paid for more.
 pub fn upgraded(subject: &Subject<'_>, event: &MemberUpgraded) -> Sheet {
-    let moment = |at: Option<DateTime<Utc>>| at.map_or(BLANK.to_owned(), |at| subject.moment(at));
-    let from = event.from.as_ref().map_or(BLANK, Code::label).to_owned();
+    let moment = |at: Option<DateTime<Utc>>| at.map_or(NOT_GIVEN.to_owned(), |at| subject.moment(at));
+    let from = event.from.as_ref().map_or(NOT_GIVEN, Code::label).to_owned();
     let to = domain::member::MemberCode::label(event.to).to_owned();
-    let matches = event.remaining_matches.map_or(BLANK.to_owned(), |matches| matches.to_string());
-    let notes = event.notes.as_deref().map_or(BLANK.to_owned(), |text| free_text(FieldView::Base, text));
+    let matches = event.remaining_matches.map_or(NOT_GIVEN.to_owned(), |matches| matches.to_string());
+    let notes = event.notes.as_deref().map_or(NOT_GIVEN.to_owned(), |text| free_text(FieldView::Base, text));
     let mut lines = subject.who();
     lines.extend([
         line("所属地区", subject.home()),
@@ -86,7 +87,8 @@ pub fn upgraded(subject: &Subject<'_>, event: &MemberUpgraded) -> Sheet {
 
 /// A membership was taken back, by `operator`.
 pub fn revoked(subject: &Subject<'_>, event: &MemberRevoked, operator: &str) -> Sheet {
-    let reason = event.reason.as_deref().map_or(BLANK.to_owned(), |text| free_text(FieldView::Base, text));
+    let reason =
+        event.reason.as_deref().map_or(NOT_GIVEN.to_owned(), |text| free_text(FieldView::Base, text));
     let at = subject.moment(event.at);
     let mut lines = subject.who();
     lines.extend([

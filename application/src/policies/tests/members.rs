@@ -159,6 +159,17 @@ fn what_happens_to_a_member_tells_the_audience_and_the_roles_unless_they_did_it(
 }
 
 #[test]
+fn whoever_is_written_down_now_is_news_however_long_ago_the_person_registered() {
+    let MemberEvent::Registered(mut event) = registered("ACTIVE") else { panic!("a registration") };
+    event.registered_at = Some(at() - chrono::TimeDelta::days(3 * 365));
+    let happened = member(vec![event.into()]);
+    let (_, outgoing) = backdrop(settings()).answer_at(&happened, at());
+    let [sent] = &outgoing[..] else { panic!("one message, not {}", outgoing.len()) };
+    let year = (at() - chrono::TimeDelta::days(3 * 365)).format("%Y").to_string();
+    assert!(sent.body.contains(&format!("登记时间：{year}-")), "{}", sent.body);
+}
+
+#[test]
 fn before_an_audience_is_chosen_nobody_is_told() {
     let mut nobody = Backdrop::of(&channels());
     assert_eq!(nobody.answer_at(&member(vec![registered("ACTIVE")]), at()), (vec![], vec![]));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use application::delivery::RetrySchedule;
 use application::intake::worker::{BATCH_DEFAULT, LEASE_SECONDS_DEFAULT, Rules};
 use application::intake::{CAPTURE_BATCH_MAX, Mapping, Mode, parse};
+use domain::member::OwnSource;
 use infrastructure::intake::{SourceSettings, engine_of};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -13,7 +14,7 @@ use super::reader::Reader;
 use super::service::within;
 
 /// How long a worker rests when nothing is left, in seconds.
-pub const INTERVAL_SECONDS: u64 = 2;
+const INTERVAL_SECONDS: u64 = 2;
 /// How long finished rows are kept in the source, in days.
 const RETENTION_DAYS: u64 = 7;
 /// From which age of the oldest row on somebody should look, in seconds.
@@ -23,8 +24,6 @@ const RECONCILE_HOURS: u64 = 24;
 
 /// Longest name of a source.
 const NAME_CHARS_MAX: usize = 32;
-/// Names under which members are counted that came by other ways.
-const TAKEN: [&str; 4] = ["staff", "public", "file", "webhook"];
 
 const INTERVALS: std::ops::RangeInclusive<u64> = 1..=24 * 60 * 60;
 const RETENTIONS: std::ops::RangeInclusive<u64> = 0..=3650;
@@ -60,7 +59,7 @@ fn source(reader: &mut Reader, name: &str, schedule: &RetrySchedule) -> Option<S
             None
         }
     };
-    let most = u32::try_from(schedule.attempts_max()).unwrap_or(u32::MAX);
+    let most = attempts_most(schedule);
     let batch = number(reader, &at("batch"), BATCH_DEFAULT, &BATCHES, "rows");
     let attempts_max = number(reader, &at("attempts"), most, &(1..=most), "attempts");
     let lease_seconds = number(reader, &at("lease_seconds"), LEASE_SECONDS_DEFAULT, &LEASES, "seconds");
@@ -80,6 +79,27 @@ fn source(reader: &mut Reader, name: &str, schedule: &RetrySchedule) -> Option<S
         reconcile_every: (reconcile > 0).then(|| Duration::from_hours(reconcile)),
         alarm_age: Duration::from_secs(alarm?),
     })
+}
+
+/// A source of which nobody says more than its name and its address.
+pub fn usual(name: String, url: SecretString, schedule: &RetrySchedule) -> SourceSettings {
+    let (schedule, attempts_max) = (schedule.clone(), attempts_most(schedule));
+    SourceSettings {
+        name,
+        url,
+        mapping: Mapping::system_s(),
+        mode: Mode::Triggers,
+        rules: Rules { batch: BATCH_DEFAULT, lease_seconds: LEASE_SECONDS_DEFAULT, schedule, attempts_max },
+        interval: Duration::from_secs(INTERVAL_SECONDS),
+        retention: Duration::from_hours(24 * RETENTION_DAYS),
+        reconcile_every: Some(Duration::from_hours(RECONCILE_HOURS)),
+        alarm_age: Duration::from_secs(ALARM_SECONDS),
+    }
+}
+
+/// As many attempts on a row as the schedule has.
+fn attempts_most(schedule: &RetrySchedule) -> u32 {
+    u32::try_from(schedule.attempts_max()).unwrap_or(u32::MAX)
 }
 
 fn url(reader: &mut Reader, name: &str) -> Option<SecretString> {
@@ -135,7 +155,7 @@ pub fn judge_name(name: &str) -> Result<(), String> {
             "a source's name is 1 to {NAME_CHARS_MAX} of a-z, 0-9 and single _, and begins with a letter"
         ));
     }
-    if TAKEN.contains(&name) {
+    if name.parse::<OwnSource>().is_ok() {
         return Err(format!("members that came another way are counted as `{name}`; choose another name"));
     }
     Ok(())

@@ -117,6 +117,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("callbacks.wecom.aes_key_file", Kind::Text),
     ("webhook.secret", Kind::Secret),
     ("webhook.secret_file", Kind::Text),
+    ("webhook.previous_secret", Kind::Secret),
+    ("webhook.previous_secret_file", Kind::Text),
     ("delivery.retry_seconds", Kind::Numbers),
     ("delivery.jitter_percent", Kind::Number),
     ("delivery.busy_answers_max", Kind::Number),

@@ -9,7 +9,7 @@ use application::delivery::RetrySchedule;
 use infrastructure::db::DbOptions;
 use infrastructure::intake::SourceSettings;
 use infrastructure::settler;
-use infrastructure::signed_messages::MessageKey;
+use infrastructure::signed_messages::MessageKeys;
 use projections::policy_runner;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -73,7 +73,7 @@ pub struct Settings {
     /// Databases that somebody else writes members into.
     pub intake: Vec<SourceSettings>,
     /// What other programs of the house sign messages of members with; `None` when not configured.
-    pub webhook: Option<MessageKey>,
+    pub webhook: Option<MessageKeys>,
     /// Log lines.
     pub log: LogSettings,
 }

@@ -1,5 +1,6 @@
 mod channels;
 mod intake;
+mod webhook;
 
 use std::io::Write as _;
 

@@ -42,7 +42,7 @@ pub(super) use metrics::measure;
 const LISTED: Text = Text::new("获取会员来源成功", "Here are the sources of members");
 
 /// How long a call waits for the workers: shorter than the 30 s that system S's monitor waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const WORKERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<SharedApp> {
@@ -276,7 +276,7 @@ pub(super) struct Worked {
 
 /// Rings at every worker of this process and waits until each has gone through what there is, or the time is up.
 pub(super) async fn worked_off(app: &App, asked: Asked) -> Worked {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WORKERS_PATIENCE;
     if !app.intake.running {
         // Without a source there is nobody to miss.
         let obstacle = (!app.intake.workers.is_empty()).then_some(Obstacle::Absent);

@@ -22,6 +22,12 @@ async fn start() -> (Service, Person, String) {
     (service, admin, token)
 }
 
+fn signed_by(service: &Service, secret: &str, token: &str, seconds: i64, body: Vec<u8>) -> Message {
+    let timestamp = (service.running.app().clock.now().timestamp() + seconds).to_string();
+    let signature = MessageKey::new(SecretString::from(secret)).unwrap().signature(&timestamp, &body);
+    Message { token: Some(token.to_owned()), timestamp, signature, body }
+}
+
 async fn token(service: &Service, admin: &Person, scope: &str) -> String {
     let body = json!({ "name": "signup", "scopes": [scope] });
     let made = service.post("/api/service-tokens", &body).by(admin).send().await;
@@ -39,9 +45,7 @@ struct Message {
 
 /// Signed by whoever knows the secret, so many seconds from now.
 fn signed(service: &Service, token: &str, seconds: i64, body: Vec<u8>) -> Message {
-    let timestamp = (service.running.app().clock.now().timestamp() + seconds).to_string();
-    let signature = MessageKey::new(SecretString::from(SECRET)).unwrap().signature(&timestamp, &body);
-    Message { token: Some(token.to_owned()), timestamp, signature, body }
+    signed_by(service, SECRET, token, seconds, body)
 }
 
 async fn send(service: &Service, message: &Message) -> Reply {
@@ -69,10 +73,12 @@ fn row(id: u32) -> Value {
 
 /// How often each reason was counted.
 async fn counted(service: &Service, reason: &str) -> u64 {
+    metric(service, &format!("leadwire_member_messages_refused_total{{reason=\"{reason}\"}} ")).await
+}
+
+async fn metric(service: &Service, name: &str) -> u64 {
     let (_, text) = service.get("/metrics").page().await;
-    let wanted = format!("leadwire_member_messages_refused_total{{reason=\"{reason}\"}} ");
-    let line = text.lines().find_map(|line| line.strip_prefix(&wanted)).unwrap();
-    line.parse().unwrap()
+    text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -235,6 +241,27 @@ async fn a_member_that_cannot_be_read_costs_the_others_of_its_message_nothing() 
     assert!(error["message"].as_str().unwrap().contains("无法读取"), "{error}");
     let alone = send(&service, &signed(&service, &token, 1, rows(&json!([row(2)])))).await;
     assert_eq!(alone.problem(), (422, "MEMBER_ROWS_REFUSED"));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn while_the_secret_is_replaced_both_count_and_nothing_else() {
+    const NEW: &str = "the new secret of two programs, as long as it must be";
+    let both = [("LEADWIRE_WEBHOOK__SECRET", NEW), ("LEADWIRE_WEBHOOK__PREVIOUS_SECRET", SECRET)];
+    let service = Service::start_with(&both).await;
+    let admin = service.person("admin1", Role::Admin).await;
+    let token = token(&service, &admin, "intake:write").await;
+    let message = |secret: &str, n: u32| signed_by(&service, secret, &token, 0, rows(&json!([row(n)])));
+    for (secret, n, name) in [(SECRET, 1, "previous"), (NEW, 2, "current")] {
+        let message = message(secret, n);
+        assert_eq!(send(&service, &message).await.status, 200, "{name}");
+        assert_eq!(send(&service, &message).await.problem(), (409, "MESSAGE_REPLAYED"), "{name}");
+        let believed = format!("leadwire_member_messages_believed_total{{secret=\"{name}\"}} ");
+        assert_eq!(metric(&service, &believed).await, 1);
+    }
+    let forged = message("a secret that nobody has configured here", 3);
+    assert_eq!(send(&service, &forged).await.problem(), (401, "MESSAGE_NOT_SIGNED"));
+    assert_eq!((counted(&service, "forged").await, counted(&service, "replayed").await), (1, 2));
     service.stop().await;
 }
 

@@ -249,3 +249,69 @@ async fn the_rules_of_a_manager() {
     console.get("rule_gone", &path).await;
     service.stop().await;
 }
+
+/// The application of a corporation, which nobody reaches from here.
+const WECOM: [(&str, &str); 5] = [
+    ("LEADWIRE_WECOM_APP__CORPID", "ww1"),
+    ("LEADWIRE_WECOM_APP__AGENTID", "1000002"),
+    ("LEADWIRE_WECOM_APP__SECRET", "the secret of an application"),
+    ("LEADWIRE_WECOM_APP__BASE_URL", "http://127.0.0.1:9"),
+    ("LEADWIRE_WECOM_APP__KIND", "text"),
+];
+
+#[tokio::test]
+async fn the_members_of_system_s() {
+    let service = Service::start_with(&WECOM).await;
+    let admin = service.person("admin1", Role::Admin).await;
+    let mut form = recorder(&service, &admin).await;
+    let myself = json!({ "wechat": "me_1", "phone": "13912340001", "nickname": "小李" });
+    form.call("member_registration", Method::POST, "/api/members/register", myself).await;
+
+    let mut console = recorder(&service, &admin).await;
+    console.token.clone_from(&admin.token);
+    let member = json!({
+        "member_no": "M12345", "wechat": "wang_88", "phone": "13812348999", "nickname": "小王", "gender": "female",
+        "birth_year": 1995, "height": 165, "education": "DOCTOR", "house_car": "HOUSE_ONLY", "province": "浙江省",
+        "city": "杭州市", "real_name": "王小花", "sexual_orientation": "ASEXUAL", "status": "PENDING",
+    });
+    let created = console.call("member_create", Method::POST, "/api/members", member.clone()).await;
+    console.call("member_create_again", Method::POST, "/api/members", member).await;
+    let path = format!("/api/members/{}", created["id"].as_str().unwrap());
+    console.call("member_update", Method::PATCH, &path, json!({ "city": "宁波市", "height": null })).await;
+    console.call("member_activate", Method::POST, &format!("{path}/activate"), json!({})).await;
+    let upgrade = json!({ "type": "ANNUAL", "expires_at": "2099-01-01" });
+    console.call("member_upgrade", Method::POST, &format!("{path}/upgrade"), upgrade).await;
+    let revoke = json!({ "reason": "资料不实" });
+    console.call("member_revoke", Method::POST, &format!("{path}/revoke"), revoke).await;
+    console.get("member_detail", &path).await;
+    console.get("member_list", "/api/members?search=M12345&status=REVOKED&page=1&limit=10").await;
+    console.call("member_delete", Method::DELETE, &path, Value::Null).await;
+    console.get("member_gone", &path).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_wecom_page_of_system_s() {
+    let service = Service::start_with(&WECOM).await;
+    let admin = service.person("admin1", Role::Admin).await;
+    let mut page = recorder(&service, &admin).await;
+    page.token.clone_from(&admin.token);
+    let config = "/api/wecom/config";
+    page.get("wecom_config", config).await;
+    let settings = json!({
+        "corp_id": "ww1", "agent_id": 1_000_002, "secret": "", "member_notification_enabled": 0,
+        "notification_recipients": "ZhangSan|LiSi", "notification_parties": [2], "notification_roles": ["manager"],
+        "message_type": "markdown", "custom_message_template": "{{event}} {{nickname}}", "digest_from": 5,
+    });
+    page.call("wecom_config_set", Method::POST, config, settings).await;
+    let secret = json!({ "secret": "the next secret of an application" });
+    page.call("wecom_config_secret", Method::PUT, config, secret).await;
+    let wrong = json!({ "custom_message_template": "{{id_card}}", "notification_recipients": "张三" });
+    page.call("wecom_config_refused", Method::PUT, config, wrong).await;
+    page.get("process_queue", "/api/wecom/process-queue").await;
+    page.get("manual_check", "/api/wecom/manual-check").await;
+    // The last call: its message waits for WeCom, and this service would wait for it.
+    let test = json!({ "testUser": "ZhangSan" });
+    page.call("test_notification", Method::POST, "/api/wecom/test-notification", test).await;
+    service.stop().await;
+}

@@ -1,13 +1,17 @@
 //! The settings: who may see and change them, what they refuse, and the test message.
 
-use domain::notification::Channel;
+use chrono::TimeDelta;
+use domain::notification::{Channel, DeliveryState};
 use rstest::rstest;
 use serde_json::json;
-use tests::kit::{Setup, TestApp, lines};
+use tests::kit::{Setup, TestApp, eventually, lines};
 use tests::scratch::Backend::{self, Postgres, Sqlite};
-use wechat_simulator::DEMO_WECOM_SECRET;
+use wechat_simulator::{DEMO_WECOM_SECRET, Endpoint};
 
-use super::{CONFIG, cards, people, registers, set, start, titles};
+use super::{CONFIG, cards, messages, people, registers, set, start, states, titles};
+
+/// So long nobody asks again for a token after a refusal of the secret.
+const AFTER_REFUSED_SECRET: TimeDelta = TimeDelta::minutes(1);
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,6 +42,7 @@ async fn administrators_set_them_and_no_secret_is_taken_or_shown(#[values(Sqlite
         (json!({ "notification_recipients": "a|@all" }), "notification_recipients"),
         (json!({ "message_type": "image" }), "message_type"),
         (json!({ "custom_message_template": "{{password}}" }), "custom_message_template"),
+        (json!({ "custom_message_template": "{{nickname}} {{id_card}}" }), "id_card"),
         (json!({ "digest_from": 5000 }), "digest_from"),
     ] {
         let refused = app.put(CONFIG, &body).by(&app.team.admin).send().await;
@@ -86,6 +91,37 @@ async fn another_secret_is_used_from_the_next_token_on_and_stands_nowhere_in_cle
     );
     assert!(everything.contains("sealed") && !everything.contains(DEMO_WECOM_SECRET), "{everything}");
     assert!(!lines::logged().contains(DEMO_WECOM_SECRET));
+    app.finish().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_refusal_another_secret_sends_what_waited_and_no_attempt_was_used_up(
+    #[values(Sqlite, Postgres)] on: Backend,
+) {
+    let mut setup = Setup::through(&[Channel::WecomApp]);
+    setup.more.push(("LEADWIRE_WECOM_APP__SECRET", "a secret that WeCom does not know".to_owned()));
+    let app = TestApp::start_with(on, setup).await;
+    set(&app, &json!({ "notification_recipients": people(&app) })).await;
+    registers(&app, "1").await;
+    let waiting = eventually("WeCom refuses the secret", async || {
+        let waiting = messages(&app).await;
+        let refused = app.wechat().calls().of(Endpoint::GetToken).calls > 0;
+        (refused && !waiting.is_empty()).then_some(waiting)
+    })
+    .await;
+    assert_eq!((waiting[0].state, waiting[0].attempts), (DeliveryState::Pending, 0));
+    assert!(titles(&app, &app.team.manager).is_empty());
+
+    set(&app, &json!({ "secret": DEMO_WECOM_SECRET })).await;
+    app.leap(AFTER_REFUSED_SECRET);
+    eventually("what waited is sent", async || {
+        (states(&app).await == [DeliveryState::Accepted]).then_some(())
+    })
+    .await;
+    app.settle().await;
+    assert_eq!(titles(&app, &app.team.manager), ["🎉 新会员登记通知"]);
+    assert_eq!(messages(&app).await[0].attempts, 1);
     app.finish().await;
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::speaks_to_many;
 use super::*;
 use crate::channels::testing::check_body;
 use crate::channels::wecom_app::mark_possibly_repeated;

@@ -1,21 +1,13 @@
 //! Which sources a command means.
 
-use std::time::Duration;
-
 use anyhow::{Result, anyhow, bail};
-use application::delivery::RetrySchedule;
 use application::intake::Mode;
-use application::intake::worker::{BATCH_DEFAULT, LEASE_SECONDS_DEFAULT, Rules};
 use infrastructure::intake::{SourceSettings, engine_of};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::cli::arguments::{ModeArgument, Which};
-use crate::config::{INTERVAL_SECONDS, ToolSettings, judge_name, mapping};
-
-/// How long finished rows are kept in a source that nobody configured, and from which age on one is old.
-const RETENTION: Duration = Duration::from_hours(7 * 24);
-const ALARM_AGE: Duration = Duration::from_mins(10);
+use crate::config::{ToolSettings, judge_name, mapping, usual};
 
 /// Exactly one.
 pub(super) fn one(settings: &ToolSettings, which: &Which) -> Result<SourceSettings> {
@@ -83,19 +75,8 @@ fn addressed(settings: &ToolSettings, which: &Which, url: &str) -> Result<Source
     }
     let name = which.name.clone().map_or_else(|| name_of(url), Ok)?;
     judge_name(&name).map_err(|rule| anyhow!("--name: {rule}"))?;
-    let schedule: RetrySchedule = settings.schedule.clone();
-    let attempts_max = u32::try_from(schedule.attempts_max()).unwrap_or(u32::MAX);
-    Ok(SourceSettings {
-        name,
-        url: SecretString::from(url),
-        mapping: mapping(None, None).map_err(|rule| anyhow!(rule))?,
-        mode: Mode::Triggers,
-        rules: Rules { batch: BATCH_DEFAULT, lease_seconds: LEASE_SECONDS_DEFAULT, schedule, attempts_max },
-        interval: Duration::from_secs(INTERVAL_SECONDS),
-        retention: RETENTION,
-        reconcile_every: None,
-        alarm_age: ALARM_AGE,
-    })
+    // Its rows are compared when somebody asks for it.
+    Ok(SourceSettings { reconcile_every: None, ..usual(name, SecretString::from(url), &settings.schedule) })
 }
 
 /// The database's name as the name of a source. Nothing before it is looked at: a password may stand there.

@@ -23,15 +23,12 @@ use tokio::time::{Instant, timeout_at};
 use super::permitted;
 use crate::app::{App, SharedApp};
 use crate::auth::{Authenticated, QueueProcess, ServiceCaller, bearer};
-use crate::http::member_sources::worked_off;
+use crate::http::member_sources::{WORKERS_PATIENCE, worked_off};
 use crate::http::problem::Problem;
 use crate::http::time::iso;
 
 /// Most deliveries of one call.
 const DELIVERIES_MAX: i64 = 100;
-
-/// How long a call waits for the workers: shorter than the 30 s that system S's monitor waits.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it looks while nothing is committed.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -123,7 +120,7 @@ fn count(rows: usize) -> u64 {
 
 /// The same rows as soon as each was tried, or the time is up.
 async fn tried(app: &App, before: &[Due]) -> Result<Vec<Due>, DbError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WORKERS_PATIENCE;
     let mut doorbell = app.bus.log().doorbell();
     loop {
         doorbell.mark_unchanged();

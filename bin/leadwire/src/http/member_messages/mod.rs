@@ -112,16 +112,19 @@ async fn believed(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<String,
         };
         refuse(app, why, problem)
     };
-    let key = app.settings.webhook.as_ref().ok_or_else(|| not(NotBelieved::NotConfigured))?;
+    let keys = app.settings.webhook.as_ref().ok_or_else(|| not(NotBelieved::NotConfigured))?;
     let signed = Signed::read(headers, app.clock.now()).map_err(not)?;
-    if !key.is_signed(&signed.signature, &signed.timestamp, body) {
-        return Err(not(NotBelieved::Forged));
-    }
+    let signed_with = keys.signed_with(&signed.signature, &signed.timestamp, body);
+    let signed_with = signed_with.ok_or_else(|| not(NotBelieved::Forged))?;
     // In one spelling: the same signature in capitals is the same signature.
     let signature = signed.signature.to_ascii_lowercase();
     let store = app.callbacks.store();
     let first = store.take_signature(SENDER, RECEIVER, &signature, signed.good_until()).await;
-    if first.map_err(|error| db_problem(&error))? { Ok(signature) } else { Err(not(NotBelieved::Replayed)) }
+    if !first.map_err(|error| db_problem(&error))? {
+        return Err(not(NotBelieved::Replayed));
+    }
+    app.metrics.believed(signed_with);
+    Ok(signature)
 }
 
 /// Counts a sender who is not let in. What the database could not say is not the sender's fault.

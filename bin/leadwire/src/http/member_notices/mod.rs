@@ -13,14 +13,15 @@ use application::member_notices::{self as use_case, MemberNoticesRefusal};
 use axum::extract::State;
 use domain::member_notices::{MemberNotices, MemberNoticesError, MemberNoticesText};
 use domain::{EventId, NotificationId, StreamId};
-use infrastructure::wecom::sealed::seal;
+use infrastructure::wecom::sealed::{open, seal};
 use secrecy::SecretString;
 use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use view::{MemberNoticesBody, MemberNoticesView, TestNoticeBody, TestNoticeView};
+pub use view::{MemberNoticesBody, MemberNoticesSaved, MemberNoticesView, TestNoticeBody, TestNoticeView};
 
+use self::view::SecretFrom;
 use super::answer::Answer;
 use super::command::CommandRequest;
 use super::problem::{self, Problem};
@@ -57,22 +58,18 @@ async fn show(State(app): State<SharedApp>, Authenticated(caller): Authenticated
     answer(&app, SHOWN, &found.map_err(|error| load_problem(&error))?)
 }
 
+/// A change as it comes in.
+type Change = (State<SharedApp>, Authenticated, CommandRequest);
+
 /// Changes who hears of members and how; what is missing stays as it is. Counts for everything that happens from now on.
 #[utoipa::path(
     put, path = "/api/wecom/config", operation_id = "set_member_notices", tag = "members",
     params(schemas::CommandHeaders, schemas::VersionHeader),
     request_body = MemberNoticesBody,
-    responses(
-        (status = 200, description = "The settings", body = Enveloped<MemberNoticesView>),
-        schemas::CommandProblems
-    )
+    responses(MemberNoticesSaved, schemas::CommandProblems)
 )]
-async fn replace(
-    app: State<SharedApp>,
-    caller: Authenticated,
-    request: CommandRequest,
-) -> Result<Answer, Problem> {
-    set(app, caller, request).await
+async fn replace(change: Change) -> Result<Answer, Problem> {
+    set(change).await
 }
 
 /// The same, as system S's page sends it.
@@ -80,24 +77,13 @@ async fn replace(
     post, path = "/api/wecom/config", operation_id = "upsert_member_notices", tag = "members",
     params(schemas::CommandHeaders, schemas::VersionHeader),
     request_body = MemberNoticesBody,
-    responses(
-        (status = 200, description = "The settings", body = Enveloped<MemberNoticesView>),
-        schemas::CommandProblems
-    )
+    responses(MemberNoticesSaved, schemas::CommandProblems)
 )]
-async fn upsert(
-    app: State<SharedApp>,
-    caller: Authenticated,
-    request: CommandRequest,
-) -> Result<Answer, Problem> {
-    set(app, caller, request).await
+async fn upsert(change: Change) -> Result<Answer, Problem> {
+    set(change).await
 }
 
-async fn set(
-    State(app): State<SharedApp>,
-    Authenticated(caller): Authenticated,
-    request: CommandRequest,
-) -> Result<Answer, Problem> {
+async fn set((State(app), Authenticated(caller), request): Change) -> Result<Answer, Problem> {
     permitted(&caller)?;
     let context = request.context(&app, &caller, &[]);
     let expected = request.expected;
@@ -159,7 +145,12 @@ fn configured(app: &App) -> ConfiguredApp {
 }
 
 fn answer(app: &App, text: Text, found: &Versioned<MemberNotices>) -> Result<Answer, Problem> {
-    let view = MemberNoticesView::of(configured(app), &found.state);
+    let sealed = found.state.sealed_secret.as_deref();
+    let wecom = app.settings.wecom_app.as_ref();
+    // One that was sealed with another configuration is older than the configured one, which holds.
+    let typed = sealed.zip(wecom).and_then(|(sealed, set)| open(&set.secret, sealed));
+    let from = if typed.is_some() { SecretFrom::Console } else { SecretFrom::Configuration };
+    let view = MemberNoticesView::of(configured(app), from, &found.state);
     Ok(Answer::ok(text, &view)?.version(found.sequence))
 }
 

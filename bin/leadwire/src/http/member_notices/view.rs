@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::http::schemas::Enveloped;
 use crate::http::time::Millis;
 
 /// The application of system S's page that is no other's.
@@ -49,9 +50,23 @@ pub struct MemberNoticesView {
     set_at: Option<Millis>,
 }
 
+/// The settings as they are from now on.
+#[derive(utoipa::IntoResponses)]
+#[response(status = 200, description = "The settings")]
+pub struct MemberNoticesSaved(
+    #[expect(dead_code, reason = "for the description only")] Enveloped<MemberNoticesView>,
+);
+
+/// Where the secret comes from that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SecretFrom {
+    Configuration,
+    Console,
+}
+
 impl MemberNoticesView {
     /// The settings and what the configuration says of the application.
-    pub(super) fn of(app: ConfiguredApp, notices: &MemberNotices) -> Self {
+    pub(super) fn of(app: ConfiguredApp, secret_from: SecretFrom, notices: &MemberNotices) -> Self {
         let MemberNoticesText { enabled, audience, roles, message_type, template, digest_from } =
             &notices.text;
         let ConfiguredApp { corp_id, agent_id } = app;
@@ -59,7 +74,10 @@ impl MemberNoticesView {
         Self {
             // An application without its secret is refused at start.
             has_secret: corp_id.is_some(),
-            secret_from: if notices.sealed_secret.is_some() { "console" } else { "configuration" },
+            secret_from: match secret_from {
+                SecretFrom::Configuration => "configuration",
+                SecretFrom::Console => "console",
+            },
             corp_id,
             agent_id,
             app_type: SELF_BUILT,
