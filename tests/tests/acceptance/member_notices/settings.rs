@@ -10,8 +10,8 @@ use wechat_simulator::{DEMO_WECOM_SECRET, Endpoint};
 
 use super::{CONFIG, cards, messages, people, registers, set, start, states, titles};
 
-/// So long nobody asks again for a token after a refusal of the secret.
-const AFTER_REFUSED_SECRET: TimeDelta = TimeDelta::minutes(1);
+/// Nobody asks for a token again within a minute of a refusal of the secret.
+const AFTER_REFUSED_SECRET: TimeDelta = TimeDelta::seconds(61);
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
