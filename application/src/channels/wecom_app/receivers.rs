@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_message_to_others_is_the_same_but_for_who_gets_it() {
         let before = r#"{"touser":"a|b","totag":"7","msgtype":"text","agentid":7,"text":{"content":"张三"},"enable_duplicate_check":1,"duplicate_check_interval":14400}"#;
-        let after = r#"{"touser":"","toparty":"2|3","msgtype":"text","agentid":7,"text":{"content":"张三"},"enable_duplicate_check":1,"duplicate_check_interval":14400}"#;
+        let after = r#"{"toparty":"2|3","msgtype":"text","agentid":7,"text":{"content":"张三"},"enable_duplicate_check":1,"duplicate_check_interval":14400}"#;
         assert_eq!(receivers_of(before), Some(receivers("a|b", "", "7")));
         let others = receivers("", "2|3", "");
         assert_eq!(readdressed(before, &others), after);
