@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use application::intake::FILE_SOURCE;
 use chrono::{DateTime, Utc};
-use domain::member::MemberSource;
+use domain::member::OwnSource;
 use infrastructure::db::{Db, DbError};
 use infrastructure::{intake, with_pool};
 use serde::Serialize;
@@ -51,12 +50,12 @@ pub enum Way {
 impl Way {
     /// Of the name under which members are counted; a run was once begun on each of `databases`.
     fn of(source: &str, databases: &BTreeSet<String>) -> Self {
-        match source {
-            _ if source == MemberSource::Staff.name() => Self::Staff,
-            _ if source == MemberSource::Public.name() => Self::Public,
+        match source.parse() {
+            Ok(OwnSource::Staff) => Self::Staff,
+            Ok(OwnSource::Public) => Self::Public,
             _ if databases.contains(source) => Self::Database,
-            FILE_SOURCE => Self::File,
-            _ => Self::Message,
+            Ok(OwnSource::File) => Self::File,
+            Ok(OwnSource::Message) | Err(_) => Self::Message,
         }
     }
 
