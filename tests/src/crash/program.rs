@@ -28,7 +28,8 @@ pub fn find() -> Result<PathBuf> {
 }
 
 /// The same, and built when it is missing or older than its sources: a test must never meet the program of yesterday.
-/// A test run over the whole workspace builds it anyway, and building it again with other features takes minutes.
+/// It is built as a test run over the whole workspace builds it: for itself alone, its dependencies would have other
+/// features, and be built again for minutes.
 pub async fn current() -> Result<PathBuf> {
     match find() {
         Ok(program) if is_current(&program).unwrap_or(false) => return Ok(program),
@@ -36,7 +37,7 @@ pub async fn current() -> Result<PathBuf> {
     }
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", NAME]).current_dir(repository);
+    cargo.args(["build", "--quiet", "--workspace", "--bin", NAME]).current_dir(repository);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

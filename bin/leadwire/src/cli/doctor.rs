@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Position;
+use infrastructure::db::DbError;
 use infrastructure::doctor::{self as rows, Check, Examined};
-use infrastructure::recount;
+use infrastructure::recount::{self, Compared};
 use projections::ReadModel;
 use projections::consumer::{ConsumerState, ConsumerStatus};
 use projections::policy_runner::{self, PolicyRunner, Reconciliation};
@@ -89,18 +90,30 @@ async fn ask(opened: &Opened, policy: &PolicyRunner) -> Result<Vec<Answer>> {
     let consumers = store.projections.status().await.context("the consumers cannot be read")?;
     answers.push(of_consumers(&consumers, examined.head, now));
     told("notices");
-    let notices = policy_runner::reconcile(policy, 0).await.context("the notices cannot be checked")?;
-    answers.push(of_notices(&notices));
+    answers.push(match policy_runner::reconcile(policy, 0).await {
+        Ok(notices) => of_notices(&notices),
+        Err(error) => unasked("notices", &error),
+    });
     told("counts");
     let bus = &store.bus;
-    let counts = recount::compare(bus.log(), bus.upcasters()).await.context("the leads cannot be counted")?;
-    answers.push(if counts.is_clean() {
-        Answer::sound("counts", format!("{} leads are owned", counts.leads))
-    } else {
-        let found = format!("{} counts of leads are not what the log says", counts.differing);
-        Answer::broken("counts", found, "`leadwire doctor --fix`, or `leadwire staff recount`")
+    answers.push(match recount::compare(bus.log(), bus.upcasters()).await {
+        Ok(counts) => of_counts(&counts),
+        Err(error) => unasked("counts", &error),
     });
     Ok(answers)
+}
+
+/// What a log with holes may not answer at all must not hide the holes.
+fn unasked(check: &'static str, error: &DbError) -> Answer {
+    Answer::broken(check, format!("could not be asked: {error}"), "repair what is named above first")
+}
+
+fn of_counts(counts: &Compared) -> Answer {
+    if counts.is_clean() {
+        return Answer::sound("counts", format!("{} leads are owned", counts.leads));
+    }
+    let found = format!("{} counts of leads are not what the log says", counts.differing);
+    Answer::broken("counts", found, "`leadwire doctor --fix`, or `leadwire staff recount`")
 }
 
 /// Says what is being asked, where somebody watches.
@@ -220,6 +233,11 @@ fn of_notices(found: &Reconciliation) -> Answer {
 /// Makes anew what is derived; what was done.
 async fn fix(opened: &Opened, policy: &PolicyRunner) -> Result<Vec<String>> {
     let (store, mut done) = (&opened.store, Vec::new());
+    let examined = rows::examine(store.db(), opened.ports.clock.now(), |_| {}).await?;
+    let is_log = |check| matches!(check, Check::Positions | Check::Sequences);
+    if examined.findings.iter().any(|finding| is_log(finding.check) && !finding.places.is_empty()) {
+        return Ok(vec!["Nothing was made anew: events are missing from the log.".to_owned()]);
+    }
     let removed = rows::remove_orphans(store.db()).await.context("no message was taken away")?;
     if removed > 0 {
         done.push(format!("Took away {removed} messages that belong to no notice."));
