@@ -5,13 +5,15 @@
 //! owner that was robbed of its lease writes nothing (architecture.md section 4). The log is read on a signal or
 //! after a period, along the same path; the signal carries no input.
 
+mod failure;
 mod lease;
 mod progress;
 mod run;
 
+pub use failure::HandleError;
 pub use lease::{
     ConsumerState, ConsumerStatus, Consumers, LEASE_SECONDS, Lease, RENEW_SECONDS, STATEMENTS, create_table,
 };
 pub(crate) use lease::{POSITION, register};
 pub use progress::Progress;
-pub use run::{Consumer, HandleError, Handler, IDLE_PERIOD, PAGE_EVENTS};
+pub use run::{Consumer, Handler, IDLE_PERIOD, PAGE_EVENTS};
